@@ -1,0 +1,24 @@
+"""POST …/instagram/disconnect: end this chat agent's connection. The chats stay."""
+
+from connector import http
+from connector.contract import Disconnected, Success
+from connector.lifecycle.disconnect import disconnect
+from connector.tenancy import Tenant
+from connector.wiring import outside, stores
+
+app = http.api()
+
+
+@app.post(f"{http.PREFIX}/disconnect")
+def post(subaccount_id: str, agent_id: str) -> Success[Disconnected]:
+    """Stop speaking, unsubscribe at Meta, forget the secrets."""
+    disconnect(
+        Tenant(subaccount_id, agent_id),
+        graph_of=outside.graph,
+        connections=stores.connections(),
+        secrets=stores.secrets(),
+    )
+    return Success(data=Disconnected())
+
+
+handler = http.entry(app)

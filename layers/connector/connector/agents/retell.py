@@ -1,0 +1,107 @@
+"""Retell AI's chat API (https://docs.retellai.com/api-references/create-chat and create-chat-completion).
+
+Written on `requests`: Retell's own SDK repeats a POST silently, up to three times, although a completion is neither
+idempotent nor free, and it costs more than a second of cold start.
+"""
+
+import re
+from collections.abc import Mapping
+
+from connector.chat import Answer
+from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
+from connector.transport import Answer as HttpAnswer
+from connector.transport import Transport
+
+# A completion runs the agent's tools; Retell lets one tool take minutes. This must fit into reply's timeout.
+COMPLETION_SECONDS = 90
+
+_LONGEST_WAIT_SECONDS = 300
+_ENDED = re.compile(r"chat.{0,20}(ended|not ongoing|closed)", re.IGNORECASE)
+
+
+class Retell:
+    """One Retell chat agent."""
+
+    def __init__(self, base_url: str, api_key: str, agent_id: str) -> None:
+        self._transport = Transport("Retell", base_url, api_key)
+        self._agent_id = agent_id
+
+    def open(self, variables: Mapping[str, str], metadata: Mapping[str, str]) -> str:
+        """Open a chat and return its chat_id. `variables` fill the `{{…}}` of the agent's prompt.
+
+        A greeting that the agent may have is left alone: the customer has already spoken.
+
+        Raises:
+            Refused: the key, the agent or the account is not usable.
+            TryLater: not now. (A lost answer leaves an empty chat behind, which Retell closes by itself.)
+
+        """
+        body = {
+            "agent_id": self._agent_id,
+            "metadata": dict(metadata),
+            "retell_llm_dynamic_variables": dict(variables),
+        }
+        try:
+            answer = self._transport.send("POST", "create-chat", json=body, timeout=15)
+        except OutcomeUnknown as error:
+            raise TryLater(error.message) from error
+        chat_id = (answer.body or {}).get("chat_id")
+        if answer.is_success and isinstance(chat_id, str) and chat_id:
+            return chat_id
+        failure = _error_of(answer)
+        if isinstance(failure, OutcomeUnknown | SessionEnded):
+            is_missing = isinstance(failure, SessionEnded)
+            raise (
+                Refused("agent_not_found", "Retell knows no such agent.") if is_missing else TryLater(failure.message)
+            )
+        raise failure
+
+    def ask(self, chat_id: str, content: str) -> Answer:
+        """Tell the agent what the customer wrote, once, and return what it says.
+
+        Raises:
+            SessionEnded: the chat is over or gone; nothing was said in it.
+            Refused, TryLater: the agent was not asked.
+            OutcomeUnknown: the agent may have been asked.
+
+        """
+        body = {"chat_id": chat_id, "content": content}
+        answer = self._transport.send("POST", "create-chat-completion", json=body, timeout=COMPLETION_SECONDS)
+        if not answer.is_success:
+            raise _error_of(answer)
+        messages = (answer.body or {}).get("messages")
+        if not isinstance(messages, list):
+            raise OutcomeUnknown("Retell answered without messages.")
+        said = [message for message in messages if isinstance(message, dict)]
+        # Only what the agent says is for the customer; tool calls and transitions never are.
+        texts = [message.get("content") for message in said if message.get("role") == "agent"]
+        ended = any(
+            message.get("role") == "tool_call_invocation" and "end_call" in (message.get("type"), message.get("name"))
+            for message in said
+        )
+        return Answer(tuple(text.strip() for text in texts if isinstance(text, str) and text.strip()), ended)
+
+
+def _error_of(answer: HttpAnswer) -> OutsideError:
+    """Sort an unsuccessful answer of Retell's. A missing chat is 404 or 422, an ended one 400 with words to match."""
+    said = str((answer.body or {}).get("message") or (answer.body or {}).get("error_message") or "")
+    match answer.status:
+        case 404 | 422:
+            return SessionEnded("Retell no longer knows this chat.")
+        case 400 if _ENDED.search(said):
+            return SessionEnded("The agent's chat is over.")
+        case 401 | 403:
+            return Refused("agent_key_refused", "Retell refuses the API key.")
+        case 402:
+            return Refused("agent_unpaid", "Retell asks for a payment method.")
+        case 429:
+            return TryLater("Retell limits the rate of calls.", after_seconds=_retry_after(answer))
+        case status if 400 <= status < 500:
+            return Refused("agent_refused", f"Retell refused the request (HTTP {status}).")
+        case status:
+            return OutcomeUnknown(f"Retell answered HTTP {status}.")
+
+
+def _retry_after(answer: HttpAnswer) -> int:
+    value = answer.headers.get("Retry-After", "")
+    return min(int(value), _LONGEST_WAIT_SECONDS) if value.isascii() and value.isdigit() else 10

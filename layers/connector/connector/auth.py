@@ -1,0 +1,112 @@
+"""Who calls: a bearer JWT whose claims name the tenants it is for.
+
+Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` (a list).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jwt
+
+from connector.errors import Misconfigured, NotFound, Unauthorized, Unavailable
+from connector.storage.secrets import JwtKeys
+from connector.tenancy import Tenant
+
+_MAX_TOKEN_CHARACTERS = 8192
+_LEEWAY_SECONDS = 30
+_JWKS_TIMEOUT_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A proven caller, and the tenants that the token is for."""
+
+    subject: str
+    subaccount_ids: frozenset[str]
+    agent_ids: frozenset[str] | None
+    """None when the token is for every agent of its subaccounts."""
+
+    def require(self, tenant: Tenant) -> None:
+        """Check that the token is for this tenant.
+
+        Raises:
+            NotFound: it is not. The same words as for what does not exist, so that nobody learns what does.
+
+        """
+        is_theirs = tenant.subaccount_id in self.subaccount_ids
+        if not is_theirs or (self.agent_ids is not None and tenant.agent_id not in self.agent_ids):
+            raise NotFound
+
+
+def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
+    """Return who an Authorization header proves.
+
+    Raises:
+        Unauthorized: no bearer token, or not a valid one. The words do not tell which.
+        Misconfigured: the deployment's keys are missing or too short.
+        Unavailable: the key set cannot be fetched.
+
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.isascii() or len(token) > _MAX_TOKEN_CHARACTERS:
+        raise _refused()
+    claims = _verified(token, keys)
+    subaccounts, agents = claims.get("subaccountId"), claims.get("agentIds")
+    subaccount_ids = frozenset([subaccounts] if isinstance(subaccounts, str) else _strings(subaccounts))
+    if not subaccount_ids:
+        raise _refused()
+    return Caller(str(claims["sub"]), subaccount_ids, None if agents is None else frozenset(_strings(agents)))
+
+
+def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
+    for key in _candidates(token, keys):
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                # One family at a time: a public key must never be taken for a shared secret.
+                algorithms=["HS256"] if keys.keys else ["RS256", "ES256"],
+                issuer=keys.issuer,
+                audience=keys.audience,
+                leeway=_LEEWAY_SECONDS,
+                options={
+                    "require": ["sub", "iat", "exp"],
+                    "verify_aud": keys.audience is not None,
+                    "enforce_minimum_key_length": True,
+                },
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except jwt.InvalidKeyError as error:
+            raise Misconfigured("A key in the SSM parameter jwt is too short: HS256 needs 32 bytes.") from error
+        except jwt.PyJWTError as error:
+            raise _refused() from error
+        return claims
+    raise _refused()
+
+
+def _candidates(token: str, keys: JwtKeys) -> list[Any]:
+    if keys.keys:
+        return list(keys.keys)
+    if not keys.jwks_url:
+        raise Misconfigured("The SSM parameter jwt must hold `keys` or `jwksUrl`.")
+    try:
+        return [_key_set(keys.jwks_url).get_signing_key_from_jwt(token).key]
+    except jwt.PyJWKClientConnectionError as error:
+        raise Unavailable("The keys that prove callers cannot be fetched. Try again in a moment.") from error
+    except jwt.PyJWTError as error:
+        raise _refused() from error
+
+
+@cache
+def _key_set(url: str) -> jwt.PyJWKClient:
+    return jwt.PyJWKClient(url, timeout=_JWKS_TIMEOUT_SECONDS, lifespan=300)
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _refused() -> Unauthorized:
+    return Unauthorized("A valid bearer token is needed: sign in again, and send it as `Authorization: Bearer …`.")

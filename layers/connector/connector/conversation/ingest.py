@@ -1,0 +1,174 @@
+"""Writing what Meta tells us into the chats. It decides nothing about answers; it schedules them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from connector.accounts import Connection, ConnectionStatus
+from connector.chat import Message, MessageStatus, Role
+from connector.envelopes import InboxMessage, TurnMessage
+from connector.instagram.events import (
+    Event,
+    MessageEchoed,
+    MessageEdited,
+    MessageRead,
+    MessageReceived,
+    MessageUnsent,
+    Other,
+    Parties,
+    PostbackTapped,
+    Reacted,
+    Referred,
+    is_dashboard_test,
+    read,
+    read_as_it_came,
+)
+from connector.ports import Chats, Connections, Outbox, TurnQueue
+from connector.tenancy import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes events in, of every connection."""
+
+    connections: Connections
+    chats_of: Callable[[Tenant], Chats]
+    outbox_of: Callable[[Tenant], Outbox]
+    queue: TurnQueue
+    quiet: timedelta
+    """How long a customer must be silent before the agent is asked."""
+
+    def take(self, message: InboxMessage) -> str:
+        """Store one event and return what became of it, in a word that is fit for a metric.
+
+        A duplicate is no reason to stop: the worker that stored the event may have died before it scheduled the turn.
+
+        Raises:
+            Unavailable: a store or queue failed; take the event again.
+
+        """
+        if is_dashboard_test(message.notification):
+            return "DashboardTest"
+        connection = self._connection(message)
+        if connection is None:
+            return "EventOfNoConnection"
+        received_at = datetime.fromtimestamp(message.received_at / 1000, UTC)
+        event = read(message.notification, received_at)
+        if not self._store(connection, event):
+            self._keep(connection, read_as_it_came(message.notification, received_at))
+        self.connections.record_event(connection, received_at)
+        return type(event).__name__
+
+    def _connection(self, message: InboxMessage) -> Connection | None:
+        """Return the connection an event is for. An event never concerns another account than its path's."""
+        account_id = message.notification.account_id
+        if message.route is None:
+            return self.connections.of_account(account_id)
+        connection = self.connections.get(Tenant(message.route.subaccount_id, message.route.agent_id))
+        if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
+            return None
+        return connection if connection.account.account_id == account_id else None
+
+    def _store(self, connection: Connection, event: Event) -> bool:
+        """Store what an event says. Returns whether there was a place for it."""
+        chats = self.chats_of(connection.tenant)
+        match event:
+            case MessageReceived() | PostbackTapped():
+                self._store_words(connection, chats, event)
+                return True
+            case MessageEchoed():
+                self._store_echo(connection, chats, event)
+                return True
+            case MessageEdited(parties=who):
+                return chats.edit(event.mid, event.text, who.at)
+            case MessageUnsent(parties=who):
+                return chats.unsend(event.mid, who.at)
+            case Reacted(parties=who):
+                return chats.react(event.mid, who.user_id, event.emoji, who.at)
+            case MessageRead(parties=who):
+                return chats.mark_read(who.user_id, event.mid, who.at)
+            case Referred() | Other():
+                return False
+
+    def _store_words(self, connection: Connection, chats: Chats, event: MessageReceived | PostbackTapped) -> None:
+        who = event.parties
+        words = _words(event)
+        is_new = chats.add(
+            who.user_id,
+            who.account_id,
+            words,
+            turn_due_in=None if event.standby else self.quiet,
+            referral=event.referral,
+        )
+        if event.standby:
+            return
+        if is_new is None:
+            chat = chats.ongoing(who.user_id)
+            if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
+                return
+        self._schedule(connection, who, words.key)
+
+    def _schedule(self, connection: Connection, who: Parties, message_key: str) -> None:
+        tenant = connection.tenant
+        self.queue.send(
+            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, message_key),
+            delay_seconds=int(self.quiet.total_seconds()),
+        )
+
+    def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed) -> None:
+        """Settle the message of ours that the echo is about. Else a person wrote it, in the Instagram app."""
+        who = event.parties
+        if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, event.text):
+            return
+        chats.add(
+            who.user_id,
+            who.account_id,
+            Message(
+                key=f"mid:{event.mid}",
+                mid=event.mid,
+                role=Role.HUMAN,
+                text=event.text,
+                attachments=event.attachments,
+                status=MessageStatus.DELIVERED,
+                created_at=who.at,
+            ),
+        )
+
+    def _keep(self, connection: Connection, event: Other) -> None:
+        """Keep what changes no message: an unknown kind, or a change to a message that is not here."""
+        chats = self.chats_of(connection.tenant)
+        if not event.user_id or not chats.keep_event(event.user_id, event.key, event.name, event.item, event.at):
+            self.connections.keep_event(connection, event.key, event.name, event.item, event.at)
+
+
+def _words(event: MessageReceived | PostbackTapped) -> Message:
+    """Return what the customer said, or tapped, as a message to store."""
+    who = event.parties
+    # In standby another app has the thread, and the answer.
+    status = MessageStatus.UNANSWERED if event.standby else MessageStatus.RECEIVED
+    error = {"code": "other_app_in_control"} if event.standby else None
+    if isinstance(event, MessageReceived):
+        return Message(
+            key=f"mid:{event.mid}",
+            mid=event.mid,
+            role=Role.USER,
+            text=event.text,
+            attachments=event.attachments,
+            reply_to=event.reply_to,
+            postback={"payload": event.quick_reply, "title": event.text} if event.quick_reply else None,
+            created_at=who.at,
+            status=status,
+            error=error,
+        )
+    tapped = f"{who.user_id}:{int(who.at.timestamp() * 1000)}:{event.payload}"
+    return Message(
+        key=f"mid:{event.mid}" if event.mid else f"postback:{sha256(tapped.encode()).hexdigest()}",
+        mid=event.mid,
+        role=Role.USER,
+        text=event.title or event.payload,
+        postback={"payload": event.payload, "title": event.title},
+        created_at=who.at,
+        status=status,
+        error=error,
+    )

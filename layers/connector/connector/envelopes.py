@@ -1,0 +1,79 @@
+"""What travels on the two queues: JSON in ASCII, since SQS refuses control characters and lone surrogates."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from connector.instagram.notifications import Notification
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The connection in the path that a notification came by."""
+
+    subaccount_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """One notification on its way to ingest."""
+
+    notification: Notification
+    route: Route | None
+    """None when it came by the app-wide route: the account then names the connection."""
+    received_at: int
+    """When the webhook received it, in ms since 1970."""
+
+    @property
+    def group(self) -> str:
+        """Return the fair-queue group."""
+        return self.notification.account_id
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Read the message from its JSON fields."""
+        route = fields["route"]
+        return cls(Notification(**fields["notification"]), Route(**route) if route else None, fields["received_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMessage:
+    """A conversation that may have something to answer."""
+
+    subaccount_id: str
+    agent_id: str
+    account_id: str
+    user_id: str
+    message_key: str | None
+    """The customer's message that it was sent for. A newer one has a turn message of its own."""
+
+    @property
+    def group(self) -> str:
+        """Return the fair-queue group."""
+        return self.account_id
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Read the message from its JSON fields."""
+        return cls(**fields)
+
+
+def write(message: InboxMessage | TurnMessage) -> str:
+    """Return the body of a queue message."""
+    return json.dumps({"schema": SCHEMA} | asdict(message))
+
+
+def read(body: str) -> dict[str, Any]:
+    """Return the fields of a message body of ours, for `InboxMessage.of` or `TurnMessage.of`.
+
+    Raises:
+        ValueError: the body is not ours, or of a schema this code does not know.
+
+    """
+    fields = json.loads(body)
+    if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA:
+        raise ValueError("not a message of this system")
+    return fields

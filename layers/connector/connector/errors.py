@@ -1,0 +1,183 @@
+"""Every error a caller of the connector may meet.
+
+    ConnectorError                  500  internal_error
+    ├── InvalidRequest              400  invalid_request        a field cannot be used
+    ├── AuthenticationFailed        400  authentication_failed  Meta refuses the access token given
+    ├── PageNotLinked               400  page_not_linked        the Page is not this account's Page
+    ├── Unauthorized                401  unauthorized           no valid JWT, or no valid signature
+    ├── Forbidden                   403  forbidden              a wrong verification token
+    ├── NotFound                    404  not_found              absent, or another tenant's
+    ├── NotConnected                409  not_connected          this agent has no Instagram account
+    ├── AccountInUse                409  account_in_use         the account has another agent
+    ├── PayloadTooLarge             413  payload_too_large
+    ├── Misconfigured               500  internal_error         the deployment lacks something
+    ├── Unavailable                 503  unavailable            a part of ours does not answer
+    └── OutsideError                502  outside_error          another company's API said no
+        ├── Refused                 502  (its reason)           not done, and asking again will not help
+        ├── ReconnectNeeded         409  reconnect_needed       the stored token has died
+        ├── SessionEnded            502  session_ended          the agent's chat is over
+        ├── TryLater                503  try_later              certainly not done
+        └── OutcomeUnknown          504  outcome_unknown        perhaps done: asking again may double it
+
+The last five are how each adapter sorts what it met, so that the business decides by kind and never by
+somebody's status code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing wrong with one field of a request."""
+
+    field: str
+    problem: str
+
+
+class ConnectorError(Exception):
+    """Base of them all: knows its HTTP status, its code, and whether a retry may help."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: str = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, details: Sequence[Detail] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+
+class InvalidRequest(ConnectorError):
+    """Raised when a request cannot be used as it is; `details` names each field."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_request"
+
+
+class AuthenticationFailed(ConnectorError):
+    """Raised by connect when Meta refuses the access token, or the token lacks a permission."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "authentication_failed"
+
+
+class PageNotLinked(ConnectorError):
+    """Raised by connect when the Facebook Page is not linked to the Instagram account."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "page_not_linked"
+
+
+class Unauthorized(ConnectorError):
+    """Raised when a caller does not prove who they are."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
+class Forbidden(ConnectorError):
+    """Raised when the webhook handshake carries a wrong verification token."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class NotFound(ConnectorError):
+    """Raised for what does not exist and, in the same words, for what is another tenant's."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+    def __init__(self, message: str = "There is nothing here. Check the subaccount and agent ids in the path.") -> None:
+        super().__init__(message)
+
+
+class NotConnected(ConnectorError):
+    """Raised when something needs an Instagram account and the agent has none."""
+
+    status = HTTPStatus.CONFLICT
+    code = "not_connected"
+
+    def __init__(self) -> None:
+        super().__init__("This chat agent has no Instagram account connected. Connect one first.")
+
+
+class AccountInUse(ConnectorError):
+    """Raised by connect when the Instagram account is already joined to another agent (whose, is not told)."""
+
+    status = HTTPStatus.CONFLICT
+    code = "account_in_use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Instagram account is already connected to another chat agent. Disconnect it there first."
+        )
+
+
+class PayloadTooLarge(ConnectorError):
+    """Raised before anything of an over-long body is parsed."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "payload_too_large"
+
+
+class Misconfigured(ConnectorError):
+    """Raised when the deployment lacks a parameter, a right or a setting. Alarm-worthy; never the caller's fault."""
+
+
+class Unavailable(ConnectorError):
+    """Raised when MongoDB, SSM or SQS does not answer in time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+    retryable = True
+
+
+class OutsideError(ConnectorError):
+    """Base of what another company's API answered, or failed to answer."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "outside_error"
+
+
+class Refused(OutsideError):
+    """Raised when the other side said no for good. `code` is the reason, in snake_case."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ReconnectNeeded(OutsideError):
+    """Raised when the stored token has died: nobody but the account's owner can mend it."""
+
+    status = HTTPStatus.CONFLICT
+    code = "reconnect_needed"
+
+
+class SessionEnded(OutsideError):
+    """Raised when the agent's chat is over or gone: the same words may be asked in a new one."""
+
+    code = "session_ended"
+
+
+class TryLater(OutsideError):
+    """Raised when the request was certainly not carried out and may be made again after `after_seconds`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "try_later"
+    retryable = True
+
+    def __init__(self, message: str, *, after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class OutcomeUnknown(OutsideError):
+    """Raised when the request may or may not have been carried out. Never repeated without proof."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "outcome_unknown"

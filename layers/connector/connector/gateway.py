@@ -1,0 +1,82 @@
+"""HTTP as a Lambda sees it: API Gateway's payload format 2.0, which Function URLs share.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import binascii
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.errors import ConnectorError, InvalidRequest
+
+type LambdaEvent = Mapping[str, Any]
+type LambdaAnswer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The parts of an HTTP request that the connector reads."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, event: LambdaEvent) -> "Request":
+        """Read a payload-2.0 event. The body is the bytes that were sent, whatever AWS wrapped them in.
+
+        Raises:
+            InvalidRequest: the event says its body is base64 and it is not.
+
+        """
+        http = event["requestContext"]["http"]
+        return cls(
+            method=http["method"],
+            path=event["rawPath"],
+            query=event.get("queryStringParameters") or {},
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            body=_body(event),
+        )
+
+
+def _body(event: LambdaEvent) -> bytes:
+    body: str = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("The body is marked as base64 and is not base64.") from error
+
+
+def answer_json(status: int, body: Mapping[str, Any]) -> LambdaAnswer:
+    """Return a JSON answer."""
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+
+
+def answer_text(status: int, body: str) -> LambdaAnswer:
+    """Return a plain-text answer that no browser will take for anything else."""
+    headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+    return {"statusCode": status, "headers": headers, "body": body}
+
+
+def answer_error(error: ConnectorError) -> LambdaAnswer:
+    """Return the one shape in which every failure is told."""
+    return answer_json(error.status, failure(error))
+
+
+def failure(error: ConnectorError) -> dict[str, Any]:
+    """Return the body of a failure. What went wrong inside (a 500) is for the log, not for the caller."""
+    inside = error.code == ConnectorError.code
+    message = (
+        "Something went wrong on our side. Try again; if it stays, tell the operator." if inside else error.message
+    )
+    told: dict[str, Any] = {"code": error.code, "message": message}
+    if error.details:
+        told["details"] = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
+    return {"success": False, "error": told}

@@ -1,0 +1,89 @@
+"""The documented API's shape: who may call, what a request must be, how success and failure are told."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from connector.auth import authenticate
+from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
+from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure
+from connector.logs import log_crash, log_refusal, logger, metrics
+from connector.tenancy import Tenant
+from connector.wiring.stores import secrets
+
+PREFIX = "/api/database/<subaccount_id>/chat-agents/<agent_id>/instagram"
+MAX_BODY_BYTES = 64 * 1024
+
+type Handler = Callable[[LambdaEvent, Any], LambdaAnswer]
+
+
+def api() -> APIGatewayHttpResolver:
+    """Return a resolver that validates requests and tells every failure in the one shape."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+
+    @app.exception_handler(RequestValidationError)
+    def _refuse(error: RequestValidationError) -> Response[dict[str, Any]]:
+        return _told(_invalid(error))
+
+    @app.exception_handler(ConnectorError)
+    def _tell(error: ConnectorError) -> Response[dict[str, Any]]:
+        return _told(error)
+
+    return app
+
+
+def entry(app: APIGatewayHttpResolver) -> Handler:
+    """Return the Lambda handler of an API function: prove the caller, then let the app answer.
+
+    The proof comes before Powertools sees the request: a stranger is told nothing about what a request must be.
+    """
+
+    @logger.inject_lambda_context
+    @metrics.log_metrics
+    def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
+        try:
+            _admit(event)
+            return app.resolve(dict(event), context)
+        except ConnectorError as error:
+            log_refusal(error)
+            return answer_error(error)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
+            log_crash(error)
+            return answer_error(ConnectorError("unexpected"))
+
+    return handler
+
+
+def _admit(event: LambdaEvent) -> None:
+    """Let only those in who may call for this path's tenant.
+
+    Raises:
+        Unauthorized, NotFound, InvalidRequest, PayloadTooLarge: as they say.
+
+    """
+    request = Request.of(event)
+    caller = authenticate(request.headers.get("authorization"), secrets().jwt())
+    path = event.get("pathParameters") or {}
+    caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
+    if len(request.body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
+
+
+def _told(error: ConnectorError) -> Response[dict[str, Any]]:
+    log_refusal(error)
+    return Response(error.status, content_types.APPLICATION_JSON, failure(error))
+
+
+def _invalid(error: RequestValidationError) -> InvalidRequest:
+    """Name each field and its problem, never its value: it may be a secret."""
+    problems = [Detail(_field(one["loc"]), str(one["msg"])) for one in error.errors()]
+    named = ", ".join(sorted({problem.field for problem in problems}))
+    return InvalidRequest(f"The request cannot be used. See to: {named}.", details=problems)
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    """Return `message` for ("body", "message"), and `body` where the body as a whole is wrong."""
+    inner = [str(part) for part in location[1:] if not isinstance(part, int)]
+    return ".".join(inner) or str(location[0] if location else "request")

@@ -1,0 +1,108 @@
+"""Meta's Graph API, as far as messaging with a Page token needs it (Meta, "Instagram API with Facebook Login").
+
+The token travels in the Authorization header, never in a URL: URLs end up in logs.
+"""
+
+from dataclasses import dataclass
+
+from connector.errors import OutcomeUnknown, Refused
+from connector.instagram.errors import error_of
+from connector.transport import Answer, Transport
+
+# What the app is told about. The Page call installs the app; which Instagram fields come is set in Meta's dashboard.
+SUBSCRIBED_FIELDS = "messages,messaging_postbacks"
+# "Must be UTF-8 and be 1000 bytes or less" (Meta, "Send messages").
+MAX_TEXT_BYTES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An Instagram professional account, as Meta describes it."""
+
+    account_id: str
+    username: str
+    name: str | None
+
+
+class Graph:
+    """The Graph API, as the bearer of one Page token."""
+
+    def __init__(self, base_url: str, access_token: str) -> None:
+        self._transport = Transport("Meta", base_url, access_token)
+
+    def account(self, account_id: str) -> Profile:
+        """Return the account `account_id`.
+
+        Raises:
+            ReconnectNeeded: the token is not valid.
+            Refused: the token may not see the account, or there is none.
+            TryLater: Meta does not answer, or limits the rate.
+
+        """
+        answer = self._read(account_id, "id,username,name")
+        username = answer.get("username")
+        if answer.get("id") != account_id or not isinstance(username, str) or not username:
+            raise Refused("not_professional", "This is not the id of an Instagram Business or Creator account.")
+        name = answer.get("name")
+        return Profile(account_id, username, name if isinstance(name, str) else None)
+
+    def linked_account_id(self, page_id: str) -> str | None:
+        """Return the id of the Instagram account that a Facebook Page is linked to, if any.
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `account`.
+
+        """
+        linked = self._read(page_id, "id,name,instagram_business_account").get("instagram_business_account")
+        return str(linked["id"]) if isinstance(linked, dict) and "id" in linked else None
+
+    def subscribe(self, page_id: str) -> None:
+        """Have Meta send this account's messages to the app's webhook. Doing it twice is the same as once.
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `account`.
+            OutcomeUnknown: the answer was lost; ask again.
+
+        """
+        answer = self._transport.send(
+            "POST", f"{page_id}/subscribed_apps", params={"subscribed_fields": SUBSCRIBED_FIELDS}
+        )
+        _require_success(answer)
+
+    def unsubscribe(self, page_id: str) -> None:
+        """Have Meta send nothing more of this account.
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `subscribe`.
+
+        """
+        _require_success(self._transport.send("DELETE", f"{page_id}/subscribed_apps"))
+
+    def send_text(self, page_id: str, user_id: str, text: str) -> str:
+        """Send one text of at most 1000 UTF-8 bytes, once, and return the mid that Meta gives it.
+
+        Raises:
+            Refused: it was not sent, and `code` says why.
+            ReconnectNeeded, TryLater: it was not sent.
+            OutcomeUnknown: it may have been sent.
+
+        """
+        body = {"recipient": {"id": user_id}, "messaging_type": "RESPONSE", "message": {"text": text}}
+        answer = self._transport.send("POST", f"{page_id}/messages", json=body)
+        if not answer.is_success:
+            raise error_of(answer)
+        mid = (answer.body or {}).get("message_id")
+        if not isinstance(mid, str) or not mid:
+            raise OutcomeUnknown("Meta answered without naming the message.")
+        return mid
+
+    def _read(self, node: str, fields: str) -> dict[str, object]:
+        answer = self._transport.get(node, params={"fields": fields})
+        if not answer.is_success or answer.body is None:
+            raise error_of(answer)
+        return dict(answer.body)
+
+
+def _require_success(answer: Answer) -> None:
+    if not answer.is_success or (answer.body or {}).get("success") is False:
+        raise error_of(answer)

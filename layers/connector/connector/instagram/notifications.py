@@ -1,0 +1,88 @@
+"""One webhook POST, split into the single things it tells.
+
+Meta batches: a POST has entries of several accounts, an entry has items under `messaging`, `standby` or `changes`,
+or is itself one `field` with a `value` (Meta, "Webhooks: notification examples"). Splitting looks at the envelope
+only; what an item means is `events.py`'s business. So a malformed item can never cost its neighbours.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+type Channel = Literal["messaging", "standby", "changes"]
+
+# Meta documents at most 1,000 updates in one POST.
+MAX_NOTIFICATIONS = 1000
+
+
+class UnreadableBody(Exception):
+    """Raised when a signed body is not what Meta documents. A retry would bring the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One item of a webhook POST, still as Meta wrote it."""
+
+    account_id: str
+    """The Instagram account it concerns: the recipient, or for an echo the sender; "" where Meta names nobody."""
+    channel: Channel
+    """How it came: `messaging`; `standby`, when another app has the thread; `changes`, with `field` and `value`."""
+    item: dict[str, Any]
+
+
+def split(body: bytes) -> list[Notification]:
+    """Split a webhook body, already proven, into its notifications.
+
+    Raises:
+        UnreadableBody: the body is not JSON, not about Instagram, or far larger than Meta sends.
+
+    """
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableBody("not JSON") from error
+    notifications: list[Notification] = []
+    for envelope in payload if isinstance(payload, list) else [payload]:
+        if not isinstance(envelope, dict) or envelope.get("object") != "instagram":
+            raise UnreadableBody("not an Instagram notification")
+        for entry in _dicts(envelope.get("entry")):
+            notifications.extend(_of_entry(entry))
+    if len(notifications) > MAX_NOTIFICATIONS:
+        raise UnreadableBody(f"more than {MAX_NOTIFICATIONS} notifications")
+    return notifications
+
+
+def _of_entry(entry: dict[str, Any]) -> Iterator[Notification]:
+    entry_id = _id(entry.get("id"))
+    for item in _dicts(entry.get("messaging")):
+        yield Notification(_account(item, entry_id), "messaging", item)
+    for item in _dicts(entry.get("standby")):
+        yield Notification(_account(item, entry_id), "standby", item)
+    for change in _dicts(entry.get("changes")):
+        yield _of_change(change, entry_id)
+    if "field" in entry:
+        yield _of_change({"field": entry["field"], "value": entry.get("value")}, entry_id)
+
+
+def _of_change(change: dict[str, Any], entry_id: str) -> Notification:
+    value = change.get("value")
+    account_id = _account(value, entry_id) if isinstance(value, dict) else entry_id
+    return Notification(account_id, "changes", change)
+
+
+def _account(item: dict[str, Any], entry_id: str) -> str:
+    """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else."""
+    message = item.get("message")
+    is_echo = isinstance(message, dict) and message.get("is_echo") is True
+    party = item.get("sender" if is_echo else "recipient")
+    return (_id(party.get("id")) if isinstance(party, dict) else "") or entry_id
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _id(value: object) -> str:
+    """Return an id as a string: Meta's ids exceed 2^53, and some of its samples write them as numbers."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -1,0 +1,54 @@
+"""What a deployment sets: the only reader of the environment.
+
+Functions, not constants: a handler reads what it needs when it needs it, and no function has to be given a
+setting that it does not use. Secrets are not here; they are in SSM (`storage/secrets.py`).
+"""
+
+import os
+
+from connector.errors import Misconfigured
+
+
+def parameter_prefix() -> str:
+    """Return the SSM path under which this stack's parameters stand, e.g. `/my-stack`."""
+    return _required("PARAMETER_PREFIX")
+
+
+def secrets_key_id() -> str:
+    """Return the id of the KMS key that encrypts the SSM parameters this function writes."""
+    return _required("SECRETS_KEY_ID")
+
+
+def inbox_queue_url() -> str:
+    """Return the URL of the queue between webhook and ingest."""
+    return _required("INBOX_QUEUE_URL")
+
+
+def turn_queue_url() -> str:
+    """Return the URL of the queue between ingest and reply."""
+    return _required("TURN_QUEUE_URL")
+
+
+def quiet_seconds() -> int:
+    """Return how long a customer must have been silent before the agent is asked, in seconds (0 to 900)."""
+    value = _required("QUIET_SECONDS")
+    if not value.isascii() or not value.isdigit() or int(value) > 900:
+        raise Misconfigured("QUIET_SECONDS must be a whole number from 0 to 900 (the longest delay SQS allows).")
+    return int(value)
+
+
+def graph_url() -> str:
+    """Return the base URL of Meta's Graph API with its version, e.g. `https://graph.facebook.com/v26.0`."""
+    return f"{_required('FACEBOOK_GRAPH_URL').rstrip('/')}/{_required('GRAPH_VERSION')}"
+
+
+def retell_url() -> str:
+    """Return the base URL of Retell's API."""
+    return _required("RETELL_URL").rstrip("/")
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise Misconfigured(f"The environment variable {name} is not set on this function.")
+    return value

@@ -1,0 +1,150 @@
+"""Connections: which chat agent is joined to which Instagram account. Collection `instagram_connections`.
+
+`generation` rises at every connect and disconnect. A turn remembers the generation it began under, so that nothing is
+said for a connection that has ended or moved meanwhile.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from connector.accounts import Account, Connection, ConnectionStatus
+from connector.errors import AccountInUse
+from connector.storage.documents import now
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+COLLECTION = "instagram_connections"
+CONNECTED = ConnectionStatus.CONNECTED.value
+DISCONNECTED = ConnectionStatus.DISCONNECTED.value
+NEEDS_RECONNECTION = ConnectionStatus.NEEDS_RECONNECTION.value
+
+_OTHER_EVENTS_KEPT = 50
+
+_ONE_AGENT_PER_ACCOUNT = IndexModel(
+    [("instagramAccountId", ASCENDING)],
+    name="one_agent_per_account",
+    unique=True,
+    # A connection whose token has died still holds its account: messages go on being stored for it.
+    partialFilterExpression={"status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}},
+)
+
+
+class Connections:
+    """All connections. Each method names its tenant, but for the one lookup that Meta's events need."""
+
+    def __init__(self, collection: Collection[Document]) -> None:
+        self._collection = collection
+
+    def ensure_indexes(self) -> None:
+        """Create the index that keeps an account from having two agents."""
+        with translated():
+            self._collection.create_indexes([_ONE_AGENT_PER_ACCOUNT])
+
+    def get(self, tenant: Tenant) -> Connection | None:
+        """Return the tenant's connection, whatever its status; None when it never had one."""
+        with translated():
+            document = self._collection.find_one({"_id": str(tenant)})
+        return _read(document) if document else None
+
+    def of_account(self, account_id: str) -> Connection | None:
+        """Return the connection that holds an Instagram account now."""
+        with translated():
+            document = self._collection.find_one(
+                {"instagramAccountId": account_id, "status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}}
+            )
+        return _read(document) if document else None
+
+    def connect(self, tenant: Tenant, account: Account, *, retell_agent_id: str, token_version: int) -> Connection:
+        """Join the tenant to the account, and raise its generation.
+
+        Raises:
+            AccountInUse: another agent holds the account. The tenant's connection is as it was.
+
+        """
+        moment = now()
+        try:
+            with translated():
+                document = self._collection.find_one_and_update(
+                    {"_id": str(tenant)},
+                    {
+                        "$set": {
+                            "subaccountId": tenant.subaccount_id,
+                            "agentId": tenant.agent_id,
+                            "instagramAccountId": account.account_id,
+                            "pageId": account.page_id,
+                            "username": account.username,
+                            "name": account.name,
+                            "retellAgentId": retell_agent_id,
+                            "status": CONNECTED,
+                            "tokenVersion": token_version,
+                            "connectedAt": moment,
+                            "lastError": None,
+                            "updatedAt": moment,
+                        },
+                        "$inc": {"generation": 1},
+                        "$setOnInsert": {"createdAt": moment, "lastEventAt": None},
+                    },
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                )
+        except DuplicateKeyError as error:
+            raise AccountInUse from error
+        if document is None:
+            raise AssertionError("an upsert returned no document")
+        return _read(document)
+
+    def disconnect(self, tenant: Tenant) -> None:
+        """End the tenant's connection: its generation rises, so that no turn says anything more."""
+        with translated():
+            self._collection.update_one(
+                {"_id": str(tenant), "status": {"$ne": DISCONNECTED}},
+                {"$set": {"status": DISCONNECTED, "updatedAt": now()}, "$inc": {"generation": 1}},
+            )
+
+    def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
+        """Record what last went wrong, unless the connection has been renewed since."""
+        fields: Document = {"lastError": {"code": code, "at": now()}, "updatedAt": now()}
+        if needs_reconnection:
+            fields["status"] = NEEDS_RECONNECTION
+        with translated():
+            self._collection.update_one(
+                {
+                    "_id": str(connection.tenant),
+                    "generation": connection.generation,
+                    "status": {"$ne": DISCONNECTED},
+                },
+                {"$set": fields},
+            )
+
+    def record_event(self, connection: Connection, at: datetime) -> None:
+        """Record when Meta last told us something for this connection."""
+        with translated():
+            self._collection.update_one({"_id": str(connection.tenant)}, {"$max": {"lastEventAt": at}})
+
+    def keep_event(self, connection: Connection, key: str, name: str, item: Mapping[str, Any], at: datetime) -> None:
+        """Keep an event that belongs to no chat, as it came, among the connection's newest 50."""
+        event = {"key": key, "name": name, "item": dict(item), "at": at}
+        with translated():
+            self._collection.update_one(
+                {"_id": str(connection.tenant), "otherEvents.key": {"$ne": key}},
+                {"$push": {"otherEvents": {"$each": [event], "$slice": -_OTHER_EVENTS_KEPT}}},
+            )
+
+
+def _read(document: Document) -> Connection:
+    return Connection(
+        tenant=Tenant(document["subaccountId"], document["agentId"]),
+        account=Account(document["instagramAccountId"], document["pageId"], document["username"], document.get("name")),
+        retell_agent_id=document["retellAgentId"],
+        status=ConnectionStatus(document["status"]),
+        generation=document["generation"],
+        token_version=document["tokenVersion"],
+        connected_at=document["connectedAt"],
+        last_event_at=document.get("lastEventAt"),
+        last_error=document.get("lastError"),
+    )

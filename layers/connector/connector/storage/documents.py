@@ -1,0 +1,96 @@
+"""Chats as MongoDB holds them, and back."""
+
+from datetime import UTC, datetime
+
+from connector.chat import Attachment, Chat, Message, MessageStatus, Role, Turn, TurnState
+from connector.storage.mongodb import Document
+
+
+def write_message(message: Message) -> Document:
+    """Return the document of a message. Every field is always there: other readers of `chats` need not guess."""
+    return {
+        "id": message.id,
+        "key": message.key,
+        "mid": message.mid,
+        "role": message.role.value,
+        "text": message.text,
+        "attachments": [{"kind": one.kind, "url": one.url, "title": one.title} for one in message.attachments],
+        "replyTo": message.reply_to,
+        "postback": message.postback,
+        "reactions": [dict(reaction) for reaction in message.reactions],
+        "status": message.status.value,
+        "error": message.error,
+        "turnId": message.turn_id,
+        "createdAt": message.created_at,
+        "editedAt": message.edited_at,
+        "deletedAt": message.deleted_at,
+        "readAt": message.read_at,
+    }
+
+
+def read_message(document: Document) -> Message:
+    """Return the message that a document holds."""
+    return Message(
+        id=document["id"],
+        key=document["key"],
+        mid=document["mid"],
+        role=Role(document["role"]),
+        text=document["text"],
+        attachments=tuple(Attachment(one["kind"], one["url"], one["title"]) for one in document["attachments"]),
+        reply_to=document["replyTo"],
+        postback=document["postback"],
+        reactions=tuple(document["reactions"]),
+        status=MessageStatus(document["status"]),
+        error=document["error"],
+        turn_id=document["turnId"],
+        created_at=document["createdAt"],
+        edited_at=document["editedAt"],
+        deleted_at=document["deletedAt"],
+        read_at=document["readAt"],
+    )
+
+
+def write_turn(turn: Turn) -> Document:
+    """Return the document of a turn."""
+    return {
+        "id": turn.id,
+        "fence": turn.fence,
+        "state": turn.state.value,
+        "leaseUntil": turn.lease_until,
+        "generation": turn.generation,
+        "reason": turn.reason,
+    }
+
+
+def read_chat(document: Document) -> Chat:
+    """Return the chat that a document holds."""
+    turn: Document | None = document.get("turn")
+    metadata = document["metadata"]
+    return Chat(
+        id=str(document["_id"]),
+        account_id=metadata["instagramAccountId"],
+        user_id=metadata["userId"],
+        chat_id=document.get("chatId"),
+        messages=tuple(read_message(message) for message in document["messages"]),
+        turn=_read_turn(turn) if turn else None,
+        turn_due_at=document.get("turnDueAt"),
+        turn_due_for=document.get("turnDueFor"),
+        referral=metadata.get("referral"),
+    )
+
+
+def _read_turn(document: Document) -> Turn:
+    return Turn(
+        document["id"],
+        document["fence"],
+        TurnState(document["state"]),
+        document["leaseUntil"],
+        document["generation"],
+        document["reason"],
+    )
+
+
+def now() -> datetime:
+    """Return the time to the millisecond, as MongoDB keeps it."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

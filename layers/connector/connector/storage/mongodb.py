@@ -1,0 +1,67 @@
+"""The MongoDB client, and the one place where its errors become ours.
+
+https://www.mongodb.com/docs/atlas/manage-connections-aws-lambda/: one client per execution environment, made lazily,
+never closed. A Lambda serves one request at a time, so its pool is one connection.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
+
+from connector.errors import Misconfigured, Unavailable
+
+type Document = dict[str, Any]
+
+_AUTHENTICATION_FAILED = 18
+_UNAUTHORIZED = 13
+
+
+@cache
+def database(uri: str) -> "Database[Document]":
+    """Return the default database of `uri`.
+
+    Raises:
+        Misconfigured: the URI is malformed or names no database.
+
+    """
+    try:
+        client: MongoClient[Document] = MongoClient(
+            uri,
+            appname="instagram-connector",
+            tz_aware=True,
+            maxPoolSize=1,
+            maxIdleTimeMS=60_000,
+            connectTimeoutMS=3_000,
+            serverSelectionTimeoutMS=4_000,
+            timeoutMS=8_000,
+            w="majority",
+        )
+        return client.get_default_database()
+    except (ConfigurationError, InvalidURI) as error:
+        raise Misconfigured("The SSM parameter mongodb-uri must be a MongoDB URI that names a database.") from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PyMongo's errors into ours. A duplicate key is left alone: what it means, only the caller knows.
+
+    Raises:
+        Unavailable: MongoDB did not answer in time, or refused this once.
+        Misconfigured: MongoDB does not let us in.
+
+    """
+    try:
+        yield
+    except DuplicateKeyError:
+        raise
+    except OperationFailure as error:
+        if error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED):
+            raise Misconfigured("MongoDB refuses the user in the SSM parameter mongodb-uri.") from error
+        raise Unavailable("The database refused an operation. Try again in a moment.") from error
+    except PyMongoError as error:
+        raise Unavailable("The database does not answer. Try again in a moment.") from error

@@ -1,0 +1,115 @@
+"""HTTP to another company: always with a timeout, never repeated, no redirects, and every way to fail sorted.
+
+Neither Meta nor Retell knows idempotency keys, so what matters about a failure is one thing: was the request perhaps
+carried out? `TryLater` says certainly not, `OutcomeUnknown` says perhaps.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from connector.errors import OutcomeUnknown, TryLater
+
+_CONNECT_SECONDS = 3.05
+_NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status, and a JSON object where the body is one."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    headers: Mapping[str, str]
+
+    @property
+    def is_success(self) -> bool:
+        """Return whether the status is 2xx: Retell answers 200, 201 and 204."""
+        return 200 <= self.status < 300
+
+
+class Transport:
+    """One company's API, at one base URL, as one bearer."""
+
+    def __init__(self, name: str, base_url: str, token: str) -> None:
+        self._name = name
+        self._base_url = base_url
+        # One session per execution environment and token; `requests` retries nothing by itself.
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.trust_env = False  # no .netrc may replace our Authorization header
+
+    def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout: float = 10) -> Answer:
+        """GET `path`. Reading twice harms nobody, so a lost answer is `TryLater` too.
+
+        Raises:
+            TryLater: no answer within `timeout` seconds.
+
+        """
+        try:
+            return self._request("GET", path, params=params, timeout=timeout)
+        except OutcomeUnknown as error:
+            raise TryLater(error.message) from error
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        timeout: float = 10,
+    ) -> Answer:
+        """Make a request that changes something, once.
+
+        Raises:
+            TryLater: the request never left.
+            OutcomeUnknown: it left, and no answer came back within `timeout` seconds.
+
+        """
+        return self._request(method, path, params=params, json=json, timeout=timeout)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        timeout: float,
+    ) -> Answer:
+        try:
+            response = self._session.request(
+                method,
+                f"{self._base_url}/{path}",
+                params=params,
+                json=json,
+                timeout=(_CONNECT_SECONDS, timeout),
+                allow_redirects=False,
+            )
+        except requests.exceptions.SSLError as error:
+            raise TryLater(f"{self._name} cannot be reached securely.") from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+            raise self._sorted(error) from error
+        except requests.exceptions.RequestException as error:
+            # A body cut off or garbled on the way back: the request has been read.
+            raise OutcomeUnknown(f"{self._name}'s answer was lost on the way.") from error
+        return Answer(response.status_code, _json_object(response), response.headers)
+
+    def _sorted(self, error: requests.exceptions.RequestException) -> TryLater | OutcomeUnknown:
+        cause = error.args[0] if error.args else None
+        reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+        if isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(reason, _NOT_SENT):
+            return TryLater(f"{self._name} cannot be reached.")
+        return OutcomeUnknown(f"{self._name} did not answer in time.")
+
+
+def _json_object(response: requests.Response) -> Mapping[str, Any] | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

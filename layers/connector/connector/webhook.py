@@ -1,0 +1,111 @@
+"""The edge that Meta talks to: prove, split, queue, answer. It touches SSM (cached) and SQS, and nothing else.
+
+Two routes lead here. `…/{subaccountId}/chat-agents/{agentId}/instagram/webhook` names a connection, and then an event
+may only concern that connection's account. `/api/instagram/webhook` is the one callback URL of a Meta app that serves
+many agents: there the account of the event names the connection. Ingest enforces both.
+"""
+
+import hmac
+import re
+import time
+from dataclasses import dataclass
+
+from connector.envelopes import InboxMessage, Route
+from connector.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, Unauthorized
+from connector.gateway import Request
+from connector.instagram import signatures
+from connector.instagram.notifications import UnreadableBody, split
+from connector.logs import count, logger
+from connector.queues import Queue
+from connector.storage.secrets import Secrets, WebhookSecrets
+from connector.tenancy import ID_PATTERN, Tenant
+
+# A full batch of 1,000 updates stays well under this; nothing larger is looked at.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+_PATH = re.compile(
+    rf"(?:/api/database/(?P<subaccount>{ID_PATTERN})/chat-agents/(?P<agent>{ID_PATTERN})|/api)/instagram/webhook/?"
+)
+_CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,256}")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The webhook, given what it works with."""
+
+    secrets: Secrets
+    inbox: Queue
+
+    def handshake(self, request: Request) -> str:
+        """Return the challenge that Meta expects back when a callback URL is set in its dashboard.
+
+        Raises:
+            NotFound: the path is none of ours.
+            Forbidden: the verification token is not the one given to connect (or the app-wide one).
+            InvalidRequest: the challenge is nothing that Meta would send.
+
+        """
+        tenant = _tenant(request.path)
+        known = self.secrets.webhook(tenant) if tenant else self.secrets.app()
+        token = request.query.get("hub.verify_token", "")
+        if (
+            request.query.get("hub.mode") != "subscribe"
+            or not known
+            or not known.verify_token
+            or not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), known.verify_token.encode())
+        ):
+            raise Forbidden("The verification token is not the one this webhook was set up with.")
+        challenge = request.query.get("hub.challenge", "")
+        if not _CHALLENGE.fullmatch(challenge):
+            raise InvalidRequest("hub.challenge must be 1 to 256 letters, digits, underscores or hyphens.")
+        return challenge
+
+    def receive(self, request: Request) -> int:
+        """Queue every event of a signed POST, and return how many there were.
+
+        A signed body that cannot be read is counted and accepted: Meta would send the same bytes again, and an hour of
+        refusals unsubscribes the app.
+
+        Raises:
+            NotFound: the path is none of ours.
+            PayloadTooLarge: the body is over 4 MiB.
+            Unauthorized: the signature is missing or wrong. Nothing was parsed, nothing was queued.
+            Unavailable: the queue, or SSM, refuses. Meta sends again, and doubles are harmless.
+
+        """
+        received_at = int(time.time() * 1000)
+        tenant = _tenant(request.path)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge("A webhook body may have at most 4 MiB.")
+        if not self._is_proven(request, tenant):
+            count("WebhookRefused")
+            raise Unauthorized("The signature is missing or wrong.")
+        try:
+            notifications = split(request.body)
+        except UnreadableBody as error:
+            count("WebhookUnreadable")
+            logger.warning("signed body is unreadable", extra={"why": str(error), "bytes": len(request.body)})
+            return 0
+        route = Route(tenant.subaccount_id, tenant.agent_id) if tenant else None
+        too_large = self.inbox.send_all(
+            InboxMessage(notification, route, received_at) for notification in notifications
+        )
+        if too_large:
+            count("WebhookEventTooLarge")
+            logger.warning("signed events are too large to be any", extra={"events": too_large})
+        return len(notifications) - too_large
+
+    def _is_proven(self, request: Request, tenant: Tenant | None) -> bool:
+        header = request.headers.get(signatures.HEADER)
+        if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
+            return True
+        own: WebhookSecrets | None = self.secrets.webhook(tenant) if tenant else None
+        return own is not None and signatures.is_signed(request.body, header, own.app_secrets)
+
+
+def _tenant(path: str) -> Tenant | None:
+    """Return the tenant that a path names, or None for the app-wide route."""
+    form = _PATH.fullmatch(path)
+    if form is None:
+        raise NotFound("This is not a webhook path.")
+    return Tenant(form["subaccount"], form["agent"]) if form["subaccount"] else None

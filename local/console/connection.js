@@ -1,0 +1,164 @@
+// The connection of the agent to its Instagram account: status, connect, disconnect.
+
+import { callApi } from "./api.js";
+import { byId, element, formatTime, reconcile, setText, showError, webUrl } from "./dom.js";
+import { poll } from "./polling.js";
+
+export function startConnection({ onStatus }) {
+  const form = byId("connect-form");
+  const disconnect = byId("disconnect");
+
+  const refresh = poll({
+    load: () => callApi("GET", "status"),
+    show: (status) => {
+      setText(byId("connection-notice"), "");
+      showStatus(status);
+      onStatus(status);
+    },
+    fail: (error) => {
+      setText(byId("connection-notice"), error.message);
+      setBadge(error.unreachable ? "Not reachable" : "Status unknown", "bad");
+    },
+  });
+
+  whenPressed({
+    target: form,
+    event: "submit",
+    button: form.querySelector("[type=submit]"),
+    busyText: "Connecting…",
+    error: byId("connect-error"),
+    act: async () => {
+      const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
+      await callApi("POST", "connect", values);
+      await refresh();
+    },
+  });
+
+  whenPressed({
+    target: disconnect,
+    event: "click",
+    button: disconnect,
+    busyText: "Disconnecting…",
+    error: byId("disconnect-error"),
+    act: async () => {
+      await callApi("POST", "disconnect");
+      await refresh();
+    },
+  });
+
+  byId("reveal-token").addEventListener("click", ({ currentTarget }) => {
+    const show = currentTarget.getAttribute("aria-pressed") === "false";
+    currentTarget.setAttribute("aria-pressed", String(show));
+    setText(currentTarget, show ? "Hide" : "Show");
+    form.elements.accessToken.type = show ? "text" : "password";
+  });
+
+  return { prefill: (accounts) => prefill(form, accounts) };
+}
+
+/** One action at a time. The button stays focusable while busy: disabling it would drop the focus. */
+function whenPressed({ target, event, button, busyText, error, act }) {
+  const restText = button.textContent;
+  target.addEventListener(event, async (occurrence) => {
+    occurrence.preventDefault();
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true");
+    setText(button, busyText);
+    showError(error, null);
+    try {
+      await act();
+      followFocus();
+    } catch (failure) {
+      showError(error, failure);
+    } finally {
+      button.removeAttribute("aria-disabled");
+      setText(button, restText);
+    }
+  });
+}
+
+// The pressed button has just disappeared with its half of the area; go on at the heading of the other half.
+function followFocus() {
+  const focused = document.activeElement;
+  const lost = !focused || focused === document.body || !focused.checkVisibility();
+  const heading = byId(byId("connected").hidden ? "connect-heading" : "connected-heading");
+  if (lost) heading.focus(); // does nothing while a narrow screen shows another area
+}
+
+/** Fills what nobody has typed yet with the simulator's first account. */
+function prefill(form, [account]) {
+  if (!account) return;
+  const values = {
+    accessToken: account.accessToken,
+    instagramAccountId: account.instagramAccountId,
+    pageId: account.pageId,
+    webhookVerificationToken: account.webhookVerificationToken ?? randomToken(),
+  };
+  for (const [name, value] of Object.entries(values)) {
+    const field = form.elements[name];
+    if (field.dataset.prefilled || field.value || document.activeElement === field) continue;
+    field.value = value ?? "";
+    field.dataset.prefilled = "true"; // a field that was emptied on purpose stays empty
+  }
+}
+
+const randomToken = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function showStatus(status) {
+  const { isConnected, username } = status;
+  byId("connect-form").hidden = isConnected;
+  byId("connected").hidden = !isConnected;
+  if (!isConnected) setBadge("Not connected", "neutral");
+  else setBadge(username ? `Connected as @${username}` : "Connected", status.lastError ? "warn" : "good");
+  if (isConnected) showProfile(status);
+  showFacts(status);
+}
+
+function setBadge(text, tone) {
+  const badge = byId("badge");
+  setText(badge, text);
+  badge.dataset.tone = tone;
+}
+
+function showProfile({ username, instagramUrl, qrCodeDataUrl }) {
+  const image = byId("qr-code");
+  const source = qrCodeDataUrl?.startsWith("data:image/") ? qrCodeDataUrl : null;
+  image.hidden = !source;
+  if (source && image.getAttribute("src") !== source) image.src = source;
+
+  const link = byId("profile-link");
+  const address = webUrl(instagramUrl);
+  const name = username ? `@${username}` : instagramUrl;
+  link.hidden = !address;
+  if (address) link.href = address;
+  setText(link, address && name);
+  setText(byId("profile-name"), address ? "" : name);
+}
+
+function showFacts(status) {
+  const facts = [
+    ["Status", status.status],
+    ["Instagram account", status.instagramAccountId],
+    ["Facebook Page", status.pageId],
+    ["Connected since", status.connectedAt && formatTime(status.connectedAt, { seconds: true })],
+    ["Last event", status.lastEventAt && formatTime(status.lastEventAt, { seconds: true })],
+    ["Last error", describeError(status.lastError)],
+    ["Webhook path", status.webhookPath],
+  ].filter(([, value]) => value);
+  reconcile(byId("connection-facts"), facts, {
+    key: ([name]) => name,
+    create: ([name]) => {
+      const row = element("div");
+      row.append(element("dt", { textContent: name }), element("dd"));
+      return row;
+    },
+    update: (row, [, value]) => setText(row.lastElementChild, value),
+  });
+}
+
+// `lastError` is a text, or an object with a message.
+function describeError(error) {
+  if (!error || typeof error === "string") return error;
+  return error.message ?? error.code ?? JSON.stringify(error);
+}
