@@ -1,0 +1,53 @@
+# Everything a person does here. Nothing is needed but Python 3.13, make and git.
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY := 0
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lint types template build deploy lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@PYTHON="$(PYTHON)" local/bootstrap.sh
+
+run: setup ## Run the whole system on this machine, and print its address
+	@exec python -m local
+
+test: setup ## Run all tests
+	python -m pytest
+
+check: setup lint types template ## All gates: format, lint, types, template, build, tests
+	python -m pytest
+
+format: setup ## Format the code
+	ruff format .
+	ruff check --fix .
+
+lint: setup
+	ruff format --check .
+	ruff check .
+
+types: setup
+	mypy
+
+template: setup
+	sam validate --lint
+
+build: setup ## Build what deploys, into .aws-sam
+	sam build
+
+deploy: build ## Build, then deploy to your AWS account, guided
+	sam deploy --guided
+
+lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
+	uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -c requirements-dev.txt pyproject.toml -o layers/connector/requirements.txt
+
+clean: ## Forget the local data and everything built (.venv stays)
+	rm -rf .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
