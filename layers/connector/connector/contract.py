@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from connector.accounts import Connection
 from connector.chat import Message
@@ -24,13 +25,14 @@ Time = Annotated[
 
 
 def _fits(text: str) -> str:
-    size = len(text.encode("utf-8", "replace"))
+    size = len(text.encode("utf-8", "surrogatepass"))
     if not text.strip():
-        raise ValueError("must not be empty")
+        raise PydanticCustomError("empty", "must not be empty")
     if size > MAX_TEXT_BYTES:
-        raise ValueError(f"has {size} bytes in UTF-8; Instagram takes at most {MAX_TEXT_BYTES}")
-    if not text.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        raise ValueError("must be valid Unicode: it holds half of a surrogate pair")
+        problem = "has {size} bytes in UTF-8; Instagram takes at most {most}"
+        raise PydanticCustomError("too_long", problem, {"size": size, "most": MAX_TEXT_BYTES})
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise PydanticCustomError("not_unicode", "must be Unicode, and holds half of a surrogate pair")
     return text
 
 

@@ -6,6 +6,7 @@ secrets of any kind, are not. The formatter is the second line of defence, not t
 
 import re
 import traceback
+import warnings
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -24,6 +25,9 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
         """Return the log record as JSON, redacted."""
         return _SECRET.sub("[redacted]", super().serialize(log))
 
+
+# An invocation that counts nothing is no news.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 logger = Logger(logger_formatter=RedactingFormatter())
 metrics = Metrics()

@@ -1,0 +1,31 @@
+"""`make run`: start the whole system, say where it is, stop it on Ctrl-C."""
+
+import signal
+import sys
+import threading
+
+from local.mongodb import CannotStart
+from local.settings import read_settings
+from local.stack import Stack
+
+
+def main() -> int:
+    """Run until a signal comes. Returns the exit status."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        settings = read_settings()
+        print("Starting the system:")
+        with Stack(settings) as stack:
+            print(f"\nReady: {stack.url}/\n  data, logs and run.json: {settings.folder}\n  Ctrl-C stops it.")
+            stopping.wait()
+            print("Stopping.")
+    except (CannotStart, ValueError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

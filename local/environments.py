@@ -1,0 +1,139 @@
+"""Execution environments: each function in processes of its own, as on Lambda.
+
+A process has only the environment variables that the template gives its function, serves one invocation at a time and
+keeps what it has loaded. More are started while all are busy, up to a bound. They end when this process does, however
+it ends: their standard input closes then.
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from local.template import ROOT, Function
+
+
+class InvocationFailed(Exception):
+    """Raised when a handler raised, or its process died or ran out of time."""
+
+
+class Environment:
+    """One process that serves one function."""
+
+    def __init__(self, function: Function, variables: Mapping[str, str], log: IO[bytes]) -> None:
+        self._function = function
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "local.runtime", str(function.folder / "app.py")],
+            cwd=ROOT,
+            env=dict(variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        self._is_loaded = False
+
+    def wait_until_loaded(self) -> None:
+        """Wait until the handler is imported, or has failed to be."""
+        if self._process.stdout and not self._is_loaded:
+            self._is_loaded = bool(self._process.stdout.readline())
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """Return the handler's answer.
+
+        Raises:
+            InvocationFailed: there is none. The process is gone then, as on Lambda after a timeout.
+
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - for the type checker: both are pipes
+        assert stdout is not None  # noqa: S101
+        timer = threading.Timer(self._function.timeout_seconds, self._process.kill)
+        self.wait_until_loaded()
+        timer.start()
+        try:
+            stdin.write(json.dumps({"event": event, "timeout": self._function.timeout_seconds}).encode() + b"\n")
+            stdin.flush()
+            line = stdout.readline()
+        except OSError as error:
+            raise InvocationFailed(f"{self._function.name} died") from error
+        finally:
+            timer.cancel()
+        if not line:
+            raise InvocationFailed(f"{self._function.name} died, or ran out of its {self._function.timeout_seconds} s")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise InvocationFailed(f"{self._function.name} raised {answer['error']}")
+        return answer["answer"]
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether the process can be invoked again."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the process, which may finish what it is doing."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+class Pool:
+    """The execution environments of one function."""
+
+    def __init__(self, function: Function, variables: Mapping[str, str], logs: Path, *, most: int = 4) -> None:
+        self._function = function
+        self._variables = variables
+        self._log = (logs / f"{function.name}.log").open("ab")
+        self._slots = threading.BoundedSemaphore(most)
+        self._idle: queue.LifoQueue[Environment] = queue.LifoQueue()
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """Invoke the function, in an idle environment or a new one.
+
+        Raises:
+            InvocationFailed: as `Environment.invoke`.
+
+        """
+        with self._slots:
+            environment = self._take()
+            try:
+                return environment.invoke(event)
+            finally:
+                if environment.is_alive:
+                    self._idle.put(environment)
+                else:
+                    environment.stop()
+
+    def warm(self) -> None:
+        """Start one environment ahead of the first invocation, and wait until it has loaded."""
+        with self._slots:
+            if self._idle.empty():
+                environment = Environment(self._function, self._variables, self._log)
+                environment.wait_until_loaded()
+                self._idle.put(environment)
+
+    def stop(self) -> None:
+        """End all environments."""
+        while not self._idle.empty():
+            self._idle.get().stop()
+        self._log.close()
+
+    def _take(self) -> Environment:
+        while True:
+            try:
+                environment = self._idle.get_nowait()
+            except queue.Empty:
+                return Environment(self._function, self._variables, self._log)
+            if environment.is_alive:
+                return environment
+            environment.stop()

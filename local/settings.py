@@ -1,0 +1,70 @@
+"""What `make run` takes from its environment, and what it remembers between runs."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local.template import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of this machine's system, made at the first start."""
+
+    app_secret: str
+    jwt_secret: str
+    verify_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run."""
+
+    folder: Path
+    port: int
+    keys: Keys
+    retell_api_key: str
+    mongodb_uri: str | None
+    facebook_graph_url: str | None
+    instagram_graph_url: str | None
+    retell_url: str | None
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings: PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY,
+    APP_SECRET, and LOCAL_DIR, where the data is kept.
+
+    Raises:
+        ValueError: PORT is not a port. The sentence says what it must be.
+
+    """  # noqa: D205 - the names do not fit into one line
+    port = environment.get("PORT") or "3000"
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"PORT must be a number from 0 (any free port) to 65535, not “{port}”.")
+    folder = Path(environment.get("LOCAL_DIR") or ROOT / ".local").resolve()
+    keys = _keys(folder)
+    return Settings(
+        folder=folder,
+        port=int(port),
+        keys=Keys(environment.get("APP_SECRET") or keys.app_secret, keys.jwt_secret, keys.verify_token),
+        retell_api_key=environment.get("RETELL_API_KEY") or "key_local",
+        mongodb_uri=environment.get("MONGODB_URI") or None,
+        facebook_graph_url=environment.get("FACEBOOK_GRAPH_URL") or None,
+        instagram_graph_url=environment.get("INSTAGRAM_GRAPH_URL") or None,
+        retell_url=environment.get("RETELL_URL") or None,
+    )
+
+
+def _keys(folder: Path) -> Keys:
+    path = folder / "keys.json"
+    try:
+        return Keys(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        keys = Keys(secrets.token_hex(16), secrets.token_hex(32), secrets.token_hex(16))
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(keys)))
+        return keys

@@ -1,0 +1,56 @@
+"""What a browser sees on this machine: the console page, and behind it the API."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from flask import Flask, Response, jsonify, request, send_from_directory
+
+from local.gateway import Gateway
+from local.template import ROOT
+
+SUBACCOUNT = "acme"
+AGENT = "agent_barista"
+
+_CONSOLE = ROOT / "local" / "console"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_TOKEN_SECONDS = 3600
+
+
+def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], str | None]) -> Flask:
+    """Return the site: the console at `/`, everything else answered by the gateway."""
+    site = Flask(__name__, static_folder=None)
+    site.url_map.merge_slashes = False
+
+    @site.get("/")
+    def page() -> Response:
+        return send_from_directory(_CONSOLE, "index.html")
+
+    @site.get("/console/<path:name>")
+    def file(name: str) -> Response:
+        return send_from_directory(_CONSOLE, name)
+
+    @site.get("/console/config.json")
+    def config() -> Response:
+        token = make_token(jwt_secret, SUBACCOUNT)
+        answer: dict[str, Any] = {
+            "subaccountId": SUBACCOUNT,
+            "agentId": AGENT,
+            "token": token,
+            "metaSimulator": simulator_url(),
+        }
+        return jsonify(answer)
+
+    @site.route("/<path:path>", methods=_METHODS, provide_automatic_options=False)
+    def api(path: str) -> Any:  # noqa: ARG001 - the gateway reads it from the request
+        return gateway.answer(request)
+
+    return site
+
+
+def make_token(jwt_secret: str, subaccount_id: str) -> str:
+    """Return a bearer token for a subaccount, as a frontend's own server would issue it."""
+    now = int(time.time())
+    claims = {"sub": "console", "iat": now, "exp": now + _TOKEN_SECONDS, "subaccountId": subaccount_id}
+    return jwt.encode(claims, jwt_secret, algorithm="HS256")

@@ -1,0 +1,216 @@
+"""The whole system on one machine: everything that template.yaml declares, and what stands around it on AWS."""
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import requests
+
+from local.aws import CREDENTIALS, Aws
+from local.environments import Pool
+from local.gateway import Gateway
+from local.mongodb import CannotStart, Mongod
+from local.poller import Poller
+from local.settings import Settings
+from local.simulators.meta.app import create_app as create_meta
+from local.simulators.retell.app import create_app as create_retell
+from local.simulators.server import serve
+from local.site import create_site
+from local.template import ROOT, Function, Template, read_template
+
+STACK = "instagram-connector"
+
+
+class Stack:
+    """One running system. Use it as a context: it stops what it has started, in reverse order."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = print) -> None:
+        self._settings = settings
+        self._say = say
+        self._running = ExitStack()
+        self._logs = settings.folder / "logs"
+        self._meta_url: str | None = None
+        self.url = ""
+
+    def __enter__(self) -> "Stack":
+        """Start everything, and write run.json when it is ready.
+
+        Raises:
+            CannotStart: with a sentence that says what to do.
+
+        """
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        try:
+            self._start()
+        except BaseException:
+            self._running.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything."""
+        self._running.close()
+
+    def _start(self) -> None:
+        settings = self._settings
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        template = read_template()
+        with self._step("MongoDB"):
+            mongodb_uri = settings.mongodb_uri or self._start_mongod()
+        with self._step("SSM and SQS"):
+            aws = Aws(settings.folder)
+            aws.start()
+            self._running.callback(aws.stop)
+            queues = aws.create_queues(template.queues)
+        with self._step("Meta and Retell"):
+            graph_url, instagram_url, retell_url = self._start_simulators()
+        self._put_secrets(aws, mongodb_uri)
+        with self._step("functions"):
+            pools = self._start_functions(template, aws, queues, graph_url, retell_url)
+            self._start_site(pools)
+            self._start_pollers(pools, aws, queues)
+        if self._meta_url:
+            with self._step("webhook"):
+                self._set_callback(self._meta_url)
+        self._write_run(mongodb_uri, graph_url, instagram_url, retell_url)
+        self._warm(pools)
+
+    def _lock(self) -> None:
+        lock = (self._settings.folder / "lock").open("w")
+        self._running.callback(lock.close)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotStart(
+                f"Another `make run` uses {self._settings.folder}. Stop it first, or set LOCAL_DIR to another folder."
+            ) from error
+
+    def _start_mongod(self) -> str:
+        mongod = Mongod(self._settings.folder / "mongodb")
+        mongod.start()
+        self._running.callback(mongod.stop)
+        return mongod.uri
+
+    def _start_simulators(self) -> tuple[str, str, str]:
+        settings = self._settings
+        retell_url = settings.retell_url
+        if not retell_url:
+            state = settings.folder / "retell.json"
+            retell = serve(create_retell(api_key=settings.retell_api_key, state_file=state))
+            self._running.callback(retell.stop)
+            retell_url = retell.url
+        if not settings.facebook_graph_url:
+            app = create_meta(app_secret=settings.keys.app_secret, state_file=settings.folder / "meta.json")
+            meta = serve(app)
+            self._running.callback(meta.stop)
+            self._meta_url = meta.url
+        graph_url = settings.facebook_graph_url or self._meta_url or ""
+        return graph_url, settings.instagram_graph_url or graph_url, retell_url
+
+    def _put_secrets(self, aws: Aws, mongodb_uri: str) -> None:
+        keys = self._settings.keys
+        app = {"appSecrets": [keys.app_secret], "verifyToken": keys.verify_token}
+        aws.put_parameter(f"/{STACK}/app-secrets", json.dumps(app))
+        aws.put_parameter(f"/{STACK}/jwt", json.dumps({"keys": [keys.jwt_secret]}))
+        aws.put_parameter(f"/{STACK}/mongodb-uri", mongodb_uri)
+        aws.put_parameter(f"/{STACK}/retell-api-key", self._settings.retell_api_key)
+
+    def _start_functions(
+        self, template: Template, aws: Aws, queues: dict[str, str], graph_url: str, retell_url: str
+    ) -> list[tuple[Function, Pool]]:
+        values = queues | {
+            "AWS::StackName": STACK,
+            "SecretsKey": "alias/local",
+            "FacebookGraphUrl": graph_url,
+            "RetellUrl": retell_url,
+        }
+        # What the Lambda runtime gives every function, and where AWS is.
+        runtime = CREDENTIALS | {
+            "AWS_ENDPOINT_URL": aws.url,
+            "PYTHONPATH": str(ROOT / "layers" / "connector"),
+            "PATH": os.environ.get("PATH", ""),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+        }
+        pools: list[tuple[Function, Pool]] = []
+        for function in template.functions:
+            pool = Pool(function, runtime | template.environment(function, values), self._logs)
+            self._running.callback(pool.stop)
+            pools.append((function, pool))
+        return pools
+
+    def _warm(self, pools: list[tuple[Function, Pool]]) -> None:
+        """Start one environment of each function, one after another, while the system is in use already."""
+        stopping = threading.Event()
+
+        def warm() -> None:
+            for _, pool in pools:
+                if not stopping.is_set():
+                    pool.warm()
+
+        thread = threading.Thread(target=warm, name="warm")
+        thread.start()
+        self._running.callback(thread.join)
+        self._running.callback(stopping.set)
+
+    def _start_site(self, pools: list[tuple[Function, Pool]]) -> None:
+        gateway = Gateway((function, pool.invoke) for function, pool in pools)
+        site = create_site(gateway, self._settings.keys.jwt_secret, lambda: self._meta_url)
+        try:
+            server = serve(site, self._settings.port)
+        except (OSError, SystemExit) as error:
+            raise CannotStart(
+                f"Port {self._settings.port} is taken. Choose another: PORT=3001 make run (0 takes any free one)."
+            ) from error
+        self._running.callback(server.stop)
+        self.url = server.url
+
+    def _start_pollers(self, pools: list[tuple[Function, Pool]], aws: Aws, queues: dict[str, str]) -> None:
+        for function, pool in pools:
+            if function.source:
+                poller = Poller(aws.sqs(), queues[function.source.queue], function.source, pool.invoke)
+                poller.start()
+                self._running.callback(poller.stop)
+
+    def _set_callback(self, meta_url: str) -> None:
+        """Set the simulated Meta app's callback URL, as a person does in the dashboard."""
+        answer = requests.post(
+            f"{meta_url}/_simulator/callback",
+            json={"url": f"{self.url}/api/instagram/webhook", "verifyToken": self._settings.keys.verify_token},
+            timeout=30,
+        ).json()
+        if not answer.get("verified"):
+            raise CannotStart(f"The webhook does not answer Meta's handshake. See {self._logs / 'webhook.log'}.")
+
+    def _write_run(self, mongodb_uri: str, graph_url: str, instagram_url: str, retell_url: str) -> None:
+        run = self._settings.folder / "run.json"
+        self._running.callback(run.unlink, missing_ok=True)
+        written = run.with_suffix(".tmp")
+        written.touch(mode=0o600)
+        written.write_text(
+            json.dumps(
+                {
+                    "apiUrl": self.url,
+                    "consoleUrl": f"{self.url}/",
+                    "mongodbUri": mongodb_uri,
+                    "appSecret": self._settings.keys.app_secret,
+                    "jwtSecret": self._settings.keys.jwt_secret,
+                    "facebookGraphUrl": graph_url,
+                    "instagramGraphUrl": instagram_url,
+                    "retellUrl": retell_url,
+                },
+                indent=2,
+            )
+        )
+        written.replace(run)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._say(f"  {name} {'.' * (20 - len(name))} {time.monotonic() - began:.1f} s")
