@@ -6,7 +6,6 @@ import threading
 
 from local.mongodb import CannotStart
 from local.settings import read_settings
-from local.stack import Stack
 
 
 def main() -> int:
@@ -16,7 +15,9 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = read_settings()
-        print("Starting the system:")
+        print("Starting the system:", flush=True)
+        from local.stack import Stack  # moto and Flask take a second to import: the line above comes first
+
         with Stack(settings) as stack:
             print(f"\nReady: {stack.url}/\n  data, logs and run.json: {settings.folder}\n  Ctrl-C stops it.")
             stopping.wait()

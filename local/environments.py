@@ -33,6 +33,7 @@ class Environment:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            start_new_session=True,  # Ctrl-C is for us: an environment may finish what it is doing
         )
         self._is_loaded = False
 
@@ -46,7 +47,6 @@ class Environment:
 
         Raises:
             InvocationFailed: there is none. The process is gone then, as on Lambda after a timeout.
-
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 - for the type checker: both are pipes
@@ -102,7 +102,6 @@ class Pool:
 
         Raises:
             InvocationFailed: as `Environment.invoke`.
-
         """
         with self._slots:
             environment = self._take()

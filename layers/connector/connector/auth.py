@@ -32,7 +32,6 @@ class Caller:
 
         Raises:
             NotFound: it is not. The same words as for what does not exist, so that nobody learns what does.
-
         """
         is_theirs = tenant.subaccount_id in self.subaccount_ids
         if not is_theirs or (self.agent_ids is not None and tenant.agent_id not in self.agent_ids):
@@ -46,7 +45,6 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
         Unauthorized: no bearer token, or not a valid one. The words do not tell which.
         Misconfigured: the deployment's keys are missing or too short.
         Unavailable: the key set cannot be fetched.
-
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.isascii() or len(token) > _MAX_TOKEN_CHARACTERS:

@@ -71,7 +71,6 @@ def read(body: str) -> dict[str, Any]:
 
     Raises:
         ValueError: the body is not ours, or of a schema this code does not know.
-
     """
     fields = json.loads(body)
     if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA:

@@ -32,7 +32,6 @@ class Request:
 
         Raises:
             InvalidRequest: the event says its body is base64 and it is not.
-
         """
         http = event["requestContext"]["http"]
         return cls(

@@ -61,7 +61,6 @@ def _admit(event: LambdaEvent) -> None:
 
     Raises:
         Unauthorized, NotFound, InvalidRequest, PayloadTooLarge: as they say.
-
     """
     request = Request.of(event)
     caller = authenticate(request.headers.get("authorization"), secrets().jwt())

@@ -34,7 +34,6 @@ class Queue:
 
         Raises:
             Unavailable: SQS did not take it.
-
         """
         self.send_all([message], delay_seconds=delay_seconds)
 
@@ -45,7 +44,6 @@ class Queue:
 
         Raises:
             Unavailable: SQS did not take all of them.
-
         """
         written = [(message.group, write(message)) for message in messages]
         fitting = [(group, body) for group, body in written if len(body) <= MAX_BODY_BYTES]

@@ -22,7 +22,6 @@ class Tenant:
 
         Raises:
             InvalidRequest: naming the id.
-
         """
         wrong = [
             Detail(name, "must be 1 to 64 letters, digits, underscores or hyphens")

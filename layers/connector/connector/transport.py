@@ -47,7 +47,6 @@ class Transport:
 
         Raises:
             TryLater: no answer within `timeout` seconds.
-
         """
         try:
             return self._request("GET", path, params=params, timeout=timeout)
@@ -68,7 +67,6 @@ class Transport:
         Raises:
             TryLater: the request never left.
             OutcomeUnknown: it left, and no answer came back within `timeout` seconds.
-
         """
         return self._request(method, path, params=params, json=json, timeout=timeout)
 

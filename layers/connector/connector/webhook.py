@@ -43,7 +43,6 @@ class Webhook:
             NotFound: the path is none of ours.
             Forbidden: the verification token is not the one given to connect (or the app-wide one).
             InvalidRequest: the challenge is nothing that Meta would send.
-
         """
         tenant = _tenant(request.path)
         known = self.secrets.webhook(tenant) if tenant else self.secrets.app()
@@ -71,7 +70,6 @@ class Webhook:
             PayloadTooLarge: the body is over 4 MiB.
             Unauthorized: the signature is missing or wrong. Nothing was parsed, nothing was queued.
             Unavailable: the queue, or SSM, refuses. Meta sends again, and doubles are harmless.
-
         """
         received_at = int(time.time() * 1000)
         tenant = _tenant(request.path)

@@ -34,7 +34,6 @@ class Retell:
         Raises:
             Refused: the key, the agent or the account is not usable.
             TryLater: not now. (A lost answer leaves an empty chat behind, which Retell closes by itself.)
-
         """
         body = {
             "agent_id": self._agent_id,
@@ -63,7 +62,6 @@ class Retell:
             SessionEnded: the chat is over or gone; nothing was said in it.
             Refused, TryLater: the agent was not asked.
             OutcomeUnknown: the agent may have been asked.
-
         """
         body = {"chat_id": chat_id, "content": content}
         answer = self._transport.send("POST", "create-chat-completion", json=body, timeout=COMPLETION_SECONDS)

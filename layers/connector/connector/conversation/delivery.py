@@ -25,7 +25,6 @@ class Delivery:
         Raises:
             Refused, ReconnectNeeded, TryLater: it was not sent. The message says so.
             OutcomeUnknown: it may have been sent. The message says so, until an echo settles it.
-
         """
         if not self.outbox.begin_sending(message, chat=chat):
             return None

@@ -27,7 +27,6 @@ def read_page(chats: Chats, *, limit: int, cursor: str | None = None, user_id: s
 
     Raises:
         InvalidRequest: the cursor is none that a page has given.
-
     """
     before = _parse(cursor) if cursor is not None else None
     found = chats.page(limit=limit + 1, before=before, user_id=user_id)

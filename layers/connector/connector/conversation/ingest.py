@@ -46,7 +46,6 @@ class Ingest:
 
         Raises:
             Unavailable: a store or queue failed; take the event again.
-
         """
         if is_dashboard_test(message.notification):
             return "DashboardTest"

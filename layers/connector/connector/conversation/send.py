@@ -38,7 +38,6 @@ class Sender:
             NotConnected: the agent has no account now.
             Refused, ReconnectNeeded, TryLater: it was not sent; the stored message says why.
             OutcomeUnknown: it may have been sent; the stored message says so.
-
         """
         connection = self.connections.get(self.tenant)
         if connection is None or not connection.is_connected:

@@ -53,7 +53,6 @@ class TurnTaker:
         Raises:
             TryLater: not now; the turn is kept as far as it has come.
             Unavailable: a store or queue failed; the turn is kept as far as it has come.
-
         """
         chat = self.chats.ongoing(user_id)
         connection = self.connections.get(self.tenant)

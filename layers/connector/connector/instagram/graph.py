@@ -37,7 +37,6 @@ class Graph:
             ReconnectNeeded: the token is not valid.
             Refused: the token may not see the account, or there is none.
             TryLater: Meta does not answer, or limits the rate.
-
         """
         answer = self._read(account_id, "id,username,name")
         username = answer.get("username")
@@ -51,7 +50,6 @@ class Graph:
 
         Raises:
             ReconnectNeeded, Refused, TryLater: as `account`.
-
         """
         linked = self._read(page_id, "id,name,instagram_business_account").get("instagram_business_account")
         return str(linked["id"]) if isinstance(linked, dict) and "id" in linked else None
@@ -62,7 +60,6 @@ class Graph:
         Raises:
             ReconnectNeeded, Refused, TryLater: as `account`.
             OutcomeUnknown: the answer was lost; ask again.
-
         """
         answer = self._transport.send(
             "POST", f"{page_id}/subscribed_apps", params={"subscribed_fields": SUBSCRIBED_FIELDS}
@@ -74,7 +71,6 @@ class Graph:
 
         Raises:
             ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `subscribe`.
-
         """
         _require_success(self._transport.send("DELETE", f"{page_id}/subscribed_apps"))
 
@@ -85,7 +81,6 @@ class Graph:
             Refused: it was not sent, and `code` says why.
             ReconnectNeeded, TryLater: it was not sent.
             OutcomeUnknown: it may have been sent.
-
         """
         body = {"recipient": {"id": user_id}, "messaging_type": "RESPONSE", "message": {"text": text}}
         answer = self._transport.send("POST", f"{page_id}/messages", json=body)

@@ -36,7 +36,6 @@ def split(body: bytes) -> list[Notification]:
 
     Raises:
         UnreadableBody: the body is not JSON, not about Instagram, or far larger than Meta sends.
-
     """
     try:
         payload = json.loads(body)

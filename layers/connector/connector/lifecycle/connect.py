@@ -47,7 +47,6 @@ def connect(
         PageNotLinked: the Page belongs to no account, or to another.
         AccountInUse: another agent has the account.
         Refused, TryLater, OutcomeUnknown: Meta did not subscribe the app.
-
     """
     graph = graph_of(wish.access_token)
     account = _checked_account(graph, wish)

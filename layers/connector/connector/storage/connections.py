@@ -64,7 +64,6 @@ class Connections:
 
         Raises:
             AccountInUse: another agent holds the account. The tenant's connection is as it was.
-
         """
         moment = now()
         try:

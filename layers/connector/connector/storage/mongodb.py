@@ -27,7 +27,6 @@ def database(uri: str) -> "Database[Document]":
 
     Raises:
         Misconfigured: the URI is malformed or names no database.
-
     """
     try:
         client: MongoClient[Document] = MongoClient(
@@ -53,7 +52,6 @@ def translated() -> Iterator[None]:
     Raises:
         Unavailable: MongoDB did not answer in time, or refused this once.
         Misconfigured: MongoDB does not let us in.
-
     """
     try:
         yield

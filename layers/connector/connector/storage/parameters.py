@@ -54,7 +54,6 @@ class Parameters:
         Raises:
             Unavailable: SSM does not answer and nothing is cached.
             Misconfigured: this function may not read the parameter.
-
         """
         key = key or name
         now = self._clock()
@@ -82,7 +81,6 @@ class Parameters:
         Raises:
             Unavailable: SSM did not take it.
             Misconfigured: this function may not write it.
-
         """
         try:
             answer = self._ssm.put_parameter(
@@ -99,7 +97,6 @@ class Parameters:
         Raises:
             Unavailable: SSM did not answer.
             Misconfigured: this function may not delete them.
-
         """
         try:
             self._ssm.delete_parameters(Names=[f"{self._prefix}/{name}" for name in names])

@@ -48,7 +48,6 @@ class Secrets:
 
         Raises:
             Misconfigured: the parameter is missing or malformed.
-
         """
         value = self._required_json("app-secrets")
         return WebhookSecrets(str(value.get("verifyToken") or ""), tuple(map(str, value.get("appSecrets") or ())))
@@ -58,7 +57,6 @@ class Secrets:
 
         Raises:
             Misconfigured: the parameter is missing or malformed.
-
         """
         value = self._required_json("jwt")
         return JwtKeys(
@@ -73,7 +71,6 @@ class Secrets:
 
         Raises:
             Misconfigured: the parameter is missing.
-
         """
         return self._required("mongodb-uri")
 
@@ -82,7 +79,6 @@ class Secrets:
 
         Raises:
             Misconfigured: there is neither.
-
         """
         own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
         return own or self._required("retell-api-key")

@@ -78,7 +78,6 @@ class Turns:
 
         Raises:
             Superseded: another worker has the turn.
-
         """
         self._write(chat, {"$set": {"chatId": chat_id}})
 
@@ -87,7 +86,6 @@ class Turns:
 
         Raises:
             Superseded: another worker has the turn.
-
         """
         self._write(chat, {"$set": {"turn.state": state.value}})
 
@@ -96,7 +94,6 @@ class Turns:
 
         Raises:
             Superseded: another worker has the turn.
-
         """
         stored = tuple(replace(part, id=str(ObjectId())) for part in parts)
         update: Document = {"$set": {"turn.state": TurnState.ANSWERED.value}}
@@ -111,7 +108,6 @@ class Turns:
 
         Raises:
             Superseded: another worker has the turn.
-
         """
         self._write(chat, {"$set": {"turn.state": state.value, "turn.leaseUntil": now()}})
 
@@ -120,7 +116,6 @@ class Turns:
 
         Raises:
             Superseded: another worker has the turn.
-
         """
         done = state is TurnState.DONE
         status = MessageStatus.ANSWERED if done else MessageStatus.UNANSWERED

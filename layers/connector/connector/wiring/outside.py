@@ -25,7 +25,6 @@ def delivery(connection: Connection) -> Delivery:
 
     Raises:
         ReconnectNeeded: the connection's token is gone.
-
     """
     token = stores.secrets().access_token(
         connection.tenant, version=connection.token_version, generation=connection.generation
