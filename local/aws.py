@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,13 +103,14 @@ class Aws:
     def start(self) -> None:
         """Serve, with the parameters of earlier runs."""
         self._thread.start()
-        self._journal.play(self.ssm())
+        self._journal.play(self.ssm)
 
     def stop(self) -> None:
         """Stop serving. What was only in a queue is gone."""
         self._server.shutdown()
         self._server.server_close()
 
+    @cached_property
     def ssm(self) -> "SSMClient":
         """Return an SSM client."""
         return boto3.client("ssm", endpoint_url=self.url, **_CLIENT)
@@ -133,7 +135,7 @@ class Aws:
 
     def put_parameter(self, name: str, value: str) -> None:
         """Set a SecureString, unless it has this value already."""
-        ssm = self.ssm()
+        ssm = self.ssm
         try:
             if ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == value:
                 return

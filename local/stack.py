@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import requests
@@ -141,9 +142,8 @@ class Stack:
         }
         pools: list[tuple[Function, Pool]] = []
         for function in template.functions:
-            pool = Pool(function, runtime | template.environment(function, values), self._logs)
-            self._running.callback(pool.stop)
-            pools.append((function, pool))
+            pools.append((function, Pool(function, runtime | template.environment(function, values), self._logs)))
+        self._running.callback(_together, [pool.stop for _, pool in pools])
         return pools
 
     def _warm(self, pools: list[tuple[Function, Pool]]) -> None:
@@ -173,11 +173,14 @@ class Stack:
         self.url = server.url
 
     def _start_pollers(self, pools: list[tuple[Function, Pool]], aws: Aws, queues: dict[str, str]) -> None:
-        for function, pool in pools:
-            if function.source:
-                poller = Poller(aws.sqs(), queues[function.source.queue], function.source, pool.invoke)
-                poller.start()
-                self._running.callback(poller.stop)
+        pollers = [
+            Poller(aws.sqs(), queues[function.source.queue], function.source, pool.invoke)
+            for function, pool in pools
+            if function.source
+        ]
+        self._running.callback(_together, [poller.stop for poller in pollers])
+        for poller in pollers:
+            poller.start()
 
     def _set_callback(self, meta_url: str) -> None:
         """Set the simulated Meta app's callback URL, as a person does in the dashboard."""
@@ -216,3 +219,9 @@ class Stack:
         began = time.monotonic()
         yield
         self._say(f"  {name} {'.' * (20 - len(name))} {time.monotonic() - began:.1f} s")
+
+
+def _together(actions: Sequence[Callable[[], None]]) -> None:
+    """Do several things at the same time, and wait until all are done."""
+    with ThreadPoolExecutor(len(actions)) as threads:
+        list(threads.map(lambda action: action(), actions))

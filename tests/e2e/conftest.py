@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from pymongo import MongoClient
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -171,3 +172,10 @@ def connected(agent: Agent, account: dict[str, Any]) -> Agent:
     answer = agent.connect(account)
     assert answer.status_code == 200, answer.text
     return agent
+
+
+@pytest.fixture
+def mongo_of() -> Iterator[Callable[[System], Any]]:
+    """Open the system's database, to look at what other readers of `chats` will see."""
+    with contextlib.ExitStack() as clients:
+        yield lambda system: clients.enter_context(MongoClient(system.run["mongodbUri"])).get_default_database()

@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from connector.errors import ConnectorError, Misconfigured
+from connector.errors import ConnectorError, InvalidRequest, Misconfigured
 
 # Tokens of Meta (EAA…, IGA…), bearer headers and JWTs, wherever an exception may have carried them.
 _SECRET = re.compile(r"EAA[\w-]{8,}|IGA[\w-]{8,}|Bearer [\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
@@ -39,9 +39,13 @@ def count(name: str) -> None:
 
 
 def log_refusal(error: ConnectorError) -> None:
-    """Log an error that was told to a caller. A fault of the deployment is an error, the rest is daily life."""
+    """Log an error that was told to a caller. A fault of the deployment is an error, the rest is daily life.
+
+    What a caller sent is not repeated: even the name of an unknown field is theirs.
+    """
     write = logger.error if isinstance(error, Misconfigured) else logger.warning
-    write("request refused", extra={"code": error.code, "status": int(error.status), "why": error.message})
+    why = {} if isinstance(error, InvalidRequest) else {"why": error.message}
+    write("request refused", extra={"code": error.code, "status": int(error.status)} | why)
 
 
 def log_crash(error: BaseException) -> None:
