@@ -140,9 +140,10 @@ class Stack:
             "LANG": "C.UTF-8",
             "TZ": "UTC",
         }
-        pools: list[tuple[Function, Pool]] = []
-        for function in template.functions:
-            pools.append((function, Pool(function, runtime | template.environment(function, values), self._logs)))
+        pools = [
+            (function, Pool(function, runtime | template.environment(function, values), self._logs))
+            for function in template.functions
+        ]
         self._running.callback(_together, [pool.stop for _, pool in pools])
         return pools
 

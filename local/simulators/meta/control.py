@@ -1,0 +1,149 @@
+"""The control API: playing the customer, the business and the dashboard, and looking inside."""
+
+from dataclasses import asdict
+
+from flask import Blueprint, Response, jsonify
+
+from local.simulators.clock import now_ms
+from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
+from local.simulators.meta import control_bodies as bodies
+from local.simulators.meta.handshake import verify_callback
+from local.simulators.meta.identifiers import new_mid
+from local.simulators.meta.residents import add_account, add_user
+from local.simulators.meta.sending import write_as_business
+from local.simulators.meta.simulation import Simulation
+from local.simulators.meta.threads import add_customer_message, apply_item, webhook_message
+from local.simulators.meta.wire import completed_event, message_event
+from local.simulators.meta.world import Callback, Json, Message, Thread, World
+
+
+def meta_control(simulation: Simulation) -> Blueprint:
+    """All routes under `/_simulator`."""
+    control = control_blueprint()
+    _add_dashboard_routes(control, simulation)
+    _add_message_routes(control, simulation)
+    _add_log_routes(control, simulation)
+    add_fault_routes(control, simulation.faults, simulation.follow_faults)
+    return control
+
+
+def _add_dashboard_routes(control: Blueprint, simulation: Simulation) -> None:
+    @control.get("/state")
+    def read_state() -> Response:
+        with simulation.state.read() as world:
+            return jsonify(bodies.show_world(world, simulation.faults.active()))
+
+    @control.post("/accounts")
+    def create_account() -> tuple[Response, int]:
+        wanted = parse_body(bodies.NewAccount)
+        with simulation.state.change() as world:
+            return jsonify(bodies.show_account(world, add_account(world, wanted))), 201
+
+    @control.post("/users")
+    def create_user() -> tuple[Response, int]:
+        wanted = parse_body(bodies.NewUser)
+        with simulation.state.change() as world:
+            user = add_user(world, wanted)
+        return jsonify(userId=user.user_id, username=user.username, name=user.name), 201
+
+    @control.post("/callback")
+    def set_callback() -> Response:
+        wanted = parse_body(bodies.NewCallback)
+        verification = verify_callback(wanted.url, wanted.verify_token)
+        if verification.verified:
+            with simulation.state.change() as world:
+                world.callback = Callback(wanted.url, wanted.verify_token)
+            simulation.courier.notice()
+        return jsonify(asdict(verification))
+
+
+def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
+    @control.post("/users/<user_id>/messages")
+    def write_as_customer(user_id: str) -> Response:
+        wanted = parse_body(bodies.CustomerMessage)
+        with simulation.state.change() as world:
+            thread = _thread(world, wanted.account_id, user_id)
+            message = _customer_message(thread, wanted)
+            add_customer_message(thread, message)
+            told = webhook_message(message) | _extras(wanted)
+            simulation.publish(world, message_event(thread.account_id, user_id, message.at, told))
+        return jsonify(mid=message.mid, timestamp=message.at)
+
+    @control.post("/accounts/<account_id>/messages")
+    def write_in_app(account_id: str) -> Response:
+        wanted = parse_body(bodies.AppMessage)
+        with simulation.state.change() as world:
+            thread = _thread(world, account_id, wanted.to)
+            message, echo = write_as_business(thread, "app", wanted.text, [], None)
+            simulation.publish(world, echo)
+        return jsonify(mid=message.mid)
+
+    @control.post("/events")
+    def tell_event() -> Response:
+        wanted = parse_body(bodies.RawEvent)
+        now = now_ms()
+        with simulation.state.change() as world:
+            thread = _thread(world, wanted.account_id, wanted.user_id)
+            item = _with_mid(thread, wanted.item)
+            event = completed_event(wanted.account_id, wanted.user_id, now, item, wanted.list)
+            apply_item(thread, event.item, now)
+            simulation.publish(world, event)
+        return jsonify(item=event.item)
+
+    @control.get("/threads/<account_id>/<user_id>")
+    def read_thread(account_id: str, user_id: str) -> Response:
+        with simulation.state.read() as world, simulation.faults.open() as faults:
+            thread = world.thread_of(account_id, user_id) or Thread(account_id, user_id)
+            return jsonify(bodies.show_thread(thread, faults, now_ms()))
+
+
+def _add_log_routes(control: Blueprint, simulation: Simulation) -> None:
+    @control.get("/deliveries")
+    def read_deliveries() -> Response:
+        with simulation.state.read() as world:
+            return jsonify(deliveries=[bodies.show_delivery(delivery) for delivery in world.deliveries])
+
+    @control.get("/calls")
+    def read_calls() -> Response:
+        with simulation.state.read() as world:
+            return jsonify(calls=[bodies.show_call(call) for call in world.calls])
+
+
+def _thread(world: World, account_id: str, user_id: str) -> Thread:
+    if account_id not in world.accounts:
+        raise ControlError(404, f"There is no account {account_id}.")
+    if user_id not in world.users:
+        raise ControlError(404, f"There is no user {user_id}.")
+    return world.open_thread(account_id, user_id)
+
+
+def _customer_message(thread: Thread, wanted: bodies.CustomerMessage) -> Message:
+    return Message(
+        mid=new_mid(thread.account_id, thread.user_id),
+        sender="customer",
+        via="customer",
+        at=now_ms(),
+        text=wanted.text,
+        attachments=wanted.attachments,
+        reply_to=wanted.reply_to if isinstance(wanted.reply_to, str) else None,
+    )
+
+
+def _extras(wanted: bodies.CustomerMessage) -> Json:
+    extras: Json = {}
+    if isinstance(wanted.reply_to, dict):
+        extras["reply_to"] = wanted.reply_to
+    if wanted.quick_reply is not None:
+        extras["quick_reply"] = {"payload": wanted.quick_reply.payload}
+    if wanted.referral is not None:
+        extras["referral"] = wanted.referral
+    return extras
+
+
+def _with_mid(thread: Thread, item: Json) -> Json:
+    """Give a message or postback an id where it has none."""
+    for key in ("message", "postback"):
+        body = item.get(key)
+        if isinstance(body, dict) and "mid" not in body:
+            return item | {key: {"mid": new_mid(thread.account_id, thread.user_id)} | body}
+    return item

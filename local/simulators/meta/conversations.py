@@ -1,0 +1,99 @@
+"""Threads and messages as Graph objects (Meta's page "Conversations API").
+
+Only the 20 newest messages of a thread can be read; of older ones no more than the id is told.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from local.simulators.meta import errors
+from local.simulators.meta.identifiers import conversation_id
+from local.simulators.meta.nodes import Edge, Node
+from local.simulators.meta.world import Account, Json, Message, Thread, World
+
+READABLE = 20
+_MESSAGE_DEFAULT = ("id", "created_time")
+
+
+def list_conversations(world: World, account: Account, user_id: str | None) -> list[Node]:
+    """List the account's threads, the latest first; only the one with `user_id` where that is given."""
+    threads = [
+        thread
+        for thread in world.threads_of(account.account_id)
+        if thread.messages and user_id in {None, thread.user_id}
+    ]
+    threads.sort(key=lambda thread: thread.messages[-1].at, reverse=True)
+    return [_thread_node(world, account, thread) for thread in threads]
+
+
+def find_conversation(world: World, account: Account, node_id: str) -> Node | None:
+    """Find the thread or message of this account that has this id."""
+    for thread in world.threads_of(account.account_id):
+        if conversation_id(account.account_id, thread.user_id) == node_id:
+            return _thread_node(world, account, thread)
+        message = thread.find(node_id)
+        if message is not None:
+            return _readable_node(world, account, thread, message)
+    return None
+
+
+def _thread_node(world: World, account: Account, thread: Thread) -> Node:
+    values = {
+        "id": conversation_id(account.account_id, thread.user_id),
+        "updated_time": _graph_time(thread.messages[-1].at) if thread.messages else None,
+        "participants": {"data": [_person(world, account.account_id), _person(world, thread.user_id)]},
+        "messages": Edge(list(_message_nodes(world, account, thread))),
+    }
+    return Node("UnifiedThread", values, ("id", "updated_time"))
+
+
+def _message_nodes(world: World, account: Account, thread: Thread) -> Iterator[Node]:
+    kept = [message for message in reversed(thread.messages) if not message.deleted]
+    for index, message in enumerate(kept):
+        node = _message_node(world, account, thread, message)
+        if index >= READABLE:
+            known = {name: node.values[name] if name in _MESSAGE_DEFAULT else None for name in node.values}
+            node = Node(node.kind, known, node.default)
+        yield node
+
+
+def _readable_node(world: World, account: Account, thread: Thread, message: Message) -> Node:
+    newest = [kept.mid for kept in thread.messages if not kept.deleted][-READABLE:]
+    if message.mid not in newest:
+        raise errors.unreadable_message()
+    return _message_node(world, account, thread, message)
+
+
+def _message_node(world: World, account: Account, thread: Thread, message: Message) -> Node:
+    ends = [account.account_id, thread.user_id]
+    if message.sender == "customer":
+        ends.reverse()
+    values = {
+        "id": message.mid,
+        "created_time": _graph_time(message.at),
+        "from": _person(world, ends[0]),
+        "to": {"data": [_person(world, ends[1])]},
+        "message": message.text or "",
+        "attachments": {"data": [_attachment(a) for a in message.attachments]} if message.attachments else None,
+        "reply_to": {"mid": message.reply_to} if message.reply_to else None,
+        "is_unsupported": False,
+    }
+    return Node("Message", values, _MESSAGE_DEFAULT)
+
+
+def _attachment(attachment: Json) -> Json:
+    url = (attachment.get("payload") or {}).get("url")
+    kind = attachment.get("type")
+    if kind in {"image", "video"}:
+        return {f"{kind}_data": {"url": url}}
+    return {"file_url": url}
+
+
+def _person(world: World, person_id: str) -> Json:
+    person = world.accounts.get(person_id) or world.users.get(person_id)
+    return {"username": person.username if person else "", "id": person_id}
+
+
+def _graph_time(moment_ms: int) -> str:
+    """Write whole seconds with `+0000`, as the Graph API writes time."""
+    return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")

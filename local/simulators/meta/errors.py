@@ -1,0 +1,158 @@
+"""Graph API errors: the envelope, and the ones the simulator gives.
+
+Codes: Meta's pages "Common Error Codes" (Messenger Platform) and "Handling Errors" (Graph API).
+"""
+
+from local.simulators.meta.identifiers import new_trace_id
+from local.simulators.meta.world import Json
+
+APP_LIMIT = 4
+DOCUMENTATION = "https://developers.facebook.com/docs/graph-api"
+
+
+class GraphError(Exception):
+    """A refused call. `text` has no code in front; the envelope adds it where Meta does."""
+
+    def __init__(
+        self,
+        text: str,
+        code: int,
+        subcode: int | None = None,
+        status: int = 400,
+        *,
+        kind: str = "OAuthException",
+        numbered: bool = True,
+    ) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+        self.subcode = subcode
+        self.status = status
+        self.kind = kind
+        self.numbered = numbered
+
+
+def envelope(error: GraphError, *, instagram_login: bool) -> Json:
+    """Make the body of a refusal.
+
+    graph.instagram.com names every error IGApiException and puts no "(#code)" before the message.
+    """
+    prefix = f"(#{error.code}) " if error.numbered and not instagram_login else ""
+    body: Json = {
+        "message": f"{prefix}{error.text}",
+        "type": "IGApiException" if instagram_login else error.kind,
+        "code": error.code,
+    }
+    if error.subcode is not None:
+        body["error_subcode"] = error.subcode
+    body["fbtrace_id"] = new_trace_id()
+    return {"error": body}
+
+
+def no_token() -> GraphError:
+    """Refuse a call without an access token."""
+    return GraphError("An access token is required to request this resource.", 104, numbered=False)
+
+
+def invalid_token() -> GraphError:
+    """Refuse a token that is nobody's."""
+    text = "Invalid OAuth access token - Cannot parse access token"
+    return GraphError(text, 190, status=401, numbered=False)
+
+
+def expired_token() -> GraphError:
+    """Refuse a token that was good once."""
+    text = "Error validating access token: Session has expired."
+    return GraphError(text, 190, 463, 401, numbered=False)
+
+
+def invalid_parameter(text: str) -> GraphError:
+    """Refuse a parameter that is missing or wrong."""
+    return GraphError(text, 100)
+
+
+def unknown_object(method: str, node_id: str) -> GraphError:
+    """Refuse an id that does not exist, or not for this token; Meta does not say which."""
+    text = (
+        f"Unsupported {method.lower()} request. Object with ID '{node_id}' does not exist, cannot be loaded "
+        "due to missing permissions, or does not support this operation. Please read the Graph API "
+        f"documentation at {DOCUMENTATION}"
+    )
+    return GraphError(text, 100, 33, kind="GraphMethodException", numbered=False)
+
+
+def unknown_field(name: str, node_kind: str) -> GraphError:
+    """Refuse a name in `fields` that the object does not have."""
+    return GraphError(f"Tried accessing nonexisting field ({name}) on node type ({node_kind})", 100)
+
+
+def syntax_error(text: str) -> GraphError:
+    """Refuse `fields` that cannot be parsed."""
+    return GraphError(f"Syntax error {text}", 2500, numbered=False)
+
+
+def unknown_path(path: str) -> GraphError:
+    """Refuse a path that leads nowhere."""
+    return GraphError(f"Unknown path components: {path}", 2500, numbered=False)
+
+
+def unsupported_method(method: str) -> GraphError:
+    """Refuse a verb that the edge does not have."""
+    text = f"Unsupported request - method type: {method.lower()}"
+    return GraphError(text, 100, kind="GraphMethodException", numbered=False)
+
+
+def no_matching_user() -> GraphError:
+    """Refuse a recipient who never wrote to this account, or does not exist."""
+    return GraphError("No matching Instagram user.", 100, 2534014)
+
+
+def page_not_linked() -> GraphError:
+    """Refuse a Page without an Instagram account."""
+    return GraphError("The Page is not linked to an Instagram account.", 100, 2534013)
+
+
+def outside_window() -> GraphError:
+    """Refuse a send more than 24 hours after the user's last message."""
+    return GraphError("This message is sent outside of allowed window.", 10, 2534022, 403)
+
+
+def human_agent_not_approved() -> GraphError:
+    """Refuse the HUMAN_AGENT tag to an app without App Review."""
+    text = "To use 'Human Agent', your use of this endpoint must be reviewed and approved by Facebook."
+    return GraphError(text, 10, status=403)
+
+
+def message_with_action() -> GraphError:
+    """Refuse a request with both a message and a sender action."""
+    return GraphError("Message and sender action cannot be sent together.", 100, 2018014)
+
+
+def consent_required() -> GraphError:
+    """Refuse the profile of a user who never wrote to this account."""
+    return GraphError("User consent is required to access user profile", 230)
+
+
+def unreadable_message() -> GraphError:
+    """Refuse a message that was unsent, or is older than the 20 newest of its thread."""
+    return GraphError("The message is deleted or no longer available.", 9000001)
+
+
+def app_limit_reached() -> GraphError:
+    """Refuse an app that made too many calls."""
+    return GraphError("Application request limit reached", APP_LIMIT, status=403)
+
+
+def send_limit_reached() -> GraphError:
+    """Refuse an account that sent too much."""
+    return GraphError("Calls to this API have exceeded the rate limit.", 613, 2534040)
+
+
+def unknown_attachment() -> GraphError:
+    """Refuse an attachment id under which nothing was uploaded."""
+    return GraphError("The attachment id is invalid or not owned by you.", 100, 2018074)
+
+
+def unfetchable_attachment() -> GraphError:
+    """Refuse a file that cannot be loaded from its URL."""
+    return GraphError("Failed to fetch the file from the url", 100, 2018008)

@@ -1,0 +1,68 @@
+"""The Graph API's routes, the same under `/v26.0` (or any version) and without a version."""
+
+from flask import Blueprint, Response, jsonify, request
+
+from local.simulators.meta.conversations import find_conversation, list_conversations
+from local.simulators.meta.graph_request import identify_caller, parameters, wanted_fields
+from local.simulators.meta.graph_send import serve_send
+from local.simulators.meta.identity import AccountCaller, Caller, acting_account, subscriber
+from local.simulators.meta.nodes import Node, select
+from local.simulators.meta.profiles import find_profile
+from local.simulators.meta.simulation import Simulation
+from local.simulators.meta.subscriptions import parse_subscribed_fields, show_subscriptions
+from local.simulators.meta.world import World
+
+
+def graph_blueprint(simulation: Simulation) -> Blueprint:
+    """All Graph routes."""
+    graph = Blueprint("graph", __name__)
+
+    @graph.get("/<graph_id:node_id>")
+    def read_node(node_id: str) -> Response:
+        with simulation.state.read() as world:
+            caller = identify_caller(simulation, world)
+            return jsonify(select(_find_node(world, caller, node_id), wanted_fields()))
+
+    @graph.get("/<graph_id:node_id>/subscribed_apps")
+    def read_subscriptions(node_id: str) -> Response:
+        with simulation.state.read() as world:
+            target = subscriber(identify_caller(simulation, world), node_id, "get")
+            return jsonify(show_subscriptions(world, target))
+
+    @graph.post("/<graph_id:node_id>/subscribed_apps")
+    def subscribe(node_id: str) -> Response:
+        with simulation.state.change() as world:
+            target = subscriber(identify_caller(simulation, world), node_id, "post")
+            target.subscribed_fields = parse_subscribed_fields(parameters().get("subscribed_fields"), target)
+        return jsonify(success=True)
+
+    @graph.delete("/<graph_id:node_id>/subscribed_apps")
+    def unsubscribe(node_id: str) -> Response:
+        with simulation.state.change() as world:
+            target = subscriber(identify_caller(simulation, world), node_id, "delete")
+            target.subscribed_fields = []
+        return jsonify(success=True)
+
+    @graph.get("/<graph_id:node_id>/conversations")
+    def read_conversations(node_id: str) -> Response:
+        with simulation.state.read() as world:
+            caller = identify_caller(simulation, world)
+            account = acting_account(caller, node_id, "get")
+            # A Page without `platform` lists its Messenger threads, of which there are none here.
+            on_instagram = isinstance(caller, AccountCaller) or request.args.get("platform") == "instagram"
+            found = list_conversations(world, account, request.args.get("user_id")) if on_instagram else []
+            return jsonify(data=[select(node, wanted_fields()) for node in found])
+
+    @graph.post("/<graph_id:node_id>/messages")
+    def send(node_id: str) -> Response:
+        return serve_send(simulation, node_id)
+
+    return graph
+
+
+def _find_node(world: World, caller: Caller, node_id: str) -> Node:
+    if caller.account is not None:
+        found = find_conversation(world, caller.account, node_id)
+        if found is not None:
+            return found
+    return find_profile(world, caller, node_id)

@@ -1,0 +1,29 @@
+"""What a Graph route reads from the request now being served."""
+
+from typing import Any
+
+from flask import request
+
+from local.simulators.meta.fields import Field, parse_fields
+from local.simulators.meta.identity import Caller, identify, request_token
+from local.simulators.meta.simulation import Simulation
+from local.simulators.meta.world import World
+
+
+def identify_caller(simulation: Simulation, world: World) -> Caller:
+    """Find who calls, if the app may call at all."""
+    with simulation.faults.open() as faults:
+        caller = identify(world, request_token(), expired=faults.expire_token)
+        faults.refuse_call()
+    return caller
+
+
+def wanted_fields() -> tuple[Field, ...]:
+    """Read the `fields` parameter."""
+    return parse_fields(request.args.get("fields", ""))
+
+
+def parameters() -> dict[str, Any]:
+    """Read query, form and JSON body together; the body wins."""
+    body = request.get_json(silent=True)
+    return {**request.values.to_dict(), **(body if isinstance(body, dict) else {})}

@@ -1,0 +1,58 @@
+"""`POST /{id}/messages`: accepting, answering, and the echo."""
+
+import time
+from dataclasses import dataclass
+
+from flask import Response, jsonify
+
+from local.simulators.connection import drop_connection
+from local.simulators.meta.graph_request import identify_caller, parameters
+from local.simulators.meta.identity import acting_account
+from local.simulators.meta.send_request import parse_send_request
+from local.simulators.meta.sending import SendRules, accept
+from local.simulators.meta.simulation import Simulation
+from local.simulators.meta.world import Json
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """An accepted request, and how the faults want it answered."""
+
+    answer: Json
+    echoes: list[str]
+    echo_first: bool = False
+    lose_answer: bool = False
+    delay_seconds: float = 0
+
+
+def serve_send(simulation: Simulation, node_id: str) -> Response:
+    """Accept or refuse. The echo goes out after the answer, unless a fault has it go before."""
+    sent = _accept(simulation, node_id)
+    if sent.echo_first:
+        simulation.courier.wait_until_attempted(sent.echoes)
+    time.sleep(sent.delay_seconds)
+    response = drop_connection() if sent.lose_answer else jsonify(sent.answer)
+    response.call_on_close(lambda: simulation.courier.release(sent.echoes))
+    return response
+
+
+def _accept(simulation: Simulation, node_id: str) -> _Sent:
+    with simulation.state.change() as world:
+        account = acting_account(identify_caller(simulation, world), node_id, "post")
+        wanted = parse_send_request(parameters())
+        with simulation.faults.open() as faults:
+            if wanted.message is not None:
+                faults.refuse_send()
+            rules = SendRules(simulation.human_agent_approved, faults.close_window)
+        accepted = accept(world, account, wanted, rules)
+        if accepted.echo is None:
+            return _Sent(accepted.answer, [])
+        with simulation.faults.open() as faults:
+            silent = faults.no_echo
+            echo_first = faults.echo_before_answer
+            lose_answer = faults.take_lost_send_answer()
+            delay_seconds = faults.delay_send_seconds
+        echoes = [] if silent else simulation.publish(world, accepted.echo)
+        if not echo_first:
+            simulation.courier.hold(echoes)
+        return _Sent(accepted.answer, echoes, echo_first, lose_answer, delay_seconds)

@@ -1,0 +1,74 @@
+"""The `subscribed_apps` edge: which app hears of a Page or an account.
+
+Any field installs the app, and an installed app hears of everything it chose in its dashboard: Meta's page
+"Setup Webhooks Subscriptions" has it that an account cannot choose. So the fields are checked and kept, and
+only whether there are any decides about delivery.
+"""
+
+import json
+
+from local.simulators.meta import errors
+from local.simulators.meta.world import Account, Json, Page, World
+
+_SHARED_FIELDS = {
+    "messages",
+    "message_echoes",
+    "message_reactions",
+    "messaging_optins",
+    "messaging_postbacks",
+}
+_PAGE_FIELDS = _SHARED_FIELDS | {
+    "feed",
+    "mention",
+    "message_context",
+    "message_deliveries",
+    "message_edits",
+    "message_reads",
+    "messaging_handovers",
+    "messaging_policy_enforcement",
+    "messaging_referrals",
+    "response_feedback",
+    "standby",
+}
+_ACCOUNT_FIELDS = _SHARED_FIELDS | {
+    "comments",
+    "live_comments",
+    "message_edit",
+    "messaging_handover",
+    "messaging_referral",
+    "messaging_seen",
+    "standby",
+}
+
+
+def parse_subscribed_fields(value: object, subscriber: Page | Account) -> list[str]:
+    """Read the fields to subscribe: a list, its JSON, or names with commas between; checked."""
+    names = _names(value)
+    if not names:
+        raise errors.invalid_parameter("The parameter subscribed_fields is required.")
+    known = _PAGE_FIELDS if isinstance(subscriber, Page) else _ACCOUNT_FIELDS
+    for index, name in enumerate(names):
+        if name not in known:
+            choice = ", ".join(sorted(known))
+            raise errors.invalid_parameter(
+                f'Param subscribed_fields[{index}] must be one of {{{choice}}} - got "{name}".'
+            )
+    return names
+
+
+def show_subscriptions(world: World, subscriber: Page | Account) -> Json:
+    """Show this app with its fields, or nothing."""
+    if not subscriber.subscribed_fields:
+        return {"data": []}
+    app = {"id": world.app_id, "name": "Simulated app", "category": "Business"}
+    return {"data": [app | {"subscribed_fields": subscriber.subscribed_fields}]}
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise errors.invalid_parameter("Param subscribed_fields must be an array.") from error
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    return [str(item).strip() for item in items if str(item).strip()]

@@ -1,0 +1,98 @@
+"""What happens in a thread, whoever does it."""
+
+from local.simulators.meta.world import Json, Message, Side, Thread, Via
+
+WINDOW_MS = 24 * 60 * 60 * 1000
+HUMAN_AGENT_WINDOW_MS = 7 * WINDOW_MS
+TYPING_MS = 20_000  # Instagram hides the indicator by itself after about this long
+KEPT_MESSAGES = 500  # per thread: the whole state is written at every change
+
+
+def window_is_open(thread: Thread, now: int, length_ms: int = WINDOW_MS) -> bool:
+    """Tell whether the business may write: the user has acted within the last `length_ms`."""
+    return thread.opened_at is not None and now < thread.opened_at + length_ms
+
+
+def add_customer_message(thread: Thread, message: Message) -> None:
+    """Let the user write, which opens the window."""
+    _append(thread, message)
+    thread.opened_at = message.at
+
+
+def add_business_message(thread: Thread, message: Message) -> None:
+    """Let the business write; a reply also marks the thread as read and ends the typing indicator."""
+    _append(thread, message)
+    thread.seen_at = message.at
+    thread.typing_until = 0
+
+
+def webhook_message(message: Message) -> Json:
+    """Show `message` as the event key of a webhook item, an echo where the business wrote it."""
+    body: Json = {"mid": message.mid}
+    if message.text is not None:
+        body["text"] = message.text
+    if message.attachments:
+        body["attachments"] = message.attachments
+    if message.reply_to:
+        body["reply_to"] = {"mid": message.reply_to, "is_self_reply": False}
+    if message.sender == "business":
+        body["is_echo"] = True
+    return body
+
+
+def apply_item(thread: Thread, item: Json, at: int) -> None:
+    """Let the thread follow a raw webhook item, so that reading it back agrees with what was told."""
+    if edit := item.get("message_edit"):
+        _edit(thread, edit)
+    elif message := item.get("message"):
+        _follow_message(thread, message, at)
+    elif reaction := item.get("reaction"):
+        _react(thread, reaction)
+    elif "postback" in item or "referral" in item:
+        thread.opened_at = at
+
+
+def _append(thread: Thread, message: Message) -> None:
+    thread.messages.append(message)
+    del thread.messages[:-KEPT_MESSAGES]
+
+
+def _edit(thread: Thread, edit: Json) -> None:
+    known = thread.find(str(edit.get("mid")))
+    if known is not None and isinstance(edit.get("text"), str):
+        known.text = edit["text"]
+
+
+def _follow_message(thread: Thread, message: Json, at: int) -> None:
+    known = thread.find(str(message.get("mid")))
+    if message.get("is_deleted"):
+        if known is not None:
+            known.deleted, known.text, known.attachments = True, None, []
+        return
+    if known is not None:
+        return
+    sender: Side = "business" if message.get("is_echo") else "customer"
+    via: Via = "app" if sender == "business" else "customer"
+    new = Message(
+        mid=str(message.get("mid")),
+        sender=sender,
+        via=via,
+        at=at,
+        text=message.get("text"),
+        attachments=message.get("attachments") or [],
+        reply_to=(message.get("reply_to") or {}).get("mid"),
+    )
+    if sender == "business":
+        add_business_message(thread, new)
+    else:
+        add_customer_message(thread, new)
+
+
+def _react(thread: Thread, reaction: Json) -> None:
+    known = thread.find(str(reaction.get("mid")))
+    if known is None:
+        return
+    if reaction.get("action") == "unreact":
+        known.reactions.pop("customer", None)
+    else:
+        known.reactions["customer"] = str(reaction.get("emoji") or reaction.get("reaction") or "")

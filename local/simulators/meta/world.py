@@ -1,0 +1,171 @@
+"""What the Meta simulator knows: the pages, accounts, users, threads and webhooks of one Meta app.
+
+Times are milliseconds since 1970. Ids are strings, as on the wire: an Instagram-scoped id may exceed 2^53.
+A real Instagram-scoped user id is valid for one account only; here a user may write to any account.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+type Json = dict[str, Any]
+type Side = Literal["customer", "business"]
+type Via = Literal["customer", "api", "app"]
+type ItemList = Literal["messaging", "standby"]
+type DeliveryStatus = Literal["waiting", "accepted", "dropped"]
+
+
+@dataclass
+class Page:
+    """A Facebook Page and its Page access token."""
+
+    page_id: str
+    name: str
+    access_token: str
+    subscribed_fields: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Account:
+    """An Instagram professional account, linked to a Page (Facebook Login) or standing alone.
+
+    `app_scoped_id` is what `/me?fields=id` answers to an Instagram user token. It differs from
+    `account_id`, which webhooks carry and `/me?fields=user_id` answers.
+    """
+
+    account_id: str
+    app_scoped_id: str
+    username: str
+    name: str
+    instagram_token: str
+    page_id: str | None
+    subscribed_fields: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class User:
+    """A person who writes to accounts; `user_id` is the Instagram-scoped id."""
+
+    user_id: str
+    username: str
+    name: str
+
+
+@dataclass
+class Message:
+    """One message of a thread. `attachments` have the shape that webhooks give them."""
+
+    mid: str
+    sender: Side
+    via: Via
+    at: int
+    text: str | None = None
+    attachments: list[Json] = field(default_factory=list)
+    reply_to: str | None = None
+    deleted: bool = False
+    reactions: dict[Side, str] = field(default_factory=dict)
+
+
+@dataclass
+class Thread:
+    """The conversation of one user with one account."""
+
+    account_id: str
+    user_id: str
+    messages: list[Message] = field(default_factory=list)
+    opened_at: int | None = None  # the user's newest act that opens the 24-hour window
+    seen_at: int | None = None  # when the business last read
+    typing_until: int = 0
+
+    def find(self, mid: str) -> Message | None:
+        """Find the message with this id."""
+        return next((message for message in reversed(self.messages) if message.mid == mid), None)
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Where webhooks go, as entered in the app dashboard."""
+
+    url: str
+    verify_token: str
+
+
+@dataclass(frozen=True)
+class WebhookEvent:
+    """One item of `entry[].messaging[]` (or `standby[]`) that is to be told to the app."""
+
+    account_id: str
+    item: Json
+    item_list: ItemList = "messaging"
+
+
+@dataclass
+class Delivery:
+    """One webhook POST; `body` is ASCII and goes out byte for byte the same at every attempt."""
+
+    delivery_id: str
+    body: str
+    created_at: int
+    next_attempt_at: int
+    status: DeliveryStatus = "waiting"
+    attempts: int = 0
+    last_http_status: int | None = None
+
+
+@dataclass(frozen=True)
+class GraphCall:
+    """One call of the Graph API. The path has no query string, which may hold a token.
+
+    `status` is null where the connection was closed without an answer.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    at: int
+
+
+@dataclass
+class World:
+    """Everything above, for one Meta app."""
+
+    app_id: str
+    pages: dict[str, Page] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    threads: dict[str, Thread] = field(default_factory=dict)
+    callback: Callback | None = None
+    collected: list[WebhookEvent] = field(default_factory=list)  # not yet put into a delivery
+    deliveries: list[Delivery] = field(default_factory=list)
+    calls: list[GraphCall] = field(default_factory=list)
+
+    def page_of(self, account: Account) -> Page | None:
+        """Find the Page that `account` is linked to."""
+        return self.pages.get(account.page_id) if account.page_id else None
+
+    def account_of(self, page: Page) -> Account | None:
+        """Find the account that is linked to `page`."""
+        return next((a for a in self.accounts.values() if a.page_id == page.page_id), None)
+
+    def thread_of(self, account_id: str, user_id: str) -> Thread | None:
+        """Find the thread of the two, if they have one."""
+        return self.threads.get(f"{account_id}/{user_id}")
+
+    def open_thread(self, account_id: str, user_id: str) -> Thread:
+        """Find the thread of the two, or begin it."""
+        return self.threads.setdefault(f"{account_id}/{user_id}", Thread(account_id, user_id))
+
+    def threads_of(self, account_id: str) -> Iterator[Thread]:
+        """List all threads of an account."""
+        return (thread for thread in self.threads.values() if thread.account_id == account_id)
+
+    def subscribed_fields(self, account: Account) -> list[str]:
+        """List the webhook fields subscribed for an account, on itself or on its Page."""
+        page = self.page_of(account)
+        return sorted({*account.subscribed_fields, *(page.subscribed_fields if page else [])})
+
+
+WORLD_JSON = TypeAdapter(World)
+"""How the world is written to a file; building it is slow, so it is built once."""

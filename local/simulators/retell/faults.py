@@ -1,0 +1,76 @@
+"""The faults of the Retell simulator."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from local.simulators.retell import errors
+from local.simulators.retell.errors import RetellError
+
+type Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class FailedCompletions(BaseModel):
+    """Refuse the next `times` completions; nothing of them gets into the chat."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: int = Field(default=500, ge=400, le=599)
+    times: int = Field(default=1, ge=1)
+    message: str = "An unexpected server error occurred."
+
+
+class RateLimit(BaseModel):
+    """Refuse the next `times` calls that create something; `retryAfter` is in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    times: int = Field(default=1, ge=1)
+    retry_after: float | None = Field(default=None, ge=0, alias="retryAfter")
+
+
+class RetellFaults(BaseModel):
+    """All settings; the defaults are Retell on a good day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delay_seconds: float = Field(default=0, ge=0, le=900)  # between taking a message and answering it
+    fail_completions: FailedCompletions | None = None
+    lose_completion_answer: Count = 0  # the next n completions are done, their answers never arrive
+    end_chats: bool = False  # done once, when it is set: all ongoing chats end
+    empty_answers: Count = 0  # the next n completions have no messages
+    extra_messages: bool = False  # tool entries, a node transition and a second agent message
+    rate_limit: RateLimit | None = None
+
+    def refuse_creation(self) -> None:
+        """Raise if the rate limit is reached."""
+        limit = self.rate_limit
+        if limit is not None:
+            limit.times -= 1
+            self.rate_limit = limit if limit.times else None
+            raise errors.rate_limited(limit.retry_after)
+
+    def refuse_completion(self) -> None:
+        """Raise if this completion is to fail."""
+        failed = self.fail_completions
+        if failed is not None:
+            failed.times -= 1
+            self.fail_completions = failed if failed.times else None
+            raise RetellError(failed.status, failed.message)
+
+    def take_empty_answer(self) -> bool:
+        """Tell whether this completion is to stay empty."""
+        empty = self.empty_answers > 0
+        self.empty_answers -= empty
+        return empty
+
+    def take_lost_answer(self) -> bool:
+        """Tell whether the answer to this completion is to be lost."""
+        lost = self.lose_completion_answer > 0
+        self.lose_completion_answer -= lost
+        return lost
+
+    def take_end_of_chats(self) -> bool:
+        """Tell whether all chats are to end now; asked once per setting."""
+        end, self.end_chats = self.end_chats, False
+        return end

@@ -1,0 +1,203 @@
+"""The Retell simulator: chats, the scripted agent, errors, faults, durability."""
+
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import requests
+
+from local.simulators.retell.app import create_app
+from local.simulators.server import serve
+from tests.unit.local.retell_client import RetellClient
+
+
+def texts(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["content"] for message in messages if message["role"] == "agent"]
+
+
+def refusal(answer: requests.Response) -> tuple[int, str]:
+    body = answer.json()
+    assert body["status"] == "error"
+    return answer.status_code, body["message"]
+
+
+def test_a_chat_is_created_with_201_and_shows_what_it_was_given(retell: RetellClient):
+    given = {"metadata": {"channel": "instagram"}, "retell_llm_dynamic_variables": {"name": "Ana"}}
+    chat = retell.chat(retell.create_chat(**given))
+    assert chat["chat_status"] == "ongoing"
+    assert chat["message_with_tool_calls"] == []
+    assert {name: chat[name] for name in given} == given
+    assert "metadata" not in retell.chat(retell.create_chat())
+
+
+def test_a_completion_returns_only_the_new_messages_and_the_chat_keeps_all(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.ask(chat_id, "first")
+    (message,) = retell.ask(chat_id, "second")
+    assert message["role"] == "agent"
+    assert set(message) == {"message_id", "role", "content", "created_timestamp"}
+    chat = retell.chat(chat_id)
+    assert [m["role"] for m in chat["message_with_tool_calls"]] == ["user", "agent", "user", "agent"]
+    assert chat["transcript"].startswith("User: first\nAgent: ")
+
+
+def test_the_agent_quotes_the_customer_and_counts_the_turns_of_the_chat(retell: RetellClient):
+    chat_id = retell.create_chat()
+    assert "“blue?”" in texts(retell.ask(chat_id, "blue?"))[0]
+    assert "message 2" in texts(retell.ask(chat_id, "green?"))[0]
+    assert "message 1" in texts(retell.ask(retell.create_chat(), "green?"))[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [("When are you open?", "7:00"), ("The menu please", "espresso"), ("Where are you?", "Bean Street")],
+)
+def test_the_agent_answers_what_it_was_asked(retell: RetellClient, question: str, word: str):
+    assert word in texts(retell.ask(retell.create_chat(), question))[0]
+
+
+def test_the_long_answer_is_longer_than_two_instagram_messages(retell: RetellClient):
+    (text,) = texts(retell.ask(retell.create_chat(), "long"))
+    assert 2300 <= len(text.encode()) <= 2900
+    assert "кофе" in text
+    assert "\n\n" in text
+
+
+def test_bye_ends_the_chat_with_an_end_call_entry(retell: RetellClient):
+    chat_id = retell.create_chat()
+    farewell, tool = retell.ask(chat_id, "bye")
+    assert farewell["role"] == "agent"
+    assert (tool["role"], tool["type"]) == ("tool_call_invocation", "end_call")
+    chat = retell.chat(chat_id)
+    assert chat["chat_status"] == "ended"
+    assert "end_timestamp" in chat
+    assert refusal(retell.complete(chat_id, "again")) == (400, "Chat already ended")
+
+
+def test_a_chat_is_ended_with_204_and_takes_no_more(retell: RetellClient):
+    chat_id = retell.create_chat()
+    assert retell.call("PATCH", f"/end-chat/{chat_id}").status_code == 204
+    assert refusal(retell.complete(chat_id, "hi")) == (400, "Chat already ended")
+
+
+def test_missing_agents_and_chats_are_422(retell: RetellClient):
+    missing = (422, "Cannot find requested asset under given api key.")
+    assert refusal(retell.call("POST", "/create-chat", {"agent_id": "missing_1"})) == missing
+    assert refusal(retell.call("GET", "/get-chat-agent/missing_1")) == missing
+    assert refusal(retell.call("GET", "/get-chat/chat_0")) == missing
+    assert refusal(retell.complete("chat_0", "hi")) == missing
+    assert retell.call("GET", "/get-chat-agent/agent_1").json()["agent_id"] == "agent_1"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic key_test"}])
+def test_a_missing_or_wrong_key_is_401(retell: RetellClient, headers: dict[str, str]):
+    answer = requests.get(f"{retell.url}/get-chat/x", headers=headers, timeout=5)
+    assert refusal(answer) == (401, "API key is missing or invalid.")
+
+
+@pytest.mark.parametrize("body", [{}, {"agent_id": ""}, {"agent_id": "a", "retell_llm_dynamic_variables": {"n": 1}}])
+def test_a_malformed_body_is_400(retell: RetellClient, body: dict[str, Any]):
+    assert refusal(retell.call("POST", "/create-chat", body))[0] == 400
+
+
+def test_a_lost_completion_is_in_the_chat_all_the_same(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(lose_completion_answer=1)
+    with pytest.raises(requests.ConnectionError):
+        retell.complete(chat_id, "hello")
+    assert len(retell.chat(chat_id)["message_with_tool_calls"]) == 2
+    assert retell.control("GET", "/state")["chats"][0]["completions"] == 1
+
+
+def test_a_failed_completion_leaves_nothing_in_the_chat(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(fail_completions={"status": 502, "times": 1, "message": "Bad gateway"})
+    assert refusal(retell.complete(chat_id, "hello")) == (502, "Bad gateway")
+    assert retell.chat(chat_id)["message_with_tool_calls"] == []
+    assert retell.ask(chat_id, "hello")
+
+
+def test_a_slow_agent_has_the_users_message_while_it_thinks(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(delay_seconds=0.4)
+    asking = Thread(target=retell.ask, args=(chat_id, "hello"))
+    asking.start()
+    roles: list[str] = []
+    while asking.is_alive() and not roles:
+        roles = [message["role"] for message in retell.chat(chat_id)["message_with_tool_calls"]]
+    asking.join()
+    assert roles == ["user"]
+    assert len(retell.chat(chat_id)["message_with_tool_calls"]) == 2
+
+
+def test_all_ongoing_chats_can_be_ended_at_once(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(end_chats=True)
+    assert refusal(retell.complete(chat_id, "hi")) == (400, "Chat already ended")
+    assert retell.ask(retell.create_chat(), "hi")
+
+
+def test_answers_can_be_empty(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(empty_answers=1)
+    assert retell.ask(chat_id, "hi") == []
+    assert retell.ask(chat_id, "hi")
+
+
+def test_extra_messages_surround_the_answer_with_entries_that_are_not_for_the_customer(retell: RetellClient):
+    retell.faults(extra_messages=True)
+    messages = retell.ask(retell.create_chat(), "menu")
+    assert [message["role"] for message in messages] == [
+        "tool_call_invocation",
+        "tool_call_result",
+        "node_transition",
+        "agent",
+        "agent",
+    ]
+    assert messages[0]["tool_call_id"] == messages[1]["tool_call_id"]
+
+
+def test_the_rate_limit_is_429_with_retry_after(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(rate_limit={"times": 1, "retryAfter": 2})
+    answer = retell.complete(chat_id, "hi")
+    assert refusal(answer)[0] == 429
+    assert answer.headers["Retry-After"] == "2"
+    assert retell.ask(chat_id, "hi")
+
+
+def test_scripted_answers_are_given_in_turn(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.control("POST", "/answers", {"answers": ["one", "two"]})
+    assert [texts(retell.ask(chat_id, "x"))[0] for _ in range(2)] == ["one", "two"]
+    assert "“x”" in texts(retell.ask(chat_id, "x"))[0]
+
+
+def test_the_state_shows_chats_with_messages_variables_and_completions(retell: RetellClient):
+    chat_id = retell.create_chat(retell_llm_dynamic_variables={"name": "Ana"})
+    retell.ask(chat_id, "hi")
+    state = retell.control("GET", "/state")
+    (chat,) = state["chats"]
+    assert (chat["chatId"], chat["dynamicVariables"], chat["completions"]) == (chat_id, {"name": "Ana"}, 1)
+    assert len(chat["messages"]) == 2
+    assert (state["completions"], state["faults"]) == (1, {})
+
+
+def test_chats_stand_after_a_restart(tmp_path: Path):
+    running = serve(create_app(state_file=tmp_path / "retell.json"))
+    before = RetellClient(running.url, "any key")
+    chat_id = before.create_chat(metadata={"a": 1})
+    before.ask(chat_id, "hi")
+    chat = before.chat(chat_id)
+    running.stop()
+    running = serve(create_app(state_file=tmp_path / "retell.json"))
+    after = RetellClient(running.url, "any key")
+    assert after.chat(chat_id) == chat
+    assert "message 2" in texts(after.ask(chat_id, "again"))[0]
+    running.stop()
+
+
+def test_only_the_control_api_may_be_called_from_other_origins(retell: RetellClient):
+    assert requests.get(f"{retell.url}/_simulator/state", timeout=5).headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Origin" not in retell.call("GET", "/get-chat/x").headers
