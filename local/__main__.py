@@ -4,7 +4,8 @@ import signal
 import sys
 import threading
 
-from local.mongodb import CannotStart
+from local.errors import CannotStart
+from local.folder import claimed
 from local.settings import read_settings
 
 
@@ -15,13 +16,14 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = read_settings()
-        print("Starting the system:", flush=True)
-        from local.stack import Stack  # moto and Flask take a second to import: the line above comes first
+        with claimed(settings.folder) as folder:
+            print("Starting the system:", flush=True)
+            from local.stack import Stack  # moto and Flask take a second to import: the line above comes first
 
-        with Stack(settings) as stack:
-            print(f"\nReady: {stack.url}/\n  data, logs and run.json: {settings.folder}\n  Ctrl-C stops it.")
-            stopping.wait()
-            print("Stopping.")
+            with Stack(settings, folder) as stack:
+                print(f"\nReady: {stack.url}/\n  data, logs and run.json: {folder.path}\n  Ctrl-C stops it.")
+                stopping.wait()
+                print("Stopping.")
     except (CannotStart, ValueError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

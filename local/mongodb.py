@@ -13,12 +13,10 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from local.errors import CannotStart
+
 _START_SECONDS = 30
 _NO_REPLICA_SET_CONFIG = 94
-
-
-class CannotStart(Exception):
-    """Raised with a sentence that says what to do."""
 
 
 def find_mongod() -> Path:

@@ -1,6 +1,5 @@
 """The whole system on one machine: everything that template.yaml declares, and what stands around it on AWS."""
 
-import fcntl
 import json
 import logging
 import os
@@ -14,8 +13,10 @@ import requests
 
 from local.aws import CREDENTIALS, Aws
 from local.environments import Pool
+from local.errors import CannotStart
+from local.folder import Folder
 from local.gateway import Gateway
-from local.mongodb import CannotStart, Mongod
+from local.mongodb import Mongod
 from local.poller import Poller
 from local.settings import Settings
 from local.simulators.meta.app import create_app as create_meta
@@ -30,8 +31,9 @@ STACK = "instagram-connector"
 class Stack:
     """One running system. Use it as a context: it stops what it has started, in reverse order."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None] = print) -> None:
+    def __init__(self, settings: Settings, folder: Folder, say: Callable[[str], None] = print) -> None:
         self._settings = settings
+        self._folder = folder
         self._say = say
         self._running = ExitStack()
         self._logs = settings.folder / "logs"
@@ -59,7 +61,6 @@ class Stack:
     def _start(self) -> None:
         settings = self._settings
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._lock()
         template = read_template()
         # mongod comes up in its own process while the rest is made ready in this one.
         mongod = self._launch_mongod() if settings.mongodb_uri is None else None
@@ -82,16 +83,6 @@ class Stack:
                 self._set_callback(self._meta_url)
         self._write_run(mongodb_uri, graph_url, instagram_url, retell_url)
         self._warm(pools)
-
-    def _lock(self) -> None:
-        lock = (self._settings.folder / "lock").open("w")
-        self._running.callback(lock.close)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CannotStart(
-                f"Another `make run` uses {self._settings.folder}. Stop it first, or set LOCAL_DIR to another folder."
-            ) from error
 
     def _launch_mongod(self) -> Mongod:
         mongod = Mongod(self._settings.folder / "mongodb")
@@ -194,26 +185,18 @@ class Stack:
             raise CannotStart(f"The webhook does not answer Meta's handshake. See {self._logs / 'webhook.log'}.")
 
     def _write_run(self, mongodb_uri: str, graph_url: str, instagram_url: str, retell_url: str) -> None:
-        run = self._settings.folder / "run.json"
-        self._running.callback(run.unlink, missing_ok=True)
-        written = run.with_suffix(".tmp")
-        written.touch(mode=0o600)
-        written.write_text(
-            json.dumps(
-                {
-                    "apiUrl": self.url,
-                    "consoleUrl": f"{self.url}/",
-                    "mongodbUri": mongodb_uri,
-                    "appSecret": self._settings.keys.app_secret,
-                    "jwtSecret": self._settings.keys.jwt_secret,
-                    "facebookGraphUrl": graph_url,
-                    "instagramGraphUrl": instagram_url,
-                    "retellUrl": retell_url,
-                },
-                indent=2,
-            )
+        self._folder.write_run(
+            {
+                "apiUrl": self.url,
+                "consoleUrl": f"{self.url}/",
+                "mongodbUri": mongodb_uri,
+                "appSecret": self._settings.keys.app_secret,
+                "jwtSecret": self._settings.keys.jwt_secret,
+                "facebookGraphUrl": graph_url,
+                "instagramGraphUrl": instagram_url,
+                "retellUrl": retell_url,
+            }
         )
-        written.replace(run)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

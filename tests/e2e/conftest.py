@@ -112,6 +112,8 @@ def wait_for[T](what: Callable[[], T], why: str, seconds: float = ANSWER_SECONDS
 @contextlib.contextmanager
 def running_system(folder: Path, **environment: str) -> Iterator[System]:
     """Start the system as `make run` does, and stop it as Ctrl-C does."""
+    run = folder / "run.json"
+    run.unlink(missing_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
@@ -122,7 +124,6 @@ def running_system(folder: Path, **environment: str) -> Iterator[System]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    run = folder / "run.json"
     try:
         deadline = time.monotonic() + START_SECONDS
         while not run.exists():

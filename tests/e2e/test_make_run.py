@@ -1,0 +1,219 @@
+"""`make run` as a person meets it: restarts, kills, other people's servers, wrong settings."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, jsonify, request
+
+from local.simulators.server import serve
+from tests.e2e.conftest import ROOT, Agent, System, running_system, wait_for
+from tests.e2e.test_one_dm import answers, dm, write
+
+ACCOUNT = {
+    "accessToken": "EAAforeignpagetoken",
+    "instagramAccountId": "17841400000000077",
+    "pageId": "101234567890777",
+    "username": "foreign_shop",
+}
+CUSTOMER = {"userId": "1234567890123777"}
+
+
+class Foreign:
+    """Somebody else's Graph API and Retell: written from their documentation, knowing nothing of ours."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+        self.subscribed: list[str] = []
+        self.lock = threading.Lock()
+
+    def graph(self) -> Flask:
+        app = Flask(__name__)
+
+        @app.before_request
+        def check() -> Any:
+            if request.headers.get("Authorization") != f"Bearer {ACCOUNT['accessToken']}":
+                error = {"message": "Invalid OAuth access token.", "type": "OAuthException", "code": 190}
+                return jsonify(error=error), 401
+            return None
+
+        @app.get(f"/<version>/{ACCOUNT['instagramAccountId']}")
+        def account(version: str) -> Any:
+            return jsonify(id=ACCOUNT["instagramAccountId"], username=ACCOUNT["username"], name="Foreign")
+
+        @app.get(f"/<version>/{ACCOUNT['pageId']}")
+        def page(version: str) -> Any:
+            linked = {"id": ACCOUNT["instagramAccountId"]}
+            return jsonify(id=ACCOUNT["pageId"], name="Foreign", instagram_business_account=linked)
+
+        @app.post("/<version>/<page_id>/subscribed_apps")
+        def subscribe(version: str, page_id: str) -> Any:
+            self.subscribed.append(page_id)
+            return jsonify(success=True)
+
+        @app.post("/<version>/<page_id>/messages")
+        def send(version: str, page_id: str) -> Any:
+            with self.lock:
+                self.sent.append(request.get_json())
+                mid = f"mid.{len(self.sent)}"
+            return jsonify(recipient_id=request.get_json()["recipient"]["id"], message_id=mid)
+
+        return app
+
+    def retell(self) -> Flask:
+        app = Flask(__name__)
+
+        @app.post("/create-chat")
+        def create() -> Any:
+            return jsonify(chat_id="chat_foreign", agent_id=request.get_json()["agent_id"], chat_status="ongoing"), 201
+
+        @app.post("/create-chat-completion")
+        def complete() -> Any:
+            self.asked.append(request.get_json())
+            said = {"message_id": "m1", "role": "agent", "content": "Foreign greetings", "created_timestamp": 1}
+            return jsonify(messages=[said]), 201
+
+        return app
+
+
+@pytest.fixture
+def foreign() -> Iterator[tuple[Foreign, str, str]]:
+    servers = Foreign()
+    graph, retell = serve(servers.graph()), serve(servers.retell())
+    yield servers, graph.url, retell.url
+    graph.stop()
+    retell.stop()
+
+
+def test_other_peoples_servers_can_take_the_simulators_place(foreign, tmp_path):
+    servers, graph_url, retell_url = foreign
+    environment = {"FACEBOOK_GRAPH_URL": graph_url, "RETELL_URL": retell_url, "APP_SECRET": "their app secret"}
+    with running_system(tmp_path, **environment) as system:
+        agent = system.agent("sub_foreign", "agent_foreign")
+        connected = agent.connect(ACCOUNT)
+        system.post_signed(f"{agent.path}/webhook", dm(ACCOUNT, CUSTOMER, "hello, foreigners"))
+        wait_for(lambda: servers.sent, "the answer at their Graph API")
+        stored = wait_for(
+            lambda: (page := agent.messages())[0]["status"] == "sent" and page, "the answer stored as sent"
+        )
+
+    assert connected.json()["data"]["username"] == ACCOUNT["username"]
+    assert system.run["appSecret"] == "their app secret"
+    assert (system.run["facebookGraphUrl"], system.run["retellUrl"]) == (graph_url, retell_url)
+    assert servers.subscribed == [ACCOUNT["pageId"]]
+    assert [ask["content"] for ask in servers.asked] == ["hello, foreigners"]
+    assert servers.sent[0]["recipient"] == {"id": CUSTOMER["userId"]}
+    assert servers.sent[0]["message"] == {"text": "Foreign greetings"}
+    assert [(message["role"], message["mid"] is not None) for message in stored] == [("agent", True), ("user", True)]
+
+
+def one_round(system: System, agent: Agent, account: dict[str, Any], customer: dict[str, Any], text: str) -> None:
+    before = len(answers(system, account, customer))
+    write(system, account, customer, text)
+    wait_for(lambda: len(answers(system, account, customer)) == before + 1, f"the answer to “{text}”")
+
+
+def test_connection_secrets_and_chats_stand_after_a_restart_and_after_a_kill(tmp_path):
+    with running_system(tmp_path) as first:
+        account = first.simulator("GET", "state")["accounts"][0]
+        customer = first.simulator("GET", "state")["users"][0]
+        first.agent("acme", "agent_barista").connect(account)
+        one_round(first, first.agent("acme", "agent_barista"), account, customer, "before the restart")
+
+    with running_system(tmp_path) as second:
+        agent = second.agent("acme", "agent_barista")
+        assert agent.call("GET", "status").json()["data"]["isConnected"] is True
+        one_round(second, agent, account, customer, "after the restart")
+        second.process.send_signal(signal.SIGKILL)
+        second.process.wait()
+
+    with running_system(tmp_path) as third:
+        agent = third.agent("acme", "agent_barista")
+        assert agent.call("GET", "status").json()["data"]["isConnected"] is True
+        sent = agent.call("POST", "send", {"to": customer["userId"], "message": "after the kill"})
+        messages = agent.messages()
+
+    assert sent.status_code == 200, sent.text
+    said = [message["text"] for message in messages if message["role"] == "user"]
+    assert said == ["after the restart", "before the restart"]
+    assert len({message["chatId"] for message in messages}) == 1
+    assert first.run["jwtSecret"] == third.run["jwtSecret"]
+
+
+def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env=os.environ | {"LOCAL_DIR": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        failed = start(tmp_path, PORT=str(taken.getsockname()[1]))
+
+    assert failed.returncode == 1
+    assert "is taken. Choose another" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_port_that_is_none_is_told_in_one_sentence(tmp_path):
+    failed = start(tmp_path, PORT="http")
+
+    assert failed.returncode == 1
+    assert failed.stderr.strip() == "PORT must be a number from 0 (any free port) to 65535, not “http”."
+
+
+def test_a_second_run_over_the_same_data_is_refused(system):
+    failed = start(system.folder, PORT="0")
+
+    assert failed.returncode == 1
+    assert "Another `make run` uses" in failed.stderr
+    assert json.loads((system.folder / "run.json").read_text()) == system.run
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"PYTHON": "/bin/false"}, "PYTHON=/bin/false is not Python 3.13."),
+        ({}, "Python 3.13 is needed and was not found."),
+    ],
+)
+def test_a_missing_or_wrong_python_is_told_in_one_sentence(tmp_path, environment, sentence):
+    (tmp_path / "local").mkdir()
+    shutil.copy(ROOT / "local" / "bootstrap.sh", tmp_path / "local")
+    shutil.copy(ROOT / "requirements-dev.txt", tmp_path)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "dirname", "cmp", "cat"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+
+    failed = subprocess.run(
+        [str(tools / "sh"), str(tmp_path / "local" / "bootstrap.sh")],
+        env={"PATH": str(tools)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(sentence)
+    assert failed.stderr.count("\n") == 1
+    assert not (tmp_path / ".venv").exists()
