@@ -61,16 +61,17 @@ class Stack:
     def _start(self) -> None:
         settings = self._settings
         self._logs.mkdir(parents=True, exist_ok=True)
-        template = read_template()
-        # mongod comes up in its own process while the rest is made ready in this one.
+        # These come up in processes of their own, while the rest is made ready in this one.
+        aws = Aws(settings.folder)
+        self._running.callback(aws.stop)
+        aws.launch()
         mongod = self._launch_mongod() if settings.mongodb_uri is None else None
-        with self._step("SSM and SQS"):
-            aws = Aws(settings.folder)
-            aws.start()
-            self._running.callback(aws.stop)
-            queues = aws.create_queues(template.queues)
         with self._step("Meta and Retell"):
+            template = read_template()
             graph_url, instagram_url, retell_url = self._start_simulators()
+        with self._step("SSM and SQS"):
+            aws.wait_until_ready()
+            queues = aws.create_queues(template.queues)
         with self._step("MongoDB"):
             mongodb_uri = mongod.wait_until_ready() if mongod else settings.mongodb_uri or ""
         self._put_secrets(aws, mongodb_uri)

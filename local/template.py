@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -67,6 +65,8 @@ class Template:
 
 def read_template(path: Path = ROOT / "template.yaml") -> Template:
     """Read the template."""
+    from samtranslator.yaml_helper import yaml_parse  # slow to import, and only this process needs it
+
     document: dict[str, Any] = yaml_parse(path.read_text())
     shared = document["Globals"]["Function"]
     resources: dict[str, Any] = document["Resources"]

@@ -1,0 +1,101 @@
+"""moto as a server of SSM and SQS, with the secrets kept between runs.
+
+moto holds everything in memory. Each successful write to SSM is therefore appended to a journal, and played back at the
+next start: names, values and version numbers stand again, as they stood.
+
+`python -m local.moto_server JOURNAL` prints its URL when it is ready, and serves until its standard input ends. Then the
+process that started it has gone, however it went.
+"""
+
+import base64
+import io
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from local.aws import ssm_client
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from mypy_boto3_ssm import SSMClient
+
+_WRITES = {"AmazonSSM.PutParameter", "AmazonSSM.DeleteParameter", "AmazonSSM.DeleteParameters"}
+
+
+class Journal:
+    """A WSGI app around moto that writes down every change of SSM's parameters, and can play them back."""
+
+    def __init__(self, app: "WSGIApplication", path: Path) -> None:
+        self._app = app
+        self._path = path
+        self._lock = threading.Lock()
+        self._is_playing = False
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Pass a request on, and write it down when it has changed something."""
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if target not in _WRITES:
+            return self._app(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        statuses: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            statuses.append(status)
+            return start_response(status, headers, exc_info)
+
+        with self._lock:
+            answer = list(self._app(environ, start))
+            if statuses and statuses[0].startswith("200") and not self._is_playing:
+                self._write({"target": target, "body": base64.b64encode(body).decode("ascii")})
+        return answer
+
+    def play(self, ssm: "SSMClient") -> None:
+        """Bring back what earlier runs have written."""
+        self._is_playing = True
+        for line in self._path.read_text().splitlines() if self._path.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # the last line of a process that was killed while it wrote
+            request = json.loads(base64.b64decode(entry["body"]))
+            match entry["target"]:
+                case "AmazonSSM.PutParameter":
+                    ssm.put_parameter(**request)
+                case "AmazonSSM.DeleteParameter":
+                    ssm.delete_parameter(**request)
+                case "AmazonSSM.DeleteParameters":
+                    ssm.delete_parameters(**request)
+        self._is_playing = False
+
+    def _write(self, entry: dict[str, str]) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a") as journal:
+            journal.write(json.dumps(entry) + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+
+def serve(journal_path: Path) -> None:
+    """Serve until standard input ends."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    journal = Journal(DomainDispatcherApplication(create_backend_app), journal_path)
+    server = make_server("127.0.0.1", 0, journal, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    journal.play(ssm_client(url))
+    print(url, flush=True)
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
