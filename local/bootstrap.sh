@@ -23,7 +23,7 @@ find_python() {
     exit 1
 }
 
-if [ -f "$stamp" ] && cmp -s "$pins" "$stamp" && [ -x .venv/bin/python ]; then
+if [ -f "$stamp" ] && [ "$(cat "$pins")" = "$(cat "$stamp")" ] && [ -x .venv/bin/python ]; then
     exit 0
 fi
 python=$(find_python)

@@ -22,7 +22,6 @@ _JWKS_TIMEOUT_SECONDS = 3
 class Caller:
     """A proven caller, and the tenants that the token is for."""
 
-    subject: str
     subaccount_ids: frozenset[str]
     agent_ids: frozenset[str] | None
     """None when the token is for every agent of its subaccounts."""
@@ -54,7 +53,7 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     subaccount_ids = frozenset([subaccounts] if isinstance(subaccounts, str) else _strings(subaccounts))
     if not subaccount_ids:
         raise _refused()
-    return Caller(str(claims["sub"]), subaccount_ids, None if agents is None else frozenset(_strings(agents)))
+    return Caller(subaccount_ids, None if agents is None else frozenset(_strings(agents)))
 
 
 def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:

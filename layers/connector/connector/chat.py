@@ -1,7 +1,7 @@
 """The words of a conversation: chats, messages, turns. Everything else speaks them; this imports nothing of ours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -108,7 +108,6 @@ class Chat:
     """When the customer will have been silent for the quiet time."""
     turn_due_for: str | None
     """The key of the newest message of the customer's; its own turn message will be there when the time has come."""
-    referral: Mapping[str, Any] | None = field(default=None)
 
     def of_turn(self, turn_id: str, role: Role) -> tuple[Message, ...]:
         """Return the messages of one turn written by `role`, in order."""

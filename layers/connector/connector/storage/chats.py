@@ -93,10 +93,7 @@ class Chats:
             "$setOnInsert": {
                 "chatId": None,
                 "metadata.instagramAccountId": account_id,
-                "metadata.username": None,
-                "metadata.name": None,
                 "turn": None,
-                "pausedUntil": None,
                 "createdAt": moment,
             },
         }

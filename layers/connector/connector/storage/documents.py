@@ -75,7 +75,6 @@ def read_chat(document: Document) -> Chat:
         turn=_read_turn(turn) if turn else None,
         turn_due_at=document.get("turnDueAt"),
         turn_due_for=document.get("turnDueFor"),
-        referral=metadata.get("referral"),
     )
 
 
