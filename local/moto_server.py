@@ -3,8 +3,8 @@
 moto holds everything in memory. Each successful write to SSM is therefore appended to a journal, and played back at the
 next start: names, values and version numbers stand again, as they stood.
 
-`python -m local.moto_server JOURNAL` prints its URL when it is ready, and serves until its standard input ends, which it
-does when the process that started it has gone, however it went.
+`python -m local.moto_server JOURNAL` prints its URL when it is ready, and serves until its standard input ends: it
+ends when the process that started it has gone, however it went.
 """
 
 import base64

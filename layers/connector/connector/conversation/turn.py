@@ -121,7 +121,10 @@ class TurnTaker:
         except OutcomeUnknown as error:
             raise _Ended(TurnState.FAILED, "answer_lost") from error
         texts = [piece for text in answer.texts for piece in split(text, self.part_bytes) if piece.strip()]
-        return self.turns.store_answer(chat, [self._part(chat, index, text) for index, text in enumerate(texts)])
+        answered_at = self.clock()
+        return self.turns.store_answer(
+            chat, [self._part(chat, answered_at, index, text) for index, text in enumerate(texts)]
+        )
 
     def _open_session(self, chat: Chat, agent: Agent) -> str:
         chat_id = agent.open(
@@ -131,14 +134,14 @@ class TurnTaker:
         self.turns.set_session(chat, chat_id)
         return chat_id
 
-    def _part(self, chat: Chat, index: int, text: str) -> Message:
+    def _part(self, chat: Chat, answered_at: datetime, index: int, text: str) -> Message:
         turn_id = claimed(chat).id
         return Message(
             key=f"turn:{turn_id}:{index}",
             role=Role.AGENT,
             text=text,
             status=MessageStatus.PENDING,
-            created_at=self.clock(),
+            created_at=answered_at + timedelta(milliseconds=index),  # the order in which they were said
             turn_id=turn_id,
         )
 

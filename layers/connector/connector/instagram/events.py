@@ -17,6 +17,7 @@ from connector.instagram.notifications import Notification
 # Before this, a number of Meta's is a time in seconds; after it, in ms. (10^11 ms is 1973, 10^11 s is the year 5138.)
 _SECONDS_BELOW = 10**11
 _EARLIEST = datetime(2010, 10, 6, tzinfo=UTC)  # Instagram's first day
+_LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 
 
@@ -156,7 +157,10 @@ def read_as_it_came(notification: Notification, received_at: datetime) -> Other:
     message = _dict(told.get("message"))
     user_id = _party(told, "recipient" if message and message.get("is_echo") is True else "sender")
     name = str(item.get("field")) if notification.channel == "changes" else _name(item)
-    digest = sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
+    written = json.dumps(item, sort_keys=True, default=str)
+    digest = sha256(written.encode()).hexdigest()
+    if len(written) > _LARGEST_KEPT:
+        item = {"tooLarge": len(written)}
     at = _time(told.get("timestamp"), received_at)
     return Other(notification.account_id, user_id, at, name, f"{name}:{digest}", item)
 
