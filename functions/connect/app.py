@@ -13,9 +13,7 @@ app = http.api()
 def post(subaccount_id: str, agent_id: str, body: ConnectRequest) -> Success[Connected]:
     """Check the account with Meta, subscribe to its messages, and store the connection."""
     tenant = Tenant(subaccount_id, agent_id)
-    connections = stores.connections()
-    connections.ensure_indexes()
-    stores.chats(tenant).ensure_indexes()
+    stores.ensure_indexes(tenant)
     wish = Wish(
         access_token=body.access_token,
         account_id=body.instagram_account_id,
@@ -28,7 +26,7 @@ def post(subaccount_id: str, agent_id: str, body: ConnectRequest) -> Success[Con
         tenant,
         wish,
         graph_of=outside.graph,
-        connections=connections,
+        connections=stores.connections(),
         secrets=stores.secrets(),
         key_id=settings.secrets_key_id(),
     )

@@ -13,7 +13,7 @@ from connector.wiring import stores
 @cache
 def _ingest() -> Ingest:
     quiet = timedelta(seconds=settings.quiet_seconds())
-    return Ingest(stores.connections(), stores.chats, stores.outbox, stores.turn_queue(), quiet)
+    return Ingest(stores.connections(), stores.chats, stores.outbox, stores.kept_events, stores.turn_queue(), quiet)
 
 
 def _take(body: str) -> None:

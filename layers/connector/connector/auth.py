@@ -3,6 +3,8 @@
 Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` (a list).
 """
 
+import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,11 +13,12 @@ import jwt
 
 from connector.errors import Misconfigured, NotFound, Unauthorized, Unavailable
 from connector.storage.secrets import JwtKeys
-from connector.tenancy import Tenant
+from connector.tenancy import ID_PATTERN, Tenant
 
 _MAX_TOKEN_CHARACTERS = 8192
 _LEEWAY_SECONDS = 30
 _JWKS_TIMEOUT_SECONDS = 3
+_NEVER = 10**11  # seconds since 1970: a token that expires in the year 5138 does not expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
         raise _refused()
     claims = _verified(token, keys)
     subaccounts, agents = claims.get("subaccountId"), claims.get("agentIds")
-    subaccount_ids = frozenset([subaccounts] if isinstance(subaccounts, str) else _strings(subaccounts))
+    subaccount_ids = _ids([subaccounts] if isinstance(subaccounts, str) else subaccounts)
     if not subaccount_ids:
         raise _refused()
-    return Caller(subaccount_ids, None if agents is None else frozenset(_strings(agents)))
+    return Caller(subaccount_ids, None if agents is None else _ids(agents))
 
 
 def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
@@ -75,10 +78,14 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
             )
         except jwt.InvalidSignatureError:
             continue
+        except OverflowError as error:
+            raise _refused() from error
         except jwt.InvalidKeyError as error:
             raise Misconfigured("A key in the SSM parameter jwt is too short: HS256 needs 32 bytes.") from error
         except jwt.PyJWTError as error:
             raise _refused() from error
+        if not claims["exp"] < _NEVER:
+            raise _refused()
         return claims
     raise _refused()
 
@@ -89,8 +96,9 @@ def _candidates(token: str, keys: JwtKeys) -> list[Any]:
     if not keys.jwks_url:
         raise Misconfigured("The SSM parameter jwt must hold `keys` or `jwksUrl`.")
     try:
-        return [_key_set(keys.jwks_url).get_signing_key_from_jwt(token).key]
-    except jwt.PyJWKClientConnectionError as error:
+        # The key as published says which algorithm it is for; PyJWT holds the token to it.
+        return [_key_set(keys.jwks_url).get_signing_key_from_jwt(token)]
+    except (jwt.PyJWKClientConnectionError, json.JSONDecodeError) as error:
         raise Unavailable("The keys that prove callers cannot be fetched. Try again in a moment.") from error
     except jwt.PyJWTError as error:
         raise _refused() from error
@@ -101,8 +109,10 @@ def _key_set(url: str) -> jwt.PyJWKClient:
     return jwt.PyJWKClient(url, timeout=_JWKS_TIMEOUT_SECONDS, lifespan=300)
 
 
-def _strings(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+def _ids(value: object) -> frozenset[str]:
+    """Return the ids among `value`, a list of them; nothing that is no id can be anybody's."""
+    items = value if isinstance(value, list) else []
+    return frozenset(item for item in items if isinstance(item, str) and re.fullmatch(ID_PATTERN, item))
 
 
 def _refused() -> Unauthorized:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from connector.accounts import Connection
 from connector.chat import Answer, Chat, Message, MessageStatus, TurnState
 from connector.envelopes import TurnMessage
+from connector.instagram.events import Other
 from connector.tenancy import Tenant
 
 
@@ -61,10 +62,6 @@ class Connections(Protocol):
         """Record when Meta last told us something."""
         ...
 
-    def keep_event(self, connection: Connection, key: str, name: str, item: Mapping[str, Any], at: datetime) -> None:
-        """Keep an event that belongs to no chat."""
-        ...
-
 
 class Chats(Protocol):
     """The chats of one tenant. See `storage/chats.py`."""
@@ -85,6 +82,10 @@ class Chats(Protocol):
         """Store a message; None when it was stored before."""
         ...
 
+    def has(self, key: str) -> bool:
+        """Return whether a message is stored."""
+        ...
+
     def edit(self, mid: str, text: str, at: datetime) -> bool:
         """Replace a message's text."""
         ...
@@ -101,14 +102,26 @@ class Chats(Protocol):
         """Mark what we sent as read, up to a message."""
         ...
 
-    def keep_event(self, user_id: str, key: str, name: str, item: Mapping[str, Any], at: datetime) -> bool:
-        """Keep an event that changes no message."""
-        ...
-
     def page(
         self, *, limit: int, before: tuple[datetime, str] | None = None, user_id: str | None = None
     ) -> Sequence[tuple[Chat, Message]]:
         """Return messages, newest first, each with its chat."""
+        ...
+
+
+class KeptEvents(Protocol):
+    """What Meta told one tenant that changed no message. See `storage/kept_events.py`."""
+
+    def keep(self, event: Other) -> None:
+        """Keep an event."""
+        ...
+
+    def about(self, mid: str) -> Sequence[Other]:
+        """Return what is kept about a message."""
+        ...
+
+    def forget(self, event: Other) -> None:
+        """Forget an event that has been applied."""
         ...
 
 

@@ -38,15 +38,15 @@ class Queue:
         self.send_all([message], delay_seconds=delay_seconds)
 
     def send_all(self, messages: Iterable[InboxMessage | TurnMessage], *, delay_seconds: int = 0) -> int:
-        """Send many messages, and return how many were too large to be any (over 500 kB) and were left out.
+        """Send many messages, and return how many were left out: over 500 kB, or nested past reason, and so no message.
 
         When it returns, SQS has all the others; when it raises, SQS may have some.
 
         Raises:
             Unavailable: SQS did not take all of them.
         """
-        written = [(message.group, write(message)) for message in messages]
-        fitting = [(group, body) for group, body in written if len(body) <= MAX_BODY_BYTES]
+        written = [(message.group, _written(message)) for message in messages]
+        fitting = [(group, body) for group, body in written if body and len(body) <= MAX_BODY_BYTES]
         for batch in _batches(fitting):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
                 {
@@ -70,6 +70,14 @@ class Queue:
         except (ClientError, BotoCoreError) as error:
             raise Unavailable("The queue does not answer.") from error
         return {failed["Id"] for failed in answer.get("Failed", [])}
+
+
+def _written(message: InboxMessage | TurnMessage) -> str:
+    """Return the body, or "" for what is nested so deeply that Python gives up."""
+    try:
+        return write(message)
+    except RecursionError:
+        return ""
 
 
 def _batches(messages: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -6,6 +6,7 @@ carried out? `TryLater` says certainly not, `OutcomeUnknown` says perhaps.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import requests
@@ -88,8 +89,6 @@ class Transport:
                 timeout=(_CONNECT_SECONDS, timeout),
                 allow_redirects=False,
             )
-        except requests.exceptions.SSLError as error:
-            raise TryLater(f"{self._name} cannot be reached securely.") from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise self._sorted(error) from error
         except requests.exceptions.RequestException as error:
@@ -102,6 +101,8 @@ class Transport:
         reason = cause.reason if isinstance(cause, MaxRetryError) else cause
         if isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(reason, _NOT_SENT):
             return TryLater(f"{self._name} cannot be reached.")
+        if reason is not None and any(isinstance(part, SSLCertVerificationError) for part in reason.args):
+            return TryLater(f"{self._name} cannot prove who it is.")
         return OutcomeUnknown(f"{self._name} did not answer in time.")
 
 

@@ -7,7 +7,7 @@ idempotent nor free, and it costs more than a second of cold start.
 import re
 from collections.abc import Mapping
 
-from connector.chat import Answer
+from connector.chat import Answer, clean
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from connector.transport import Answer as HttpAnswer
 from connector.transport import Transport
@@ -16,6 +16,7 @@ from connector.transport import Transport
 COMPLETION_SECONDS = 90
 
 _LONGEST_WAIT_SECONDS = 300
+_SECONDS = re.compile(r"[0-9]{1,18}")
 _ENDED = re.compile(r"chat.{0,20}(ended|not ongoing|closed)", re.IGNORECASE)
 
 
@@ -77,7 +78,7 @@ class Retell:
             message.get("role") == "tool_call_invocation" and "end_call" in (message.get("type"), message.get("name"))
             for message in said
         )
-        return Answer(tuple(text.strip() for text in texts if isinstance(text, str) and text.strip()), ended)
+        return Answer(tuple(clean(text).strip() for text in texts if isinstance(text, str) and text.strip()), ended)
 
 
 def _error_of(answer: HttpAnswer) -> OutsideError:
@@ -102,4 +103,4 @@ def _error_of(answer: HttpAnswer) -> OutsideError:
 
 def _retry_after(answer: HttpAnswer) -> int:
     value = answer.headers.get("Retry-After", "")
-    return min(int(value), _LONGEST_WAIT_SECONDS) if value.isascii() and value.isdigit() else 10
+    return min(max(int(value), 1), _LONGEST_WAIT_SECONDS) if _SECONDS.fullmatch(value) else 10

@@ -36,7 +36,11 @@ def read_page(chats: Chats, *, limit: int, cursor: str | None = None, user_id: s
 
 def _cursor_after(message: Message) -> str:
     milliseconds = round(message.created_at.timestamp() * 1000)
-    return urlsafe_b64encode(f"{milliseconds}.{message.id}".encode()).decode("ascii").rstrip("=")
+    return _written(f"{milliseconds}.{message.id}")
+
+
+def _written(plain: str) -> str:
+    return urlsafe_b64encode(plain.encode("ascii")).decode("ascii").rstrip("=")
 
 
 def _parse(cursor: str) -> tuple[datetime, str]:
@@ -45,7 +49,7 @@ def _parse(cursor: str) -> tuple[datetime, str]:
     except (binascii.Error, ValueError) as error:
         raise _not_a_cursor() from error
     form = _CURSOR.fullmatch(plain)
-    if form is None:
+    if form is None or _written(plain) != cursor:
         raise _not_a_cursor()
     return datetime.fromtimestamp(int(form[1]) / 1000, UTC), form[2]
 

@@ -20,11 +20,10 @@ from connector.instagram.events import (
     PostbackTapped,
     Reacted,
     Referred,
-    is_dashboard_test,
-    read,
-    read_as_it_came,
 )
-from connector.ports import Chats, Connections, Outbox, TurnQueue
+from connector.instagram.notifications import Notification
+from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
+from connector.ports import Chats, Connections, KeptEvents, Outbox, TurnQueue
 from connector.tenancy import Tenant
 
 
@@ -35,6 +34,7 @@ class Ingest:
     connections: Connections
     chats_of: Callable[[Tenant], Chats]
     outbox_of: Callable[[Tenant], Outbox]
+    kept_of: Callable[[Tenant], KeptEvents]
     queue: TurnQueue
     quiet: timedelta
     """How long a customer must be silent before the agent is asked."""
@@ -100,6 +100,8 @@ class Ingest:
             turn_due_in=None if event.standby else self.quiet,
             referral=event.referral,
         )
+        if event.mid:
+            self._apply_kept(connection, event.mid)
         if event.standby:
             return
         if is_new is None:
@@ -135,10 +137,17 @@ class Ingest:
         )
 
     def _keep(self, connection: Connection, event: Other) -> None:
-        """Keep what changes no message: an unknown kind, or a change to a message that is not here."""
-        chats = self.chats_of(connection.tenant)
-        if not event.user_id or not chats.keep_event(event.user_id, event.key, event.name, event.item, event.at):
-            self.connections.keep_event(connection, event.key, event.name, event.item, event.at)
+        """Keep what changes no message: an unknown kind, or a change to a message that has not come yet."""
+        self.kept_of(connection.tenant).keep(event)
+        if event.mid and self.chats_of(connection.tenant).has(f"mid:{event.mid}"):
+            self._apply_kept(connection, event.mid)  # it has come meanwhile
+
+    def _apply_kept(self, connection: Connection, mid: str) -> None:
+        """Apply what came before its message. Applying twice is the same as once, so it is forgotten afterwards."""
+        kept = self.kept_of(connection.tenant)
+        for event in kept.about(mid):
+            if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
+                kept.forget(event)
 
 
 def _words(event: MessageReceived | PostbackTapped) -> Message:

@@ -28,22 +28,26 @@ def split(text: str, limit: int) -> tuple[str, ...]:
 
 def _cut(text: str, limit: int) -> int:
     """Return where to cut: the best border in the last two thirds of what fits, else the last grapheme border."""
-    fits = _fitting(text, limit)
+    ends = _grapheme_ends(text, limit)
+    if not ends:
+        return len(text.encode()[:limit].decode(errors="ignore")) or 1
+    fits, whole = ends[-1], set(ends)
     for border in _BORDERS:
-        ends = [match.end() for match in border.finditer(text, 0, fits) if match.end() > fits // 3]
-        if ends:
-            return ends[-1]
+        # A space may carry an accent: what looks like the end of a word can be the middle of a character.
+        good = [end for match in border.finditer(text, 0, fits) if (end := match.end()) > fits // 3 and end in whole]
+        if good:
+            return good[-1]
     return fits
 
 
-def _fitting(text: str, limit: int) -> int:
-    """Return the length of the longest run of whole graphemes that fits into `limit` bytes: at least one code point."""
+def _grapheme_ends(text: str, limit: int) -> list[int]:
+    """Return where the graphemes end that fit, one after another, into `limit` bytes."""
+    ends: list[int] = []
     size = length = 0
     for grapheme in _GRAPHEME.finditer(text):
         size += len(grapheme[0].encode())
         if size > limit:
             break
         length += len(grapheme[0])
-    if length:
-        return length
-    return len(text.encode()[:limit].decode(errors="ignore")) or 1
+        ends.append(length)
+    return ends

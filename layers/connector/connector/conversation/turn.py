@@ -165,7 +165,11 @@ class TurnTaker:
     def _usable_connection(self, chat: Chat) -> Connection:
         """Return the connection as it is now, if the turn may still speak for it."""
         connection = self.connections.get(self.tenant)
-        if connection is None or connection.generation != claimed(chat).generation:
+        if (
+            connection is None
+            or connection.generation != claimed(chat).generation
+            or connection.account.account_id != chat.account_id
+        ):
             raise _Ended(TurnState.SKIPPED, "disconnected")
         if not connection.is_connected:
             raise _Ended(TurnState.SKIPPED, connection.status.value)

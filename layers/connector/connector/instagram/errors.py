@@ -22,8 +22,16 @@ _LONGEST_WAIT_SECONDS = 900
 # Meta may have done it: "unknown", "service down", and one that it documents as sent although it says otherwise.
 _UNKNOWN_CODES = {1, 2}
 
+# "Temporary send message failure. Please try again later."
+_TEMPORARY = {(1200, 2018024)}
+
 # A permission is missing or was taken away, but for the cases that `_REASONS` tells apart.
 _PERMISSION_CODES = {3, 10, *range(200, 300)}
+
+_PERMISSION_MISSING = (
+    "permission_missing",
+    "The access token lacks a permission: instagram_basic, pages_messaging and instagram_manage_messages are needed.",
+)
 
 _REASONS: dict[tuple[int | None, int | None], tuple[str, str]] = {
     (10, 2534022): (
@@ -31,6 +39,8 @@ _REASONS: dict[tuple[int | None, int | None], tuple[str, str]] = {
         "The 24 hours in which Instagram allows a reply are over. They open again when the customer writes.",
     ),
     (10, 2018278): ("window_closed", "The time in which Instagram allows a reply is over."),
+    (10, 2018065): ("window_closed", "The time in which Instagram allows a reply is over."),
+    (10, 1893063): ("account_blocked", "Meta has restricted this account from sending, for a policy violation."),
     (10, 2018108): ("user_unavailable", "Instagram says that this person cannot receive messages right now."),
     (10, 2534077): (
         "not_linked",
@@ -49,6 +59,7 @@ _REASONS: dict[tuple[int | None, int | None], tuple[str, str]] = {
     (551, None): ("user_unavailable", "Instagram says that this person is not receiving messages."),
     (551, 1545041): ("user_unavailable", "Instagram says that this person is not available."),
     (368, None): ("account_blocked", "Meta has blocked this account for a while, for a policy violation."),
+    (613, 2018338): ("graph_refused", "Meta has warned this account of abuse, and refused the message."),
     (2018300, None): ("other_app_in_control", "Another app controls this conversation."),
 }
 
@@ -57,29 +68,30 @@ def error_of(answer: Answer) -> OutsideError:
     """Return the error that an unsuccessful answer of the Graph API means."""
     error = (answer.body or {}).get("error")
     if not isinstance(error, Mapping):
-        # No envelope: a proxy's page, a truncated body. Only a 4xx certainly did nothing.
-        if answer.status == 429:
-            return TryLater("Meta limits the rate of calls.", after_seconds=_RATE_SECONDS)
-        if 400 <= answer.status < 500:
-            return Refused("graph_refused", f"Meta refused the call (HTTP {answer.status}).")
-        return OutcomeUnknown(f"Meta answered HTTP {answer.status} without saying what happened.")
+        return _without_envelope(answer.status)
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
+    if subcode is not None and (reason := _REASONS.get((code, subcode))):
+        return Refused(*reason)
     if code in _TOKEN_CODES:
         return ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
     if code in _RATE_CODES:
         return TryLater("Meta limits the rate of calls for this account.", after_seconds=_wait_seconds(answer))
+    if (code, subcode) in _TEMPORARY:
+        return TryLater("Meta failed for the moment.")
     if code in _UNKNOWN_CODES:
         return OutcomeUnknown(f"Meta is in trouble (code {code}).")
-    reason = _REASONS.get((code, subcode)) or _REASONS.get((code, None))
-    if reason:
+    if reason := _REASONS.get((code, None)) or (_PERMISSION_MISSING if code in _PERMISSION_CODES else None):
         return Refused(*reason)
-    if code in _PERMISSION_CODES:
-        return Refused(
-            "permission_missing",
-            "The access token lacks a permission: instagram_basic, pages_messaging and instagram_manage_messages "
-            "are needed.",
-        )
     return Refused("graph_refused", f"Meta refused the call (code {code}, subcode {subcode}).")
+
+
+def _without_envelope(status: int) -> OutsideError:
+    """Return what a proxy's page or a truncated body means. Only a 4xx certainly did nothing."""
+    if status == 429:
+        return TryLater("Meta limits the rate of calls.", after_seconds=_RATE_SECONDS)
+    if 400 <= status < 500:
+        return Refused("graph_refused", f"Meta refused the call (HTTP {status}).")
+    return OutcomeUnknown(f"Meta answered HTTP {status} without saying what happened.")
 
 
 def _wait_seconds(answer: Answer) -> int:
@@ -90,7 +102,7 @@ def _wait_seconds(answer: Answer) -> int:
             (int(one["estimated_time_to_regain_access"]) for several in usage.values() for one in several),
             default=0,
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         minutes = 0
     return min(max(minutes * 60, _RATE_SECONDS), _LONGEST_WAIT_SECONDS)
 

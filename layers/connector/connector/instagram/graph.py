@@ -5,7 +5,7 @@ The token travels in the Authorization header, never in a URL: URLs end up in lo
 
 from dataclasses import dataclass
 
-from connector.errors import OutcomeUnknown, Refused
+from connector.errors import OutcomeUnknown, Refused, TryLater
 from connector.instagram.errors import error_of
 from connector.transport import Answer, Transport
 
@@ -93,9 +93,11 @@ class Graph:
 
     def _read(self, node: str, fields: str) -> dict[str, object]:
         answer = self._transport.get(node, params={"fields": fields})
-        if not answer.is_success or answer.body is None:
-            raise error_of(answer)
-        return dict(answer.body)
+        if answer.is_success and answer.body is not None:
+            return dict(answer.body)
+        error = error_of(answer)
+        # Reading changes nothing, so what may have been done may be done again.
+        raise TryLater(error.message) if isinstance(error, OutcomeUnknown) else error
 
 
 def _require_success(answer: Answer) -> None:

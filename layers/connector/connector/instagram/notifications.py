@@ -6,6 +6,7 @@ only; what an item means is `events.py`'s business. So a malformed item can neve
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,8 @@ type Channel = Literal["messaging", "standby", "changes"]
 
 # Meta documents at most 1,000 updates in one POST.
 MAX_NOTIFICATIONS = 1000
+
+_ID = re.compile(r"[!-~]{1,64}")
 
 
 class UnreadableBody(Exception):
@@ -84,4 +87,5 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def _id(value: object) -> str:
     """Return an id as a string: Meta's ids exceed 2^53, and some of its samples write them as numbers."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if _ID.fullmatch(text) else ""

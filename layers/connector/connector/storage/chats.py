@@ -42,7 +42,6 @@ INDEXES = (
     ),
 )
 
-_OTHER_EVENTS_KEPT = 50
 _RACES = 5  # lost upserts before giving up; each loss means another writer won
 
 
@@ -150,9 +149,9 @@ class Chats:
     def edit(self, mid: str, text: str, at: datetime) -> bool:
         """Replace the text of a customer's message by a newer one. Returns whether the message is known."""
         return self._change(
-            {"mid": mid, "role": Role.USER, "deletedAt": None},
+            {"mid": mid, "role": Role.USER},
             {"text": text, "editedAt": at},
-            unless={"editedAt": {"$gte": at}},
+            unless={"$or": [{"editedAt": {"$gte": at}}, {"deletedAt": {"$ne": None}}]},
         )
 
     def unsend(self, mid: str, at: datetime) -> bool:
@@ -163,7 +162,7 @@ class Chats:
     def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:
         """Set or take back the user's reaction to a message. Returns whether the message is known."""
         reactions = [{"userId": user_id, "emoji": emoji, "at": at}] if emoji else []
-        return self._change({"mid": mid}, {"reactions": reactions})
+        return self._change({"mid": mid}, {"reactions": reactions, "reactedAt": at}, unless={"reactedAt": {"$gt": at}})
 
     def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:
         """Mark what we sent, up to and with the message `mid`, as read. Returns whether that message is known."""
@@ -180,19 +179,6 @@ class Chats:
                 array_filters=[{"m.status": {"$in": sent}, "m.createdAt": {"$lte": chat["messages"][0]["createdAt"]}}],
             )
         return True
-
-    def keep_event(self, user_id: str, key: str, name: str, item: Mapping[str, Any], at: datetime) -> bool:
-        """Keep an event that changes no message, as it came, among the newest 50 of the user's chat.
-
-        Returns whether the user has an ongoing chat.
-        """
-        event = {"key": key, "name": name, "item": dict(item), "at": at}
-        with translated():
-            self._collection.update_one(
-                self._ongoing(user_id) | {"otherEvents.key": {"$ne": key}},
-                {"$push": {"otherEvents": {"$each": [event], "$slice": -_OTHER_EVENTS_KEPT}}},
-            )
-            return self._collection.find_one(self._ongoing(user_id), {"_id": 1}) is not None
 
     def _change(self, message: Document, fields: Document, *, unless: Document | None = None) -> bool:
         """Set fields of the one message that matches. Returns whether there is one, changed or not."""

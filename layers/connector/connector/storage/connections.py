@@ -4,9 +4,7 @@
 said for a connection that has ended or moved meanwhile.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
@@ -19,11 +17,10 @@ from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
 COLLECTION = "instagram_connections"
+
 CONNECTED = ConnectionStatus.CONNECTED.value
 DISCONNECTED = ConnectionStatus.DISCONNECTED.value
 NEEDS_RECONNECTION = ConnectionStatus.NEEDS_RECONNECTION.value
-
-_OTHER_EVENTS_KEPT = 50
 
 _ONE_AGENT_PER_ACCOUNT = IndexModel(
     [("instagramAccountId", ASCENDING)],
@@ -124,15 +121,6 @@ class Connections:
         """Record when Meta last told us something for this connection."""
         with translated():
             self._collection.update_one({"_id": str(connection.tenant)}, {"$max": {"lastEventAt": at}})
-
-    def keep_event(self, connection: Connection, key: str, name: str, item: Mapping[str, Any], at: datetime) -> None:
-        """Keep an event that belongs to no chat, as it came, among the connection's newest 50."""
-        event = {"key": key, "name": name, "item": dict(item), "at": at}
-        with translated():
-            self._collection.update_one(
-                {"_id": str(connection.tenant), "otherEvents.key": {"$ne": key}},
-                {"$push": {"otherEvents": {"$each": [event], "$slice": -_OTHER_EVENTS_KEPT}}},
-            )
 
 
 def _read(document: Document) -> Connection:

@@ -18,6 +18,7 @@ def write_message(message: Message) -> Document:
         "replyTo": message.reply_to,
         "postback": message.postback,
         "reactions": [dict(reaction) for reaction in message.reactions],
+        "reactedAt": None,
         "status": message.status.value,
         "error": message.error,
         "turnId": message.turn_id,

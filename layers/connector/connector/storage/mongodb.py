@@ -40,9 +40,13 @@ def database(uri: str) -> "Database[Document]":
             timeoutMS=8_000,
             w="majority",
         )
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        raise Misconfigured("The SSM parameter mongodb-uri is not a MongoDB URI.") from error
+    try:
         return client.get_default_database()
-    except (ConfigurationError, InvalidURI) as error:
-        raise Misconfigured("The SSM parameter mongodb-uri must be a MongoDB URI that names a database.") from error
+    except ConfigurationError as error:
+        client.close()
+        raise Misconfigured("The SSM parameter mongodb-uri must name a database.") from error
 
 
 @contextmanager

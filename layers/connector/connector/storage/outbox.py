@@ -54,24 +54,29 @@ class Outbox:
 
         Ours is what has this mid, or what is being sent, or was lost on the way, and says the same.
         """
-        delivered = MessageStatus.DELIVERED.value
-        by_mid = {"mid": mid, "role": {"$in": _OUR_ROLES}}
+        # Between the two, the answer to the send may have come and been recorded: hence a third look.
+        return self._deliver(mid) or self._deliver_unsettled(user_id, mid, text) or self._deliver(mid)
+
+    def _deliver(self, mid: str) -> bool:
+        with translated():
+            known = self._collection.update_one(
+                self._tenant | {"messages": {"$elemMatch": {"mid": mid, "role": {"$in": _OUR_ROLES}}}},
+                {"$set": {"messages.$[m].status": MessageStatus.DELIVERED.value}},
+                array_filters=[{"m.mid": mid, "m.status": MessageStatus.SENT.value}],
+            )
+        return known.matched_count == 1
+
+    def _deliver_unsettled(self, user_id: str, mid: str, text: str | None) -> bool:
         unsettled = {
             "mid": None,
             "text": text,
             "status": {"$in": [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]},
         }
+        delivered = {"mid": mid, "status": MessageStatus.DELIVERED.value, "error": None}
         with translated():
-            known = self._collection.update_one(
-                self._tenant | {"messages": {"$elemMatch": by_mid}},
-                {"$set": {"messages.$[m].status": delivered}},
-                array_filters=[{"m.mid": mid, "m.status": MessageStatus.SENT.value}],
-            )
-            if known.matched_count:
-                return True
             settled = self._collection.update_one(
                 self._tenant | {"metadata.userId": user_id, "messages": {"$elemMatch": unsettled}},
-                {"$set": {"messages.$.mid": mid, "messages.$.status": delivered, "messages.$.error": None}},
+                {"$set": {f"messages.$.{name}": value for name, value in delivered.items()}},
             )
         return settled.matched_count == 1
 

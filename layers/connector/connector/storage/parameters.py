@@ -61,13 +61,16 @@ class Parameters:
         if entry and now - entry.read_at < (FRESH_SECONDS if entry.value is not None else MISS_SECONDS):
             self._cache.move_to_end(key)
             return entry.value
-        if bounded and entry is None and not self._may_ask(now):
+        if bounded and (entry is None or entry.value is None) and not self._may_ask(now):
             return None
         try:
             value = self._read(name)
         except Unavailable:
             if entry and entry.value is not None and now - entry.read_at < STALE_SECONDS:
                 return entry.value
+            raise
+        except Misconfigured:
+            self._cache.pop(key, None)
             raise
         self._cache[key] = _Entry(value, now)
         self._cache.move_to_end(key)

@@ -112,15 +112,20 @@ class Turns:
         self._write(chat, {"$set": {"turn.state": state.value, "turn.leaseUntil": now()}})
 
     def finish(self, chat: Chat, state: TurnState, reason: str | None = None) -> None:
-        """End the turn, and with it the wait of its messages; what was not sent yet will not be.
+        """End the turn: what was not sent will not be, what was being sent is unknown.
 
         Raises:
             Superseded: another worker has the turn.
         """
-        done = state is TurnState.DONE
+        done, turn_id = state is TurnState.DONE, claimed(chat).id
         status = MessageStatus.ANSWERED if done else MessageStatus.UNANSWERED
         error = None if done else {"code": reason}
-        failed = {"messages.$[p].status": MessageStatus.FAILED.value, "messages.$[p].error": error}
+        left = {
+            "messages.$[pending].status": MessageStatus.FAILED.value,
+            "messages.$[pending].error": error,
+            "messages.$[sending].status": MessageStatus.UNKNOWN.value,
+            "messages.$[sending].error": error,
+        }
         self._write(
             chat,
             {
@@ -130,10 +135,19 @@ class Turns:
                     "messages.$[m].status": status.value,
                     "messages.$[m].error": error,
                 }
-                | ({} if done else failed)
+                | ({} if done else left)
             },
-            array_filters=[{"m.role": Role.USER.value, "m.turnId": claimed(chat).id}]
-            + ([] if done else [{"p.status": MessageStatus.PENDING.value, "p.turnId": claimed(chat).id}]),
+            array_filters=[
+                {"m.role": Role.USER.value, "m.turnId": turn_id},
+                *(
+                    []
+                    if done
+                    else [
+                        {"pending.status": MessageStatus.PENDING.value, "pending.turnId": turn_id},
+                        {"sending.status": MessageStatus.SENDING.value, "sending.turnId": turn_id},
+                    ]
+                ),
+            ],
         )
 
     def _write(self, chat: Chat, update: Document, *, array_filters: Sequence[Mapping[str, Any]] | None = None) -> None:

@@ -7,7 +7,10 @@ from pymongo.collection import Collection
 from connector import aws, settings
 from connector.queues import Queue
 from connector.storage.chats import Chats
-from connector.storage.connections import COLLECTION, Connections
+from connector.storage.connections import COLLECTION as CONNECTIONS
+from connector.storage.connections import Connections
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import Document, database
 from connector.storage.outbox import Outbox
 from connector.storage.parameters import Parameters
@@ -24,22 +27,34 @@ def secrets() -> Secrets:
 
 def connections() -> Connections:
     """Return all connections."""
-    return Connections(database(secrets().mongodb_uri())[COLLECTION])
+    return Connections(_collection(CONNECTIONS))
+
+
+def ensure_indexes(tenant: Tenant) -> None:
+    """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
+    connections().ensure_indexes()
+    chats(tenant).ensure_indexes()
+    kept_events(tenant).ensure_indexes()
 
 
 def chats(tenant: Tenant) -> Chats:
     """Return a tenant's chats."""
-    return Chats(_chats(), tenant)
+    return Chats(_collection("chats"), tenant)
 
 
 def turns(tenant: Tenant) -> Turns:
     """Return the turns of a tenant's chats."""
-    return Turns(_chats(), tenant)
+    return Turns(_collection("chats"), tenant)
 
 
 def outbox(tenant: Tenant) -> Outbox:
     """Return what goes out in a tenant's chats."""
-    return Outbox(_chats(), tenant)
+    return Outbox(_collection("chats"), tenant)
+
+
+def kept_events(tenant: Tenant) -> KeptEvents:
+    """Return what is kept of a tenant's events."""
+    return KeptEvents(_collection(KEPT_EVENTS), tenant)
 
 
 def turn_queue() -> Queue:
@@ -47,5 +62,5 @@ def turn_queue() -> Queue:
     return Queue(aws.sqs(), settings.turn_queue_url())
 
 
-def _chats() -> Collection[Document]:
-    return database(secrets().mongodb_uri())["chats"]
+def _collection(name: str) -> Collection[Document]:
+    return database(secrets().mongodb_uri())[name]

@@ -1,0 +1,199 @@
+"""What every test may rely on: AWS credentials that open nothing, and a real mongod for those that ask for it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import hypothesis
+import pytest
+from moto import mock_aws
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from connector import aws as connector_aws
+
+# Set before anything of AWS is imported, so that no test can reach an account, whatever the machine is logged in to.
+os.environ.update(
+    {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "instagram-connector",
+        "POWERTOOLS_METRICS_NAMESPACE": "InstagramConnector",
+    }
+)
+os.environ.pop("AWS_PROFILE", None)
+
+# No deadline for a single example: how busy a machine is says nothing about the code.
+hypothesis.settings.register_profile(
+    "connector", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("connector")
+
+PREFIX = "/test-stack"
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """An AWS account of moto's: empty, and gone with the test."""
+
+    ssm: Any
+    sqs: Any
+
+    def queue_url(self, name: str) -> str:
+        """Return the URL of a queue, which is made."""
+        return str(self.sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    def bodies(self, queue_url: str) -> list[str]:
+        """Take everything off a queue and return the bodies, in the order of arrival."""
+        found: list[str] = []
+        while messages := self.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+            found += [message["Body"] for message in messages]
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def put_secret(self, name: str, value: str) -> int:
+        """Write a SecureString under the stack's prefix and return its version."""
+        answer = self.ssm.put_parameter(Name=f"{PREFIX}/{name}", Value=value, Type="SecureString", Overwrite=True)
+        return int(answer["Version"])
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    """SSM and SQS, played by moto and reached through the connector's own clients."""
+    with mock_aws():
+        yield Aws(connector_aws.ssm(), connector_aws.sqs())
+
+
+@pytest.fixture
+def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment that template.yaml gives to the functions."""
+    variables = {
+        "PARAMETER_PREFIX": PREFIX,
+        "SECRETS_KEY_ID": "alias/test-stack",
+        "INBOX_QUEUE_URL": aws.queue_url("inbox"),
+        "TURN_QUEUE_URL": aws.queue_url("turns"),
+        "QUIET_SECONDS": "5",
+        "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",
+        "GRAPH_VERSION": "v26.0",
+        "RETELL_URL": "http://127.0.0.1:9",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> Iterator[str]:
+    """A replica set of one real mongod, with fail points allowed: the URI, without a database."""
+    with tempfile.TemporaryDirectory(prefix="mongod-") as directory:
+        port = _free_port()
+        log = Path(directory, "log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(_mongod_command(directory, port), stdout=output, stderr=subprocess.STDOUT)
+        try:
+            uri = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+            _await_primary(process, port, log)
+            yield uri
+        finally:
+            process.terminate()
+            process.wait(_START_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def mongodb(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client of the real mongod, as the connector makes its own but for the size of the pool."""
+    with MongoClient[dict[str, Any]](mongodb_uri, tz_aware=True, w="majority", retryWrites=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongodb: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+    """A database of the test's own."""
+    name = f"test-{uuid4().hex}"
+    yield mongodb[name]
+    mongodb.drop_database(name)
+
+
+@pytest.fixture
+def race() -> Callable[[int, Callable[[int], Any]], list[Any]]:
+    """Runs work in several threads that start at one moment, and returns what each returned."""
+
+    def run(threads: int, work: Callable[[int], Any]) -> list[Any]:
+        start = threading.Barrier(threads)
+        results: list[Any] = [None] * threads
+
+        def one(index: int) -> None:
+            start.wait(_START_SECONDS)
+            try:
+                results[index] = work(index)
+            except Exception as error:  # noqa: BLE001 - told by the assertion that looks at the results
+                results[index] = error
+
+        workers = [threading.Thread(target=one, args=(index,), daemon=True) for index in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(_START_SECONDS)
+        return results
+
+    return run
+
+
+def _mongod_command(directory: str, port: int) -> list[str]:
+    return [
+        _mongod(),
+        *("--dbpath", directory, "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"),
+        *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--setParameter", "enableTestCommands=1"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+
+
+def _mongod() -> str:
+    package = find_spec("fiftyone")
+    for folder in package.submodule_search_locations or [] if package else []:
+        if (binary := Path(folder, "db", "bin", "mongod")).exists():
+            return str(binary)
+    if binary_on_path := shutil.which("mongod"):
+        return binary_on_path
+    raise RuntimeError("The integration tests need a mongod: install requirements-dev.txt, or put one on PATH.")
+
+
+def _await_primary(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
+        members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+        while not _is_primary(client):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"mongod did not become primary:\n{log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+
+def _is_primary(client: MongoClient[dict[str, Any]]) -> bool:
+    try:
+        return bool(client.admin.command("hello")["isWritablePrimary"])
+    except PyMongoError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,120 @@
+"""The roles: each function may do what it does, and nothing else."""
+
+import pytest
+
+from tests.contract.deployment import FOLDERS, listed, named
+
+# Which secrets each function reads, below the stack's prefix in SSM. The webhook, which strangers reach, cannot read a
+# token; ingest, which reads what strangers wrote, cannot either.
+READS = {
+    "connect": {"jwt", "mongodb-uri"},
+    "status": {"jwt", "mongodb-uri"},
+    "messages": {"jwt", "mongodb-uri"},
+    "send": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "webhook": {"app-secrets", "connections/*/webhook"},
+    "ingest": {"mongodb-uri"},
+    "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
+}
+WRITES = {"connect": {"connections/*"}}
+DELETES = {"disconnect": {"connections/*"}}
+SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}}
+RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
+
+X_RAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TAKE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+each_function = pytest.mark.parametrize("folder", FOLDERS)
+
+
+@each_function
+def test_a_function_reads_exactly_the_parameters_it_needs(deployed, folder):
+    assert deployed.parameters(folder, "ssm:GetParameter") == READS[folder]
+
+
+@each_function
+def test_only_connect_writes_parameters_and_only_disconnect_deletes_them(deployed, folder):
+    assert deployed.parameters(folder, "ssm:PutParameter") == WRITES.get(folder, set())
+    assert deployed.parameters(folder, "ssm:DeleteParameters") == DELETES.get(folder, set())
+
+
+@each_function
+def test_a_function_sends_to_exactly_the_queues_it_fills(deployed, folder):
+    assert deployed.queues(folder, "sqs:SendMessage") == SENDS.get(folder, set())
+
+
+@each_function
+def test_a_function_takes_from_exactly_the_queue_it_consumes(deployed, folder):
+    for action in (*TAKE, "sqs:ChangeMessageVisibility"):
+        assert deployed.queues(folder, action) == RECEIVES.get(folder, set()), action
+
+
+@each_function
+def test_a_role_allows_no_action_that_is_not_listed_here(deployed, folder):
+    expected = {"ssm:GetParameter", "kms:Decrypt"} | LOGS | X_RAY
+    expected |= {"ssm:PutParameter", "kms:Encrypt"} if folder in WRITES else set()
+    expected |= {"ssm:DeleteParameters"} if folder in DELETES else set()
+    expected |= {"sqs:SendMessage"} if folder in SENDS else set()
+    expected |= {*TAKE, "sqs:ChangeMessageVisibility"} if folder in RECEIVES else set()
+
+    allowed = {action for statement in deployed.statements(folder) for action in listed(statement["Action"])}
+    assert allowed == expected
+    assert not any("*" in action for action in allowed)
+
+
+@each_function
+def test_a_role_allows_everything_on_named_resources_but_traces(deployed, folder):
+    for statement in deployed.statements(folder):
+        assert statement["Effect"] == "Allow", statement["Sid"]
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) == X_RAY, f"{statement['Sid']}: X-Ray alone knows no resources"
+
+
+@each_function
+def test_a_function_uses_the_stacks_own_key_and_no_other(deployed, folder):
+    keys = deployed.allowed(folder, "kms:Decrypt", "kms:Encrypt")
+
+    assert [named(key) for key in keys] == ["SecretsKey"]
+
+
+@each_function
+def test_a_function_writes_its_own_logs_and_nobody_elses(deployed, folder):
+    group = deployed.functions[folder]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    for action in LOGS:
+        assert [named(one) for one in deployed.allowed(folder, action)] == [group]
+
+
+def test_every_function_has_a_role_of_its_own_and_there_is_no_role_besides(deployed):
+    roles = [deployed.role_id(folder) for folder in FOLDERS]
+
+    assert len(set(roles)) == len(roles), "two functions share a role"
+    assert set(roles) == set(deployed.of_type("AWS::IAM::Role")), "a role was added that no function uses"
+
+
+def test_no_role_has_a_managed_policy_and_only_lambda_may_take_it(deployed):
+    for name, role in deployed.of_type("AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in role, f"{name}: what AWS adds to a managed policy, the function may do too"
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, name
+    assert not deployed.of_type("AWS::IAM::Policy")
+    assert not deployed.of_type("AWS::IAM::ManagedPolicy")
+
+
+def test_the_queues_are_encrypted_and_refuse_plain_http(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    (policy,) = deployed.of_type("AWS::SQS::QueuePolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert all(queue.get("SqsManagedSseEnabled") is True for queue in queues.values())
+    assert {one["Ref"] for one in policy["Queues"]} == set(queues)
+    assert (statement["Effect"], statement["Action"], statement["Principal"]) == ("Deny", "sqs:*", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_key_rotates_and_outlives_the_stack(deployed):
+    key = deployed.template["Resources"]["SecretsKey"]
+
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain", "without it, every secret is lost for good"

@@ -1,0 +1,244 @@
+"""template.yaml: what it declares is what the documents promise, and what AWS takes."""
+
+import importlib
+import re
+
+import pytest
+from cfnlint.api import ManualArgs, lint
+
+from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
+
+CONNECTION = "/api/database/{subaccountId}/chat-agents/{agentId}/instagram"
+ROUTES = {
+    # The documented API …
+    ("POST", f"{CONNECTION}/connect"): "connect",
+    ("GET", f"{CONNECTION}/status"): "status",
+    ("POST", f"{CONNECTION}/send"): "send",
+    ("GET", f"{CONNECTION}/messages"): "messages",
+    ("POST", f"{CONNECTION}/disconnect"): "disconnect",
+    # … and Meta's callback URLs: one for a connection, one for a Meta app that serves many agents.
+    ("GET", f"{CONNECTION}/webhook"): "webhook",
+    ("POST", f"{CONNECTION}/webhook"): "webhook",
+    ("GET", "/api/instagram/webhook"): "webhook",
+    ("POST", "/api/instagram/webhook"): "webhook",
+}
+API = sorted({folder for folder in ROUTES.values() if folder != "webhook"})
+CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
+
+SQS_DEFAULT_VISIBILITY = 30
+SQS_DEFAULT_RETENTION = 4 * 24 * 3600
+API_GATEWAY_SECONDS = 30  # the longest an HTTP API waits for an integration
+META_SECONDS = 5  # the longest Meta waits for a webhook
+
+
+def findings(deployed: Deployment) -> list[str]:
+    """Return what cfn-lint finds in the template as it deploys."""
+    matches = lint(deployed.text, config=ManualArgs(regions=["us-east-1", "eu-central-1"]))
+    return [f"{match.rule.id} {match.message} (at {'/'.join(map(str, match.path or []))})" for match in matches]
+
+
+def queue_problems(deployed: Deployment) -> list[str]:
+    """Return what is wrong with the queues that have a consumer."""
+    queues = deployed.of_type("AWS::SQS::Queue")
+    problems = []
+    for folder, source in deployed.sources.items():
+        name = named(source["EventSourceArn"])
+        queue = queues[name]
+        needed = 6 * deployed.functions[folder]["Timeout"] + source.get("MaximumBatchingWindowInSeconds", 0)
+        visible = queue.get("VisibilityTimeout", SQS_DEFAULT_VISIBILITY)
+        if visible < needed:
+            problems.append(f"{name} shows a message again after {visible} s, while {folder} may need {needed} s")
+        if "ReportBatchItemFailures" not in source.get("FunctionResponseTypes", []):
+            problems.append(f"{folder} cannot report single failures: one bad message repeats its whole batch")
+        if "RedrivePolicy" not in queue:
+            problems.append(f"{name} has no dead-letter queue: a message that always fails is lost unseen")
+            continue
+        letters = named(queue["RedrivePolicy"]["deadLetterTargetArn"])
+        kept = queues[letters].get("MessageRetentionPeriod", SQS_DEFAULT_RETENTION)
+        if kept < queue.get("MessageRetentionPeriod", SQS_DEFAULT_RETENTION):
+            problems.append(f"{letters} forgets before {name} does: SQS counts the age from the first send")
+    return problems
+
+
+# ── As a whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_cfn_lint_finds_nothing_in_the_template_as_it_deploys(deployed):
+    assert findings(deployed) == []
+
+
+def test_the_lint_finds_a_visibility_timeout_below_the_functions_timeout(deployed):
+    found = findings(deployed.with_change("InboxQueue", "VisibilityTimeout", 10))
+
+    assert any("E3505" in one for one in found), f"the lint above cannot fail: {found}"
+
+
+def test_each_functions_folder_is_one_function_of_the_template(deployed):
+    assert sorted(deployed.logical_ids) == FOLDERS
+    assert len(deployed.of_type("AWS::Lambda::Function")) == len(FOLDERS)
+
+
+def test_every_function_runs_the_same_python_on_arm64_with_the_one_layer(deployed):
+    (layer,) = deployed.of_type("AWS::Lambda::LayerVersion")
+
+    for folder, function in deployed.functions.items():
+        told = {name: function[name] for name in ("Runtime", "Architectures", "Handler", "Layers")}
+        assert told == {
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "Handler": "app.handler",
+            "Layers": [{"Ref": layer}],
+        }, folder
+
+
+def test_the_layer_is_built_for_what_the_functions_run_on(deployed):
+    layer = deployed.source["Resources"]["ConnectorLayer"]
+
+    assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
+    assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+    assert layer["Metadata"] == {"BuildMethod": "makefile", "BuildArchitecture": "arm64"}
+
+
+def test_every_parameter_says_what_it_is_for_and_has_a_default(deployed):
+    lacking = [
+        name
+        for name, parameter in deployed.template["Parameters"].items()
+        if not parameter.get("Description") or "Default" not in parameter
+    ]
+
+    assert lacking == [], "make run, and a deployment without answers, take the defaults"
+
+
+def test_the_outputs_name_the_api_and_both_callback_urls(deployed):
+    values = {name: output["Value"] for name, output in deployed.template["Outputs"].items()}
+
+    assert values["ApiUrl"] == {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+    # A Function URL ends in a slash.
+    base = "${WebhookFunctionUrl.FunctionUrl}"
+    assert values["WebhookUrl"]["Fn::Sub"].replace("${!", "{") == f"{base}{CONNECTION.removeprefix('/')}/webhook"
+    assert values["AppWebhookUrl"] == {"Fn::Sub": f"{base}api/instagram/webhook"}
+    assert all(output.get("Description") for output in deployed.template["Outputs"].values())
+
+
+# ── What is public ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_api_has_exactly_the_documented_routes_each_with_its_function(deployed):
+    assert deployed.routes == ROUTES
+
+
+def test_only_the_webhook_has_a_function_url(deployed):
+    urls = [named(url["TargetFunctionArn"]) for url in deployed.of_type("AWS::Lambda::Url").values()]
+
+    assert urls == [deployed.logical_ids["webhook"]]
+
+
+def test_the_function_url_is_open_to_meta_which_cannot_sign_with_iam(deployed):
+    (url,) = deployed.of_type("AWS::Lambda::Url").values()
+    public = [one for one in deployed.of_type("AWS::Lambda::Permission").values() if one["Principal"] == "*"]
+
+    assert url["AuthType"] == "NONE"
+    # Lambda asks for both since October 2025.
+    assert {one["Action"] for one in public} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    for one in public:
+        assert named(one["FunctionName"]) == deployed.logical_ids["webhook"]
+        assert one.get("FunctionUrlAuthType") == "NONE" or one.get("InvokedViaFunctionUrl") is True, (
+            f"{one} lets anybody invoke the function by Lambda's API"
+        )
+
+
+def test_nothing_else_than_the_api_may_invoke_a_function(deployed):
+    others = {
+        name: one
+        for name, one in deployed.of_type("AWS::Lambda::Permission").items()
+        if one["Principal"] not in ("*", "apigateway.amazonaws.com")
+    }
+
+    assert others == {}
+
+
+@pytest.mark.parametrize("folder", API)
+def test_the_code_answers_the_route_that_the_template_leads_to_it(deployed, folder):
+    app = importlib.import_module(f"functions.{folder}.app").app
+    answered = {
+        (method.upper(), re.sub(r"\{\w+}", "{}", path))
+        for path, item in app.get_openapi_schema(title=folder, version="1")
+        .model_dump(exclude_none=True)["paths"]
+        .items()
+        for method in item
+    }
+
+    routed = {
+        (method, re.sub(r"\{\w+}", "{}", path)) for (method, path), one in deployed.routes.items() if one == folder
+    }
+    assert answered == routed
+
+
+# ── Queues and time ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_queue_has_the_consumer_it_is_meant_for(deployed):
+    assert {folder: named(one["EventSourceArn"]) for folder, one in deployed.sources.items()} == CONSUMERS
+
+
+def test_every_consumed_queue_waits_long_enough_and_loses_nothing(deployed):
+    assert queue_problems(deployed) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "value", "problem"),
+    [
+        ("TurnQueue", "VisibilityTimeout", 600, "TurnQueue shows a message again"),
+        ("IngestFunctionInbox", "FunctionResponseTypes", [], "ingest cannot report"),
+        ("TurnDeadLetters", "MessageRetentionPeriod", 3600, "TurnDeadLetters forgets"),
+    ],
+)
+def test_the_check_of_the_queues_can_fail(deployed, resource, name, value, problem):
+    found = queue_problems(deployed.with_change(resource, name, value))
+
+    assert len(found) == 1, found
+    assert found[0].startswith(problem)
+
+
+def test_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+
+    tries = {name: queues[name]["RedrivePolicy"]["maxReceiveCount"] for name in CONSUMERS.values()}
+    assert all(count >= 5 for count in tries.values()), f"{tries}: AWS advises at least 5 for a Lambda consumer"
+
+
+def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
+    timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in API}
+
+    assert all(timeout < API_GATEWAY_SECONDS for timeout in timeouts.values()), timeouts
+
+
+def test_a_turns_lease_outlives_the_function_that_holds_it(deployed):
+    lease = importlib.import_module("functions.reply.app")._LEASE
+
+    assert lease.total_seconds() > deployed.functions["reply"]["Timeout"]
+
+
+# ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_function_has_a_log_group_of_its_own_that_forgets(deployed):
+    groups = {folder: one["LoggingConfig"]["LogGroup"]["Ref"] for folder, one in deployed.functions.items()}
+    declared = deployed.of_type("AWS::Logs::LogGroup")
+
+    assert len(set(groups.values())) == len(groups), "two functions share a log group"
+    assert {*groups.values(), "ApiLogs"} == set(declared)
+    forever = [name for name, group in declared.items() if "RetentionInDays" not in group]
+    assert forever == [], "AWS keeps these logs for ever, with what they say of customers"
+
+
+def test_every_function_is_traced(deployed):
+    modes = {folder: function["TracingConfig"]["Mode"] for folder, function in deployed.functions.items()}
+
+    assert set(modes.values()) == {"Active"}, modes
+
+
+def test_nothing_of_the_machine_it_was_written_on_is_in_the_template():
+    text = (ROOT / "template.yaml").read_text()
+
+    assert not re.search(r"\b\d{12}\b|/home/|/Users/|localhost|127\.0\.0\.1", text)

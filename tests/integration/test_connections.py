@@ -1,0 +1,138 @@
+"""Which chat agent is joined to which account: `storage.connections` on a real mongod."""
+
+from datetime import timedelta
+
+import pytest
+
+from connector.accounts import Account, ConnectionStatus
+from connector.errors import AccountInUse
+from connector.storage.connections import COLLECTION, Connections
+from connector.tenancy import Tenant
+from tests.integration.world import START
+from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE
+
+TENANT = Tenant("sub_1", "agent_1")
+OTHER = Tenant("sub_2", "agent_1")
+
+
+@pytest.fixture
+def connections(database):
+    made = Connections(database[COLLECTION])
+    made.ensure_indexes()
+    return made
+
+
+def _connect(connections, tenant=TENANT, account_id=ACCOUNT, token_version=1):
+    account = Account(account_id, PAGE, "acme", None)
+    return connections.connect(tenant, account, retell_agent_id="agent_r", token_version=token_version)
+
+
+def test_a_connection_is_read_as_it_was_made(connections):
+    made = _connect(connections)
+    assert made == connections.get(TENANT) == connections.of_account(ACCOUNT)
+    assert (made.status, made.generation, made.retell_agent_id) == (ConnectionStatus.CONNECTED, 1, "agent_r")
+    assert made.is_connected
+    assert made.account == Account(ACCOUNT, PAGE, "acme", None)
+
+
+def test_what_was_never_connected_is_none(connections):
+    assert connections.get(TENANT) is None
+    assert connections.of_account(ACCOUNT) is None
+    connections.disconnect(TENANT)
+    assert connections.get(TENANT) is None
+
+
+def test_every_connect_and_disconnect_raises_the_generation_and_doing_nothing_does_not(connections):
+    generations = [_connect(connections).generation, _connect(connections).generation]
+    connections.disconnect(TENANT)
+    generations.append(connections.get(TENANT).generation)
+    connections.disconnect(TENANT)
+    generations.append(connections.get(TENANT).generation)
+    generations.append(_connect(connections).generation)
+    assert generations == [1, 2, 3, 3, 4]
+
+
+def test_an_account_has_one_agent(connections):
+    """I1."""
+    mine = _connect(connections)
+    with pytest.raises(AccountInUse):
+        _connect(connections, OTHER)
+    assert connections.get(OTHER) is None
+    assert connections.of_account(ACCOUNT) == mine
+
+
+def test_an_agent_that_moves_to_an_account_in_use_keeps_the_one_it_had(connections):
+    _connect(connections)
+    theirs = _connect(connections, OTHER, OTHER_ACCOUNT)
+    with pytest.raises(AccountInUse):
+        _connect(connections, OTHER)
+    assert connections.get(OTHER) == theirs
+
+
+def test_of_sixteen_agents_racing_for_an_account_one_gets_it(connections, race):
+    """I1."""
+    results = race(16, lambda index: _connect(connections, Tenant("sub_1", f"agent_{index}")))
+    assert len([one for one in results if isinstance(one, AccountInUse)]) == 15, results
+    assert connections.of_account(ACCOUNT) in results
+
+
+def test_sixteen_connects_of_one_agent_are_all_successes_and_count_sixteen_generations(connections, race):
+    """I6."""
+    results = race(16, lambda _: _connect(connections))
+    assert sorted(one.generation for one in results) == list(range(1, 17)), results
+
+
+def test_an_account_that_was_disconnected_is_free_for_another_agent(connections):
+    _connect(connections)
+    connections.disconnect(TENANT)
+    assert connections.of_account(ACCOUNT) is None
+    assert _connect(connections, OTHER).tenant == OTHER
+    with pytest.raises(AccountInUse):
+        _connect(connections)
+
+
+def test_a_connection_whose_token_has_died_holds_its_account_and_is_not_connected(connections):
+    """E1."""
+    connections.record_error(_connect(connections), "reconnect_needed", needs_reconnection=True)
+    dead = connections.of_account(ACCOUNT)
+    assert dead.status is ConnectionStatus.NEEDS_RECONNECTION
+    assert not dead.is_connected
+    assert dead.last_error["code"] == "reconnect_needed"
+    with pytest.raises(AccountInUse):
+        _connect(connections, OTHER)
+
+
+def test_connecting_again_clears_the_error(connections):
+    connections.record_error(_connect(connections), "reconnect_needed", needs_reconnection=True)
+    again = _connect(connections, token_version=2)
+    assert (again.is_connected, again.last_error, again.token_version) == (True, None, 2)
+
+
+def test_an_error_of_an_earlier_connection_says_nothing_about_the_renewed_one(connections):
+    """E1: the worker still held the old token."""
+    old = _connect(connections)
+    new = _connect(connections, token_version=2)
+    connections.record_error(old, "reconnect_needed", needs_reconnection=True)
+    assert connections.get(TENANT) == new
+
+
+def test_an_error_does_not_wake_a_connection_that_has_ended(connections):
+    old = _connect(connections)
+    connections.disconnect(TENANT)
+    connections.record_error(old, "reconnect_needed", needs_reconnection=True)
+    assert connections.get(TENANT).status is ConnectionStatus.DISCONNECTED
+
+
+def test_the_last_event_is_the_latest_whatever_the_order_of_arrival(connections):
+    made = _connect(connections)
+    for seconds in (1, 3, 2):
+        connections.record_event(made, START + timedelta(seconds=seconds))
+    assert connections.get(TENANT).last_event_at == START + timedelta(seconds=3)
+
+
+def test_tenants_of_one_subaccount_or_one_agent_id_are_apart(connections):
+    for number, tenant in enumerate([TENANT, OTHER, Tenant("sub_1", "agent_2")]):
+        _connect(connections, tenant, f"1784140000000000{number}")
+    connections.disconnect(TENANT)
+    assert connections.get(OTHER).is_connected
+    assert connections.get(Tenant("sub_1", "agent_2")).is_connected

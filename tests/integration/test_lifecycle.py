@@ -1,0 +1,296 @@
+"""Joining an agent to an account, and ending it: `lifecycle`, with real stores and a Graph server over HTTP."""
+
+import json
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from connector.accounts import ConnectionStatus
+from connector.errors import (
+    AccountInUse,
+    AuthenticationFailed,
+    OutcomeUnknown,
+    PageNotLinked,
+    Refused,
+    TryLater,
+    Unavailable,
+)
+from connector.instagram.graph import Graph
+from connector.lifecycle.connect import Wish, connect
+from connector.lifecycle.disconnect import disconnect
+from connector.storage.connections import COLLECTION, Connections
+from connector.storage.parameters import Parameters
+from connector.storage.secrets import Secrets
+from connector.tenancy import Tenant
+from tests.conftest import PREFIX
+from tests.unit.payloads import ACCOUNT, PAGE
+from tests.unit.peer import Peer, answer, nobody, peer, reset
+
+TENANT = Tenant("sub_1", "agent_1")
+OTHER = Tenant("sub_2", "agent_2")
+TOKEN = "EAAgood-token"
+
+
+class FakeGraph:
+    """Meta, as far as connecting needs it: one account, one Page, one good token."""
+
+    def __init__(self, server: Peer) -> None:
+        self.server = server
+        self.subscribed: set[str] = set()
+        self.linked: str | None = ACCOUNT
+        self.overrides: dict[tuple[str, str], object] = {}
+        server.behave = self._behave
+
+    def fails(self, method: str, path: str, how: object) -> None:
+        """Have one call answered otherwise."""
+        self.overrides[method, path] = how
+
+    def calls(self) -> list[tuple[str, str]]:
+        """Return what was called, in order."""
+        return [(one.method, one.path.removeprefix("/v26.0/")) for one in self.server.requests]
+
+    def _behave(self, handler) -> None:
+        request = self.server.requests[-1]
+        path = request.path.removeprefix("/v26.0/")
+        if how := self.overrides.get((request.method, path)):
+            how(handler)
+        elif request.headers["authorization"] != f"Bearer {TOKEN}":
+            answer({"error": {"code": 190, "message": "Invalid OAuth access token."}}, 401)(handler)
+        else:
+            self._answer(request.method, path)(handler)
+
+    def _answer(self, method: str, path: str):
+        match method, path:
+            case "GET", account if account == ACCOUNT:
+                return answer({"id": ACCOUNT, "username": "acme", "name": "Acme"})
+            case "GET", page if page == PAGE:
+                linked = {"instagram_business_account": {"id": self.linked}} if self.linked else {}
+                return answer({"id": PAGE, "name": "Acme"} | linked)
+            case "POST", _:
+                self.subscribed.add(path)
+                return answer({"success": True})
+            case "DELETE", _:
+                self.subscribed.discard(path)
+                return answer({"success": True})
+        return answer({"error": {"code": 100, "error_subcode": 33, "message": "does not exist"}}, 400)
+
+
+class Setting:
+    """The stores, and Meta."""
+
+    def __init__(self, aws, database, server):
+        self.aws = aws
+        self.graph = FakeGraph(server)
+        self.connections = Connections(database[COLLECTION])
+        self.connections.ensure_indexes()
+        self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
+        self.url = f"{server.url}/v26.0"
+
+    def graph_of(self, token):
+        return Graph(self.url, token)
+
+    def connect(self, tenant=TENANT, **changes):
+        wish = {
+            "access_token": TOKEN,
+            "account_id": ACCOUNT,
+            "page_id": PAGE,
+            "verify_token": "meatyhamhock",
+            "retell_agent_id": "agent_r",
+        } | changes
+        return connect(
+            tenant,
+            Wish(**wish),
+            graph_of=self.graph_of,
+            connections=self.connections,
+            secrets=self.secrets,
+            key_id="alias/test-stack",
+        )
+
+    def disconnect(self, tenant=TENANT):
+        disconnect(tenant, graph_of=self.graph_of, connections=self.connections, secrets=self.secrets)
+
+    def parameters(self):
+        told = self.aws.ssm.describe_parameters()["Parameters"]
+        return sorted(one["Name"].removeprefix(f"{PREFIX}/") for one in told)
+
+
+@pytest.fixture
+def setting(aws, database):
+    with peer() as server:
+        yield Setting(aws, database, server)
+
+
+def test_connecting_checks_subscribes_stores_the_secrets_and_then_the_connection(setting):
+    made = setting.connect()
+    assert setting.graph.calls() == [("GET", ACCOUNT), ("GET", PAGE), ("POST", f"{PAGE}/subscribed_apps")]
+    assert setting.connections.get(TENANT) == made
+    assert (made.account.username, made.account.page_id, made.retell_agent_id) == ("acme", PAGE, "agent_r")
+    assert setting.parameters() == [
+        "connections/sub_1/agent_1/access-token",
+        "connections/sub_1/agent_1/webhook",
+    ]
+    assert setting.secrets.access_token(TENANT, version=made.token_version, generation=made.generation) == TOKEN
+    assert setting.secrets.webhook(TENANT).verify_token == "meatyhamhock"
+
+
+def test_the_token_is_nowhere_in_the_database(setting, database):
+    setting.connect(app_secret="hush")
+    stored = json.dumps(list(database[COLLECTION].find()), default=str)
+    assert not [secret for secret in (TOKEN, "hush", "meatyhamhock") if secret in stored]
+
+
+def test_connecting_twice_is_a_success_with_a_new_token_version_and_generation(setting):
+    """I6."""
+    first, second = setting.connect(), setting.connect()
+    assert (second.generation, second.token_version) == (first.generation + 1, first.token_version + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"access_token": "EAAbad"}, AuthenticationFailed),
+        ({"account_id": "17841400000000099"}, AuthenticationFailed),
+        ({"page_id": "999"}, AuthenticationFailed),
+    ],
+)
+def test_a_token_that_meta_refuses_stores_nothing_and_says_what_to_check(setting, changes, kind):
+    with pytest.raises(kind) as refusal:
+        setting.connect(**changes)
+    assert refusal.value.message.startswith("Authentication failed")
+    assert "instagram_manage_messages" in refusal.value.message
+    assert "EAA" not in refusal.value.message
+    assert setting.connections.get(TENANT) is None
+    assert setting.parameters() == []
+    assert setting.graph.subscribed == set()
+
+
+@pytest.mark.parametrize("linked", [None, "17841400000000002"])
+def test_a_page_of_no_or_another_account_stores_nothing(setting, linked):
+    setting.graph.linked = linked
+    with pytest.raises(PageNotLinked):
+        setting.connect()
+    assert setting.parameters() == []
+    assert setting.graph.subscribed == set()
+
+
+def test_an_account_of_another_agent_is_refused_before_anything_is_changed(setting):
+    """I1."""
+    theirs = setting.connect(OTHER)
+    before = setting.parameters()
+    setting.graph.server.requests.clear()
+    with pytest.raises(AccountInUse):
+        setting.connect()
+    assert setting.parameters() == before
+    assert setting.connections.of_account(ACCOUNT) == theirs
+    assert [method for method, _ in setting.graph.calls()] == ["GET", "GET"]
+
+
+def test_of_eight_agents_racing_for_one_account_one_is_connected(setting, race):
+    """I1."""
+    results = race(8, lambda index: setting.connect(Tenant("sub_1", f"agent_{index}")))
+    assert len([one for one in results if isinstance(one, AccountInUse)]) == 7, results
+    assert setting.connections.of_account(ACCOUNT) in results
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        (answer({"error": {"code": 200}}, 403), Refused),
+        (answer({"error": {"code": 4}}, 400), TryLater),
+        (answer({"error": {"code": 2}}, 500), OutcomeUnknown),
+        (answer({"success": False}), OutcomeUnknown),
+        (reset, OutcomeUnknown),
+    ],
+    ids=["permission", "rate", "trouble", "not-confirmed", "reset"],
+)
+def test_a_subscription_that_fails_leaves_the_connection_as_it_was(setting, how, kind):
+    """I7."""
+    first = setting.connect()
+    setting.graph.fails("POST", f"{PAGE}/subscribed_apps", how)
+    with pytest.raises(kind):
+        setting.connect()
+    assert setting.connections.get(TENANT) == first
+
+
+@pytest.mark.parametrize("path", [ACCOUNT, PAGE])
+@pytest.mark.parametrize(
+    "how", [answer(b"<html>", 502), answer({"error": {"code": 2}}, 500), answer({"error": {"code": 4}}, 400), reset]
+)
+def test_a_meta_that_does_not_answer_is_no_failed_authentication(setting, path, how):
+    setting.graph.fails("GET", path, how)
+    with pytest.raises(TryLater):
+        setting.connect()
+    assert setting.parameters() == []
+
+
+def test_secrets_that_cannot_be_written_leave_the_connection_as_it_was(setting, monkeypatch):
+    """G4."""
+    first = setting.connect()
+
+    def refuse(**_):
+        raise ConnectTimeoutError(endpoint_url="ssm")
+
+    monkeypatch.setattr(setting.aws.ssm, "put_parameter", refuse)
+    with pytest.raises(Unavailable):
+        setting.connect()
+    assert setting.connections.get(TENANT) == first
+
+
+def test_disconnecting_stops_unsubscribes_and_forgets_the_secrets(setting):
+    first = setting.connect()
+    setting.disconnect()
+    ended = setting.connections.get(TENANT)
+    assert (ended.status, ended.generation) == (ConnectionStatus.DISCONNECTED, first.generation + 1)
+    assert setting.parameters() == []
+    assert setting.graph.subscribed == set()
+    assert setting.graph.calls()[-1] == ("DELETE", f"{PAGE}/subscribed_apps")
+
+
+def test_disconnecting_twice_or_what_was_never_connected_is_a_success(setting):
+    setting.disconnect()
+    setting.connect()
+    setting.disconnect()
+    setting.disconnect()
+    assert [method for method, _ in setting.graph.calls()].count("DELETE") == 1
+    assert setting.connections.get(TENANT).generation == 2
+
+
+@pytest.mark.parametrize(
+    "how", [answer({"error": {"code": 190}}, 401), answer(b"", 500), reset], ids=["dead-token", "500", "reset"]
+)
+def test_a_meta_that_does_not_unsubscribe_keeps_no_customer_connected(setting, how):
+    setting.connect()
+    setting.graph.fails("DELETE", f"{PAGE}/subscribed_apps", how)
+    setting.disconnect()
+    assert setting.connections.get(TENANT).status is ConnectionStatus.DISCONNECTED
+    assert setting.parameters() == []
+
+
+def test_a_meta_that_is_not_to_be_reached_keeps_no_customer_connected(setting):
+    setting.connect()
+    setting.url = nobody()
+    setting.disconnect()
+    assert setting.parameters() == []
+
+
+def test_a_disconnect_that_failed_half_way_can_be_made_again(setting, monkeypatch):
+    """The connection has ended; its secrets were left."""
+    setting.connect()
+    with monkeypatch.context() as patched:
+        patched.setattr(setting.secrets, "delete_connection", lambda _: (_ for _ in ()).throw(Unavailable("down")))
+        with pytest.raises(Unavailable):
+            setting.disconnect()
+    setting.disconnect()
+    assert setting.parameters() == []
+
+
+def test_another_agent_may_have_the_account_after_the_disconnect_and_the_first_may_not_have_it_back(setting):
+    """I5."""
+    setting.connect()
+    setting.disconnect()
+    setting.connect(OTHER)
+    with pytest.raises(AccountInUse):
+        setting.connect()
+    setting.disconnect()
+    assert setting.connections.get(OTHER).is_connected
+    assert setting.parameters() == ["connections/sub_2/agent_2/access-token", "connections/sub_2/agent_2/webhook"]

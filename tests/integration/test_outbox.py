@@ -1,0 +1,195 @@
+"""What we send, from stored to seen: `storage.outbox` on a real mongod."""
+
+import pytest
+
+from connector.chat import MessageStatus, Role, TurnState
+from connector.storage.chats import Chats
+from connector.storage.outbox import Outbox
+from connector.storage.turns import Turns
+from connector.tenancy import Tenant
+from tests.integration.world import LEASE, NO_LEASE, our_message, user_message
+from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
+
+TENANT = Tenant("sub_1", "agent_1")
+
+
+@pytest.fixture
+def collection(database):
+    return database["chats"]
+
+
+@pytest.fixture
+def chats(collection):
+    made = Chats(collection, TENANT)
+    made.ensure_indexes()
+    return made
+
+
+@pytest.fixture
+def outbox(collection):
+    return Outbox(collection, TENANT)
+
+
+@pytest.fixture
+def pending(chats):
+    return chats.add(USER, ACCOUNT, our_message("sent:1", "hello"))
+
+
+def _only(chats):
+    (message,) = [one for one in chats.ongoing(USER).messages if one.role is not Role.USER]
+    return message
+
+
+def _told(chats):
+    message = _only(chats)
+    return message.mid, message.status
+
+
+def test_beginning_to_send_is_told_true_once(outbox, pending, race):
+    assert sorted(race(16, lambda _: outbox.begin_sending(pending))) == [False] * 15 + [True]
+
+
+@pytest.mark.parametrize("status", [one for one in MessageStatus if one is not MessageStatus.PENDING])
+def test_only_what_is_pending_may_be_sent(chats, outbox, status):
+    stored = chats.add(USER, ACCOUNT, our_message("sent:1", status=status))
+    assert not outbox.begin_sending(stored)
+    assert _only(chats).status is status
+
+
+def test_a_part_is_sent_only_by_the_worker_that_holds_its_turn(chats, outbox, collection):
+    turns = Turns(collection, TENANT)
+    chats.add(USER, ACCOUNT, user_message("mid:a"))
+    zombie = turns.claim(chats.ongoing(USER), generation=1, lease=NO_LEASE)
+    (part,) = turns.store_answer(zombie, [our_message(f"turn:{zombie.turn.id}:0", turn_id=zombie.turn.id)])
+    holder = turns.claim(chats.ongoing(USER), generation=1, lease=LEASE)
+    assert not outbox.begin_sending(part, chat=zombie)
+    assert outbox.begin_sending(part, chat=holder)
+    assert not outbox.begin_sending(part, chat=holder)
+
+
+def test_another_tenant_sends_and_settles_nothing(chats, outbox, collection, pending):
+    for other in (Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")):
+        theirs = Outbox(collection, other)
+        assert not theirs.begin_sending(pending)
+        theirs.record_sent(pending, "m")
+        theirs.record_unsent(pending, MessageStatus.FAILED, None)
+        assert not theirs.attach_echo(USER, "m", "hello")
+    assert _told(chats) == (None, MessageStatus.PENDING)
+
+
+def test_what_was_sent_has_its_mid_and_then_is_delivered_by_its_echo(chats, outbox, pending):
+    """E10: the echo comes after."""
+    outbox.begin_sending(pending)
+    outbox.record_sent(pending, "m")
+    assert _told(chats) == ("m", MessageStatus.SENT)
+    assert outbox.attach_echo(USER, "m", "hello")
+    assert _told(chats) == ("m", MessageStatus.DELIVERED)
+
+
+def test_an_echo_that_is_faster_than_the_answer_settles_the_message(chats, outbox, pending):
+    """E10: the echo comes before."""
+    outbox.begin_sending(pending)
+    assert outbox.attach_echo(USER, "m", "hello")
+    outbox.record_sent(pending, "m")
+    assert _told(chats) == ("m", MessageStatus.DELIVERED)
+
+
+def test_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending):
+    """C9, C10."""
+    outbox.begin_sending(pending)
+    outbox.record_unsent(pending, MessageStatus.UNKNOWN, {"code": "outcome_unknown"})
+    assert outbox.attach_echo(USER, "m", "hello")
+    assert _told(chats) == ("m", MessageStatus.DELIVERED)
+    assert _only(chats).error is None
+
+
+def test_an_echo_that_was_faster_is_not_undone_by_a_lost_answer(chats, outbox, pending):
+    outbox.begin_sending(pending)
+    outbox.attach_echo(USER, "m", "hello")
+    outbox.record_unsent(pending, MessageStatus.UNKNOWN, {"code": "outcome_unknown"})
+    assert _told(chats) == ("m", MessageStatus.DELIVERED)
+
+
+def test_an_echo_that_comes_twice_is_ours_both_times(chats, outbox, pending):
+    """E10."""
+    outbox.begin_sending(pending)
+    outbox.record_sent(pending, "m")
+    assert [outbox.attach_echo(USER, "m", "hello") for _ in range(2)] == [True, True]
+    assert _told(chats) == ("m", MessageStatus.DELIVERED)
+
+
+def test_an_echo_does_not_take_back_that_the_customer_has_read_it(chats, outbox, pending):
+    outbox.begin_sending(pending)
+    outbox.record_sent(pending, "m")
+    chats.mark_read(USER, "m", pending.created_at)
+    assert outbox.attach_echo(USER, "m", "hello")
+    assert _told(chats) == ("m", MessageStatus.READ)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "text"),
+    [(USER, "something else"), (OTHER_USER, "hello"), (USER, None), (USER, "Hello")],
+)
+def test_an_echo_that_says_something_else_or_to_somebody_else_is_not_ours(chats, outbox, pending, user_id, text):
+    """E10: a person wrote it."""
+    outbox.begin_sending(pending)
+    assert not outbox.attach_echo(user_id, "m", text)
+    assert _told(chats) == (None, MessageStatus.SENDING)
+
+
+@pytest.mark.parametrize("status", [MessageStatus.PENDING, MessageStatus.FAILED, MessageStatus.SENT])
+def test_an_echo_is_not_about_what_is_not_on_its_way(chats, outbox, status):
+    chats.add(USER, ACCOUNT, our_message("sent:1", "hello", status=status, mid="x" if status == "sent" else None))
+    assert not outbox.attach_echo(USER, "m", "hello")
+    assert _only(chats).status is status
+
+
+def test_an_echo_never_settles_what_a_customer_wrote(chats, outbox):
+    chats.add(USER, ACCOUNT, user_message("mid:a", "hello"))
+    assert not outbox.attach_echo(USER, "a", "hello")
+    (message,) = chats.ongoing(USER).messages
+    assert message.status is MessageStatus.RECEIVED
+
+
+def test_two_messages_of_one_text_are_settled_by_two_echoes_one_each(chats, outbox):
+    stored = [chats.add(USER, ACCOUNT, our_message(f"sent:{number}", "hello")) for number in range(2)]
+    for one in stored:
+        outbox.begin_sending(one)
+    assert [outbox.attach_echo(USER, f"m{number}", "hello") for number in range(3)] == [True, True, False]
+    assert {one.mid for one in chats.ongoing(USER).messages} == {"m0", "m1"}
+
+
+def test_an_echo_and_the_answer_racing_leave_one_mid_and_no_wait(chats, outbox, race):
+    for number in range(10):
+        stored = chats.add(USER, ACCOUNT, our_message(f"sent:{number}", f"hello {number}"))
+        outbox.begin_sending(stored)
+
+        def work(index, stored=stored, number=number):
+            if index % 2:
+                return outbox.attach_echo(USER, f"m{number}", stored.text)
+            return outbox.record_sent(stored, f"m{number}")
+
+        results = race(4, work)
+        assert results[1] is results[3] is True, results
+        message = next(one for one in chats.ongoing(USER).messages if one.key == stored.key)
+        assert message.mid == f"m{number}"
+        assert message.status in (MessageStatus.SENT, MessageStatus.DELIVERED)
+
+
+def test_what_was_not_sent_says_why_and_what_was_not_tried_waits_again(chats, outbox, pending):
+    outbox.begin_sending(pending)
+    outbox.record_unsent(pending, MessageStatus.PENDING, None)
+    assert outbox.begin_sending(pending)
+    outbox.record_unsent(pending, MessageStatus.FAILED, {"code": "window_closed"})
+    assert (_only(chats).status, _only(chats).error) == (MessageStatus.FAILED, {"code": "window_closed"})
+
+
+def test_the_turns_of_a_chat_are_not_changed_by_what_a_person_sends(chats, outbox, collection):
+    turns = Turns(collection, TENANT)
+    chats.add(USER, ACCOUNT, user_message("mid:a"))
+    turn = turns.claim(chats.ongoing(USER), generation=1, lease=LEASE)
+    sent = chats.add(USER, ACCOUNT, our_message("sent:1", "a person's words"))
+    assert outbox.begin_sending(sent)
+    outbox.record_sent(sent, "m")
+    turns.finish(turn, TurnState.FAILED, "x")
+    assert _told(chats) == ("m", MessageStatus.SENT)

@@ -1,0 +1,325 @@
+"""Who calls: `auth`. Cases H1 to H6."""
+
+import json
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector import auth
+from connector.auth import Caller, authenticate
+from connector.errors import Misconfigured, NotFound, Unauthorized, Unavailable
+from connector.storage.secrets import JwtKeys
+from connector.tenancy import Tenant
+from tests.unit import peer as behaviour
+
+KEY = "k" * 32
+KEYS = JwtKeys((KEY,))
+TENANT = Tenant("sub_1", "agent_1")
+NOW = int(time.time())
+CLAIMS = {"sub": "user_1", "iat": NOW - 10, "exp": NOW + 3600, "subaccountId": "sub_1"}
+
+PROVEN = Caller(frozenset({"sub_1"}), None)
+
+
+def _token(claims=None, key=KEY, algorithm="HS256", **options):
+    return jwt.encode(CLAIMS if claims is None else claims, key, algorithm=algorithm, **options)
+
+
+def _with(**changes):
+    claims = CLAIMS | changes
+    return {name: value for name, value in claims.items() if value is not ...}
+
+
+def _who(token=None, keys=KEYS):
+    return authenticate(f"Bearer {_token() if token is None else token}", keys)
+
+
+def test_a_valid_token_names_its_caller_and_its_tenants():
+    assert _who() == PROVEN
+    several = _token(_with(subaccountId=["sub_1", "sub_2"], agentIds=["agent_1"]))
+    assert _who(several) == Caller(frozenset({"sub_1", "sub_2"}), frozenset({"agent_1"}))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_read_in_any_case(scheme):
+    assert authenticate(f"{scheme} {_token()}", KEYS) == PROVEN
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("Bearer", id="scheme-alone"),
+        pytest.param("Bearer ", id="no-token"),
+        pytest.param(_token(), id="token-alone"),
+        pytest.param(f"Basic {_token()}", id="basic"),
+        pytest.param(f"Bearer  {_token()}", id="two-blanks"),
+        pytest.param(f"Bearer {_token()} {_token()}", id="two-tokens"),
+        pytest.param(f"Bearer {_token()}, Bearer {_token()}", id="two-headers-joined"),
+        pytest.param(f"Bearer {'x' * 9000}", id="9-kB"),
+        pytest.param("Bearer é.é.é", id="not-ascii"),
+        pytest.param("Bearer ..", id="dots"),
+        pytest.param("Bearer a.b.c", id="not-base64"),
+        pytest.param(f"Bearer {_token()}x", id="longer-signature"),
+        pytest.param(f"Bearer {_token().rpartition('.')[0]}.", id="no-signature"),
+    ],
+)
+def test_a_header_that_holds_no_single_token_is_unauthorized(header):
+    """H1."""
+    with pytest.raises(Unauthorized):
+        authenticate(header, KEYS)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(_token(algorithm="none", key=None), id="alg-none"),
+        pytest.param(_token(key="k" * 64, algorithm="HS512"), id="alg-HS512"),
+        pytest.param(_token(key="x" * 32), id="wrong-key"),
+        pytest.param(_token(_with(exp=NOW - 3600)), id="expired"),
+        pytest.param(_token(_with(nbf=NOW + 3600)), id="not-yet-valid"),
+        pytest.param(_token(_with(iat=NOW + 3600)), id="issued-in-the-future"),
+        pytest.param(_token(_with(exp=...)), id="no-exp"),
+        pytest.param(_token(_with(iat=...)), id="no-iat"),
+        pytest.param(_token(_with(sub=...)), id="no-sub"),
+        pytest.param(_token(_with(exp=None)), id="exp-null"),
+        pytest.param(_token(_with(exp=10**30)), id="exp-never"),
+        pytest.param(_token(_with(exp="soon")), id="exp-text"),
+        pytest.param(_token(headers={"crit": ["x"], "x": 1}), id="unknown-crit"),
+    ],
+)
+def test_a_token_that_does_not_prove_anything_now_is_unauthorized(token):
+    """H2."""
+    with pytest.raises(Unauthorized):
+        _who(token)
+
+
+def test_every_refusal_has_the_same_words():
+    """H2: they do not tell which."""
+    words = set()
+    for token in ("x", _token(key="x" * 32), _token(_with(exp=NOW - 99)), _token(_with(subaccountId=5))):
+        with pytest.raises(Unauthorized) as refusal:
+            _who(token)
+        words.add(refusal.value.message)
+    assert len(words) == 1
+
+
+@pytest.mark.parametrize(("past", "is_valid"), [(0, True), (27, True), (33, False)])
+def test_clocks_may_differ_by_half_a_minute(past, is_valid):
+    """H3."""
+    token = _token(_with(exp=int(time.time()) - past, iat=int(time.time()) - 3600))
+    if is_valid:
+        assert _who(token) == PROVEN
+    else:
+        with pytest.raises(Unauthorized):
+            _who(token)
+
+
+def test_issuer_and_audience_are_checked_where_the_deployment_names_them():
+    """H2."""
+    keys = JwtKeys((KEY,), issuer="https://issuer", audience="connector")
+    right = {"iss": "https://issuer", "aud": "connector"}
+    assert _who(_token(_with(**right)), keys) == PROVEN
+    for wrong in ({"iss": "https://other"}, {"aud": "other"}, {"iss": ...}, {"aud": ...}, {"iss": "https://issuer/x"}):
+        with pytest.raises(Unauthorized):
+            _who(_token(_with(**(right | wrong))), keys)
+
+
+def test_an_audience_is_ignored_where_the_deployment_names_none():
+    assert _who(_token(_with(aud="somebody"))) == PROVEN
+
+
+def test_any_of_the_keys_will_do_while_one_is_rotated():
+    keys = JwtKeys(("n" * 32, KEY))
+    assert _who(_token(), keys) == PROVEN
+    assert _who(_token(key="n" * 32), keys) == PROVEN
+    with pytest.raises(Unauthorized):
+        _who(_token(key="x" * 32), keys)
+
+
+@pytest.mark.parametrize("key", ["hush", "k" * 31])
+def test_a_key_that_is_too_short_is_misconfigured_and_never_silently_weak(key):
+    """H4."""
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        token = _token(key=key)
+    with pytest.raises(Misconfigured) as refusal:
+        _who(token, JwtKeys((key,)))
+    assert key not in refusal.value.message
+
+
+def test_a_deployment_without_keys_is_misconfigured():
+    with pytest.raises(Misconfigured):
+        _who(_token(), JwtKeys(()))
+
+
+@pytest.mark.parametrize("claim", [..., None, "", [], {}, 5, True, {"$ne": None}, [5, None, {}], [""], [["sub_1"]]])
+def test_a_token_that_names_no_subaccount_is_unauthorized(claim):
+    """H6."""
+    with pytest.raises(Unauthorized):
+        _who(_token(_with(subaccountId=claim)))
+
+
+def test_a_token_for_one_tenant_finds_nothing_at_anothers():
+    """H5: the words of "not found", so that nobody learns what there is."""
+    for tenant in (Tenant("sub_2", "agent_1"), Tenant("sub_10", "agent_1"), Tenant("SUB_1", "agent_1")):
+        with pytest.raises(NotFound) as refusal:
+            _who().require(tenant)
+        assert refusal.value.message == NotFound().message
+    _who().require(TENANT)
+    _who().require(Tenant("sub_1", "agent_2"))
+
+
+@pytest.mark.parametrize("agents", [[], ["agent_2"], [5], {}, "agent_1", [["agent_1"]]])
+def test_a_token_for_some_agents_finds_nothing_at_the_others(agents):
+    """H5, H6: a list of another form names no agent."""
+    with pytest.raises(NotFound):
+        _who(_token(_with(agentIds=agents))).require(TENANT)
+
+
+@given(st.text())
+def test_no_header_does_anything_but_be_refused(header):
+    for value in (header, f"Bearer {header}"):
+        with pytest.raises(Unauthorized):
+            authenticate(value, KEYS)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "iat", "exp", "nbf", "subaccountId", "agentIds", "aud", "iss"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+    )
+)
+def test_no_claims_do_anything_but_prove_or_be_refused(claims):
+    """Signed, and so written by our own issuer: still nothing may crash."""
+    raw = json.dumps(claims).encode()
+    token = jwt.PyJWS().encode(raw, KEY, algorithm="HS256")
+    try:
+        caller = _who(token)
+    except Unauthorized:
+        return
+    assert caller.subaccount_ids
+
+
+# ── a key set that the issuer publishes
+
+
+@pytest.fixture(scope="module")
+def rsa_key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="module")
+def ec_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _pem(public_key):
+    return public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _jwk(key, name):
+    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    return algorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": name, "use": "sig"}
+
+
+@pytest.fixture
+def issuer(other_side, rsa_key, ec_key):
+    """The issuer's server, which publishes both keys, and how to verify with it."""
+    auth._key_set.cache_clear()
+    other_side.behave = behaviour.answer({"keys": [_jwk(rsa_key, "r"), _jwk(ec_key, "e")]})
+    yield JwtKeys((), jwks_url=f"{other_side.url}/jwks.json")
+    auth._key_set.cache_clear()
+
+
+def test_a_token_signed_with_a_published_key_is_proven(issuer, rsa_key, ec_key):
+    assert _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), issuer) == PROVEN
+    assert _who(_token(key=ec_key, algorithm="ES256", headers={"kid": "e"}), issuer) == PROVEN
+
+
+def test_the_key_set_is_fetched_once(issuer, other_side, rsa_key):
+    for _ in range(5):
+        _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), issuer)
+    assert len(other_side.requests) == 1
+
+
+@pytest.mark.parametrize("kid", [{"kid": "other"}, {}, {"kid": "../../etc/passwd"}, {"kid": ""}])
+def test_a_token_of_an_unknown_key_is_unauthorized(issuer, kid):
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.raises(Unauthorized):
+        _who(_token(key=stranger, algorithm="RS256", headers=kid), issuer)
+
+
+def test_a_token_of_another_key_under_a_known_name_is_unauthorized(issuer):
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.raises(Unauthorized):
+        _who(_token(key=stranger, algorithm="RS256", headers={"kid": "r"}), issuer)
+
+
+@pytest.mark.parametrize(("kid", "algorithm"), [("e", "RS256"), ("r", "ES256")])
+def test_a_token_whose_algorithm_is_not_its_keys_is_unauthorized(issuer, rsa_key, ec_key, kid, algorithm):
+    key = rsa_key if algorithm == "RS256" else ec_key
+    with pytest.raises(Unauthorized):
+        _who(_token(key=key, algorithm=algorithm, headers={"kid": kid}), issuer)
+
+
+def _hmac_token(secret, headers):
+    """Sign with any bytes as HMAC secret: PyJWT itself refuses to sign with a public key."""
+    algorithm = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    head, payload = (
+        jwt.utils.base64url_encode(json.dumps(part).encode())
+        for part in ({"alg": "HS256", "typ": "JWT"} | headers, CLAIMS)
+    )
+    signing_input = head + b"." + payload
+    return (signing_input + b"." + jwt.utils.base64url_encode(algorithm.sign(signing_input, secret))).decode()
+
+
+def test_a_public_key_is_never_taken_for_a_shared_secret(issuer, rsa_key, ec_key):
+    """H2: everybody knows the public key."""
+    for name, key in (("r", rsa_key), ("e", ec_key)):
+        for secret in (_pem(key.public_key()), json.dumps(_jwk(key, name)).encode()):
+            with pytest.raises(Unauthorized):
+                _who(_hmac_token(secret, {"kid": name}), issuer)
+
+
+def test_a_shared_secret_proves_nothing_where_a_key_set_is_configured(issuer):
+    for headers in ({"kid": "r"}, {}):
+        with pytest.raises(Unauthorized):
+            _who(_token(headers=headers), issuer)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(behaviour.answer(b"", 500), id="500"),
+        pytest.param(behaviour.answer(b"<html>"), id="not-json"),
+        pytest.param(behaviour.reset, id="reset"),
+        pytest.param(behaviour.truncate, id="truncated"),
+        pytest.param(behaviour.not_http, id="not-http"),
+    ],
+)
+def test_a_key_set_that_cannot_be_fetched_is_unavailable(issuer, other_side, rsa_key, how):
+    """Not a 500, and not a 401: the caller's token may be good."""
+    other_side.behave = how
+    with pytest.raises(Unavailable):
+        _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), issuer)
+
+
+def test_nobody_where_the_key_set_should_be_is_unavailable(rsa_key):
+    keys = JwtKeys((), jwks_url=f"{behaviour.nobody()}/jwks.json")
+    with pytest.raises(Unavailable):
+        _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), keys)
+
+
+def test_tokens_of_made_up_keys_do_not_have_the_key_set_fetched_each_time(issuer, other_side, rsa_key):
+    """A stranger must not be able to have us call the issuer once per request."""
+    _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), issuer)
+    for number in range(20):
+        with pytest.raises(Unauthorized):
+            _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": f"made-up-{number}"}), issuer)
+    assert len(other_side.requests) <= 5

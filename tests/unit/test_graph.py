@@ -1,0 +1,253 @@
+"""Meta's Graph API: `instagram.graph` and `instagram.errors`, against a real server."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import OutcomeUnknown, ReconnectNeeded, Refused, TryLater
+from connector.instagram.errors import error_of
+from connector.instagram.graph import Graph
+from connector.transport import Answer
+from tests.unit import peer as behaviour
+from tests.unit.payloads import ACCOUNT, PAGE, USER
+
+
+@pytest.fixture
+def graph(other_side):
+    return Graph(f"{other_side.url}/v26.0", "EAAtoken")
+
+
+def _envelope(code, subcode=None):
+    told = {"message": f"(#{code}) …", "type": "OAuthException", "code": code, "fbtrace_id": "A9C5"}
+    return {"error": told | ({"error_subcode": subcode} if subcode else {})}
+
+
+# Meta's tables: what each code means for the one who asked, and the reason that is told.
+SORTED = [
+    # tokens
+    *((190, subcode, ReconnectNeeded, "reconnect_needed") for subcode in (None, 458, 459, 460, 463, 464, 467, 492)),
+    (102, None, ReconnectNeeded, "reconnect_needed"),
+    # limits of the rate
+    *((code, None, TryLater, "try_later") for code in (4, 17, 32, 341, 613, 80001, 80002, 80006)),
+    (613, 2534040, TryLater, "try_later"),
+    (1200, 2018024, TryLater, "try_later"),  # "Temporary send message failure. Please try again later."
+    # perhaps done
+    (1, None, OutcomeUnknown, "outcome_unknown"),
+    (1, 1357046, OutcomeUnknown, "outcome_unknown"),  # "messages are all sent, but the endpoint returns an error"
+    (2, None, OutcomeUnknown, "outcome_unknown"),
+    (2, 1545133, OutcomeUnknown, "outcome_unknown"),
+    # for good
+    (10, 2534022, Refused, "window_closed"),
+    (10, 2018278, Refused, "window_closed"),
+    (10, 2018065, Refused, "window_closed"),  # outside the window, and the permission that would allow it is missing
+    (10, 2018108, Refused, "user_unavailable"),
+    (10, 1893063, Refused, "account_blocked"),  # "temporarily restricted from sending (policy)"
+    (10, 2534077, Refused, "not_linked"),
+    (10, None, Refused, "permission_missing"),
+    (3, None, Refused, "permission_missing"),
+    (200, None, Refused, "permission_missing"),
+    (299, None, Refused, "permission_missing"),
+    (200, 1545041, Refused, "user_unavailable"),
+    (200, 2534041, Refused, "messages_not_allowed"),
+    (551, None, Refused, "user_unavailable"),
+    (551, 1545041, Refused, "user_unavailable"),
+    (100, 2534014, Refused, "user_not_found"),
+    (100, 2018001, Refused, "user_not_found"),
+    (100, 2534013, Refused, "not_linked"),
+    (100, 2534037, Refused, "other_app_in_control"),
+    (100, 2534029, Refused, "account_blocked"),
+    (2018300, None, Refused, "other_app_in_control"),
+    (368, None, Refused, "account_blocked"),
+    (613, 2018338, Refused, "graph_refused"),  # a warning about abuse: stop, and do not go on after a while
+    (100, None, Refused, "graph_refused"),
+    (506, None, Refused, "graph_refused"),
+    (2500, None, Refused, "graph_refused"),
+    (99999, None, Refused, "graph_refused"),
+]
+
+
+@pytest.mark.parametrize(("code", "subcode", "kind", "reason"), SORTED)
+def test_each_code_of_metas_tables_is_sorted_by_what_can_be_done_about_it(code, subcode, kind, reason):
+    error = error_of(Answer(400, _envelope(code, subcode), {}))
+    assert (type(error), error.code) == (kind, reason)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("code", "subcode", "kind"),
+    [(190, None, ReconnectNeeded), (10, 2534022, Refused), (4, None, TryLater), (2, None, OutcomeUnknown)],
+)
+def test_the_code_decides_and_the_status_does_not(status, code, subcode, kind):
+    """The same condition comes as 400, 401, 403 or 500."""
+    assert type(error_of(Answer(status, _envelope(code, subcode), {}))) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, OutcomeUnknown),
+        (400, Refused),
+        (404, Refused),
+        (429, TryLater),
+        (500, OutcomeUnknown),
+        (502, OutcomeUnknown),
+        (503, OutcomeUnknown),
+        (504, OutcomeUnknown),
+    ],
+)
+@pytest.mark.parametrize("body", [None, {}, {"error": "no"}, {"error": None}, {"error": []}])
+def test_an_answer_without_metas_envelope_is_sorted_by_whether_anything_can_have_been_done(status, kind, body):
+    assert type(error_of(Answer(status, body, {}))) is kind
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 60),
+        ('{"1784":[{"type":"messenger","call_count":97,"estimated_time_to_regain_access":3}]}', 180),
+        ('{"1":[{"estimated_time_to_regain_access":0}],"2":[{"estimated_time_to_regain_access":5}]}', 300),
+        ('{"1":[{"estimated_time_to_regain_access":100000}]}', 900),
+        ('{"1":[{"estimated_time_to_regain_access":-5}]}', 60),
+        ("not json", 60),
+        ("[]", 60),
+        ('{"1":5}', 60),
+        ('{"1":[{}]}', 60),
+        ('{"1":[{"estimated_time_to_regain_access":null}]}', 60),
+        ('{"1":[{"estimated_time_to_regain_access":1e999}]}', 60),
+        ('{"1":[{"estimated_time_to_regain_access":NaN}]}', 60),
+    ],
+)
+def test_the_wait_is_what_meta_says_in_minutes_within_reason(header, seconds):
+    """E3."""
+    headers = {"X-Business-Use-Case-Usage": header} if header else {}
+    assert error_of(Answer(400, _envelope(80002), headers)).after_seconds == seconds
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON, JSON, JSON, st.integers(200, 599))
+def test_no_answer_of_metas_raises_anything_but_what_it_means(error, code, header, status):
+    for body in ({"error": error}, {"error": {"code": code, "error_subcode": error}}):
+        error_of(Answer(status, body, {"X-Business-Use-Case-Usage": json.dumps(header)}))
+
+
+# ── the calls
+
+
+def test_a_text_is_sent_as_the_page_with_the_token_in_the_header_only(graph, other_side):
+    other_side.behave = behaviour.answer({"recipient_id": USER, "message_id": "m_1"})
+    assert graph.send_text(PAGE, USER, "Привет 👋") == "m_1"
+    (request,) = other_side.requests
+    assert (request.method, request.path, request.query) == ("POST", f"/v26.0/{PAGE}/messages", {})
+    assert request.json == {
+        "recipient": {"id": USER},
+        "messaging_type": "RESPONSE",
+        "message": {"text": "Привет 👋"},
+    }
+    assert request.headers["authorization"] == "Bearer EAAtoken"
+    assert b"EAA" not in request.body
+
+
+@pytest.mark.parametrize("body", [{}, {"message_id": ""}, {"message_id": 5}, {"message_id": None}, [], b"", b"<html>"])
+def test_a_success_that_names_no_message_is_unknown(graph, other_side, body):
+    """E8."""
+    other_side.behave = behaviour.answer(body)
+    with pytest.raises(OutcomeUnknown):
+        graph.send_text(PAGE, USER, "hi")
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        (behaviour.reset, OutcomeUnknown),
+        (behaviour.truncate, OutcomeUnknown),
+        (behaviour.answer(b"<html>", 502), OutcomeUnknown),
+        (behaviour.answer(b"", 302, {"Location": "https://elsewhere.invalid/"}), OutcomeUnknown),
+        (behaviour.answer(_envelope(10, 2534022), 403), Refused),
+        (behaviour.answer(_envelope(190, 463), 401), ReconnectNeeded),
+        (behaviour.answer(_envelope(4), 400), TryLater),
+    ],
+    ids=["reset", "truncated", "502", "redirect", "window", "token", "rate"],
+)
+def test_a_send_is_made_once_whatever_comes_back(graph, other_side, how, kind):
+    """E1 to E9."""
+    other_side.behave = how
+    with pytest.raises(kind):
+        graph.send_text(PAGE, USER, "hi")
+    assert len(other_side.requests) == 1
+
+
+def test_a_send_to_nobody_is_certainly_not_sent():
+    with pytest.raises(TryLater):
+        Graph(behaviour.nobody(), "EAAtoken").send_text(PAGE, USER, "hi")
+
+
+def test_an_account_is_read_with_its_username(graph, other_side):
+    other_side.behave = behaviour.answer({"id": ACCOUNT, "username": "acme", "name": "Acme"})
+    profile = graph.account(ACCOUNT)
+    assert (profile.account_id, profile.username, profile.name) == (ACCOUNT, "acme", "Acme")
+    assert other_side.requests[0].query == {"fields": "id,username,name"}
+
+
+@pytest.mark.parametrize("body", [{"id": ACCOUNT}, {"id": "1", "username": "x"}, {"id": ACCOUNT, "username": 5}, {}])
+def test_a_node_that_is_no_professional_account_is_refused(graph, other_side, body):
+    other_side.behave = behaviour.answer(body)
+    with pytest.raises(Refused) as refusal:
+        graph.account(ACCOUNT)
+    assert refusal.value.code == "not_professional"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(behaviour.answer(b"<html>", 502), id="502"),
+        pytest.param(behaviour.answer(_envelope(2), 500), id="code-2"),
+        pytest.param(behaviour.answer(_envelope(1), 500), id="code-1"),
+        pytest.param(behaviour.answer(b"<html>", 200), id="not-json"),
+        pytest.param(behaviour.reset, id="reset"),
+    ],
+)
+def test_a_read_that_meta_did_not_answer_may_be_made_again(graph, other_side, how):
+    """Nothing was changed by it, so no outcome is unknown."""
+    other_side.behave = how
+    with pytest.raises(TryLater):
+        graph.account(ACCOUNT)
+    with pytest.raises(TryLater):
+        graph.linked_account_id(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("body", "linked"),
+    [
+        ({"instagram_business_account": {"id": ACCOUNT}}, ACCOUNT),
+        ({"name": "x"}, None),
+        ({"instagram_business_account": None}, None),
+        ({"instagram_business_account": {}}, None),
+        ({"instagram_business_account": {"id": int(ACCOUNT)}}, ACCOUNT),
+    ],
+)
+def test_a_pages_account_is_read_where_it_has_one(graph, other_side, body, linked):
+    other_side.behave = behaviour.answer({"id": PAGE} | body)
+    assert graph.linked_account_id(PAGE) == linked
+
+
+def test_subscribing_names_the_fields_and_unsubscribing_names_the_page(graph, other_side):
+    other_side.behave = behaviour.answer({"success": True})
+    graph.subscribe(PAGE)
+    graph.unsubscribe(PAGE)
+    told = [(one.method, one.path, one.query) for one in other_side.requests]
+    path = f"/v26.0/{PAGE}/subscribed_apps"
+    assert told == [("POST", path, {"subscribed_fields": "messages,messaging_postbacks"}), ("DELETE", path, {})]
+
+
+def test_a_subscription_that_meta_does_not_confirm_is_no_success(graph, other_side):
+    other_side.behave = behaviour.answer({"success": False})
+    with pytest.raises((OutcomeUnknown, Refused)):
+        graph.subscribe(PAGE)

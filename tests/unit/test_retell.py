@@ -1,0 +1,236 @@
+"""Retell's chat API: `agents.retell`, against a real server."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connector.agents.retell import Retell
+from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
+from tests.unit import peer as behaviour
+
+
+@pytest.fixture
+def retell(other_side):
+    return Retell(other_side.url, "key_test", "agent_1")
+
+
+def _error(message="no"):
+    return {"status": "error", "message": message}
+
+
+def _said(*messages):
+    return behaviour.answer({"messages": list(messages)}, 201)
+
+
+def _agent(content, **fields):
+    return {"message_id": "m", "role": "agent", "content": content, "created_timestamp": 1703302428855, **fields}
+
+
+def test_a_chat_is_opened_with_the_agent_and_what_its_prompt_needs(retell, other_side):
+    other_side.behave = behaviour.answer({"chat_id": "chat_1", "chat_status": "ongoing"}, 201)
+    assert retell.open({"channel": "instagram"}, {"userId": "1"}) == "chat_1"
+    (request,) = other_side.requests
+    assert (request.method, request.path, request.headers["authorization"]) == (
+        "POST",
+        "/create-chat",
+        "Bearer key_test",
+    )
+    assert request.json == {
+        "agent_id": "agent_1",
+        "metadata": {"userId": "1"},
+        "retell_llm_dynamic_variables": {"channel": "instagram"},
+    }
+
+
+def test_a_question_is_asked_in_its_chat_and_the_answer_is_what_the_agent_says(retell, other_side):
+    other_side.behave = _said(_agent("We open at nine."))
+    answer = retell.ask("chat_1", "When?")
+    assert (answer.texts, answer.ended) == (("We open at nine.",), False)
+    (request,) = other_side.requests
+    assert (request.path, request.json) == ("/create-chat-completion", {"chat_id": "chat_1", "content": "When?"})
+
+
+def test_only_what_the_agent_says_is_for_the_customer(retell, other_side):
+    other_side.behave = _said(
+        _agent("One moment, please."),
+        {"role": "tool_call_invocation", "name": "look_up", "arguments": '{"customer": "other"}'},
+        {"role": "tool_call_result", "content": "internal"},
+        {"role": "node_transition"},
+        {"role": "user", "content": "When?"},
+        {"role": "injected", "content": "internal"},
+        {"role": "of tomorrow", "content": "internal"},
+        _agent("  We open at nine. \n"),
+    )
+    assert retell.ask("chat_1", "When?").texts == ("One moment, please.", "We open at nine.")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [_agent("")],
+        [_agent(" \n")],
+        [_agent(None)],
+        [{"role": "agent"}],
+        [5, None, "x"],
+        [{"role": "tool_call_result", "content": "x"}],
+    ],
+)
+def test_an_agent_that_says_nothing_has_said_nothing(retell, other_side, messages):
+    """D8."""
+    other_side.behave = _said(*messages)
+    assert retell.ask("chat_1", "hi").texts == ()
+
+
+@pytest.mark.parametrize("fields", [{"type": "end_call"}, {"name": "end_call"}, {"type": "end_call", "name": "bye"}])
+def test_an_agent_that_ends_the_chat_says_so(retell, other_side, fields):
+    other_side.behave = _said(_agent("Goodbye."), {"role": "tool_call_invocation", **fields})
+    assert retell.ask("chat_1", "bye").ended
+
+
+@pytest.mark.parametrize("content", ["half \ud800 a pair", "\udfff", "nul \0 nul", "\u202e rtl", "👩‍👩‍👧‍👦"])
+def test_what_the_agent_says_can_be_written_as_utf8(retell, other_side, content):
+    """D10: JSON may hold half a surrogate pair; nothing after this could send or store it."""
+    other_side.behave = behaviour.answer(json.dumps({"messages": [_agent(content)]}).encode("ascii"), 201)
+    for text in retell.ask("chat_1", "hi").texts:
+        text.encode()
+
+
+ENDED = [
+    (400, "Chat already ended"),
+    (400, "chat is not ongoing"),
+    (400, "This chat has been closed"),
+    (404, "The requested resource was not found."),
+    (422, "Cannot find requested asset under given api key."),
+]
+
+
+@pytest.mark.parametrize(("status", "message"), ENDED)
+def test_a_chat_that_is_over_or_gone_is_told_apart_because_nothing_was_said_in_it(retell, other_side, status, message):
+    """D6."""
+    other_side.behave = behaviour.answer(_error(message), status)
+    with pytest.raises(SessionEnded):
+        retell.ask("chat_1", "hi")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "agent_refused"),
+        (401, "agent_key_refused"),
+        (402, "agent_unpaid"),
+        (403, "agent_key_refused"),
+        (413, "agent_refused"),
+    ],
+)
+def test_a_refusal_is_for_good_and_says_why(retell, other_side, status, code):
+    """D5."""
+    other_side.behave = behaviour.answer(_error("Invalid request format, please check API reference."), status)
+    for call in (lambda: retell.ask("chat_1", "hi"), lambda: retell.open({}, {})):
+        with pytest.raises(Refused) as refusal:
+            call()
+        assert refusal.value.code == code
+        assert "Invalid request format" not in refusal.value.message
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_an_agent_that_retell_does_not_know_is_refused(retell, other_side, status):
+    other_side.behave = behaviour.answer(_error("Item agent_1 not found from agent"), status)
+    with pytest.raises(Refused) as refusal:
+        retell.open({}, {})
+    assert refusal.value.code == "agent_not_found"
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("7", 7, 7),
+        (None, 1, 60),
+        ("0", 1, 60),
+        ("1000000000", 300, 300),
+        ("9" * 5000, 1, 300),
+        ("-5", 1, 60),
+        ("soon", 1, 60),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 1, 300),
+        ("٣", 1, 60),
+    ],
+)
+def test_a_limited_rate_is_tried_later_by_as_much_as_retell_says_within_reason(retell, other_side, header, least, most):
+    """D3."""
+    headers = {"Retry-After": header.encode().decode("latin-1")} if header else {}
+    other_side.behave = behaviour.answer(_error("Account rate limited"), 429, headers)
+    with pytest.raises(TryLater) as later:
+        retell.ask("chat_1", "hi")
+    assert least <= later.value.after_seconds <= most
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        behaviour.answer(_error("An unexpected server error occurred."), 500),
+        behaviour.answer(b"<html>", 502),
+        behaviour.answer(b"", 503),
+        behaviour.answer(b"", 504),
+        behaviour.answer(b"", 302, {"Location": "https://elsewhere.invalid/"}),
+        behaviour.answer({"chat_id": "x"}, 201),
+        behaviour.answer(b"not json", 201),
+        behaviour.answer({"messages": None}, 201),
+        behaviour.reset,
+        behaviour.close,
+        behaviour.truncate,
+    ],
+    ids=["500", "502", "503", "504", "redirect", "no-messages", "no-json", "null", "reset", "closed", "truncated"],
+)
+def test_an_answer_that_was_lost_is_unknown_and_the_question_is_not_asked_again(retell, other_side, how):
+    """D2, D4, D11: a completion is neither idempotent nor free."""
+    other_side.behave = how
+    with pytest.raises(OutcomeUnknown):
+        retell.ask("chat_1", "hi")
+    assert len(other_side.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [behaviour.answer(_error(), 500), behaviour.answer({}, 201), behaviour.reset, behaviour.truncate],
+    ids=["500", "no-chat-id", "reset", "truncated"],
+)
+def test_a_chat_whose_opening_was_lost_is_opened_again_later(retell, other_side, how):
+    other_side.behave = how
+    with pytest.raises(TryLater):
+        retell.open({}, {})
+
+
+def test_a_retell_that_cannot_be_reached_is_tried_later():
+    """D1."""
+    retell = Retell(behaviour.nobody(), "key_test", "agent_1")
+    with pytest.raises(TryLater):
+        retell.open({}, {})
+    with pytest.raises(TryLater):
+        retell.ask("chat_1", "hi")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["messages", "role", "content", "type", "name", "message", "error_message"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(JSON, st.sampled_from([200, 201, 400, 404, 429, 500]))
+def test_no_answer_of_retells_raises_anything_but_what_it_means(retell, other_side, body, status):
+    other_side.behave = behaviour.answer(body, status)
+    try:
+        answer = retell.ask("chat_1", "hi")
+    except OutsideError:
+        return
+    assert all(text.strip() for text in answer.texts)
