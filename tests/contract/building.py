@@ -109,18 +109,17 @@ def machine() -> str:
 
 @contextlib.contextmanager
 def _building(folder: Path, architecture: str) -> Iterator[subprocess.Popen[str]]:
-    """Build everything for this machine, or the layer alone for another."""
+    """Build everything for this machine, as `make build` does; or the layer alone for another, as SAM does it."""
     folder.mkdir()
-    template = folder / "template.yaml"
-    template.write_text(re.sub(rf"\b{DEPLOYED}\b", architecture, (ROOT / "template.yaml").read_text()))
-    everything = [] if architecture == machine() else ["ConnectorLayer"]
-    # fmt: off
-    command = [
-        sys.executable, "-m", "samcli", "build", *everything, "--template-file", str(template), "--base-dir", str(ROOT),
-        "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"), "--no-cached", "--parallel",
-    ]
-    # fmt: on
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))} | {
+    if architecture == machine():
+        command = _sam_build(folder)
+    else:
+        (folder / "build" / "ConnectorLayer").mkdir(parents=True)
+        artifacts = f"ARTIFACTS_DIR={folder / 'build' / 'ConnectorLayer'}"
+        command = ["make", "-C", str(ROOT / "layers" / "connector"), "build-ConnectorLayer", artifacts]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_", "MAKE", "MFLAGS"))
+    } | {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "LAYER_ARCHITECTURE": architecture,
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -139,6 +138,18 @@ def _building(folder: Path, architecture: str) -> Iterator[subprocess.Popen[str]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def _sam_build(folder: Path) -> list[str]:
+    """Return the command that builds a copy of the template, for this machine's architecture, into `folder`."""
+    template = folder / "template.yaml"
+    template.write_text(re.sub(rf"\b{DEPLOYED}\b", machine(), (ROOT / "template.yaml").read_text()))
+    # fmt: off
+    return [
+        sys.executable, "-m", "samcli", "build", "--template-file", str(template), "--base-dir", str(ROOT),
+        "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"), "--no-cached", "--parallel",
+    ]
+    # fmt: on
 
 
 def _runtime(folder: Path) -> Path:

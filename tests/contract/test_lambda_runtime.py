@@ -144,7 +144,7 @@ def dm(text: str) -> bytes:
 def bearer(subaccount: str = SUBACCOUNT, key: str = JWT_KEY) -> dict[str, str]:
     """Return the header of a caller."""
     now = int(time.time())
-    claims = {"sub": "tester", "iat": now, "exp": now + 60, "subaccountId": subaccount}
+    claims = {"sub": "tester", "iat": now, "exp": now + 3600, "subaccountId": subaccount}
     return {"Authorization": f"Bearer {jwt.encode(claims, key, algorithm='HS256')}"}
 
 

@@ -29,6 +29,7 @@ from connector.contract import AttachmentView, ConnectRequest, MessageView, Stat
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
 from connector.instagram.graph import MAX_TEXT_BYTES
+from connector.transport import Answer
 from connector.webhook import MAX_BODY_BYTES as MAX_WEBHOOK_BYTES
 from local.settings import read_settings
 from local.template import read_template
@@ -548,9 +549,15 @@ def _error_classes() -> set[type[errors.ConnectorError]]:
 
 
 def _reasons_of_instagram() -> set[str]:
-    """Return every reason of Meta's that can be told. (`not_professional` is told as authentication_failed.)"""
-    listed = {reason for reason, _ in instagram_errors._REASONS.values()}
-    return listed | set(_literals("instagram/errors.py", "Refused", argument=0))
+    """Return every reason that Meta's errors come out as. (`not_professional` is told as authentication_failed.)"""
+    known = instagram_errors._REASONS
+    places = {*known, *((code, None) for code, _ in known), *((code, None) for code in range(1000))}
+    told = (instagram_errors.error_of(_refusal(code, subcode)) for code, subcode in places)
+    return {error.code for error in told if isinstance(error, errors.Refused)}
+
+
+def _refusal(code: int | None, subcode: int | None) -> Answer:
+    return Answer(400, {"error": {"code": code, "error_subcode": subcode}}, {})
 
 
 def _literals(path: str, name: str, *, argument: int) -> list[str]:
