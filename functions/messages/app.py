@@ -22,6 +22,7 @@ def get(
     user_id: Annotated[MetaId | None, Query(alias="userId")] = None,
 ) -> Success[Messages]:
     """Answer with one page, of everybody or of one user."""
+    http.refuse_unknown_query(app, "limit", "cursor", "userId")
     chats = stores.chats(Tenant(subaccount_id, agent_id))
     return Success(data=Messages.of(read_page(chats, limit=limit, cursor=cursor, user_id=user_id)))
 

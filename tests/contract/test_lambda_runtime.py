@@ -180,12 +180,13 @@ def test_a_signed_post_through_the_api_puts_one_message_on_the_inbox_queue(funct
     assert json.loads(queued)["route"] == {"subaccount_id": SUBACCOUNT, "agent_id": AGENT}
 
 
-def test_a_forged_post_is_unauthorized_and_queues_nothing(function, cloud):
-    body = dm("hello")
-
-    answer = function("webhook").invoke(
-        from_api("POST", WEBHOOK, ids=IDS, headers=signed(body, "another-secret"), body=body)
-    )
+@pytest.mark.parametrize(
+    "headers",
+    [signed(dm("hello"), "another-secret"), signed(dm("something else")), {"Content-Type": "application/json"}],
+    ids=["another-secret", "another-body", "no-signature"],
+)
+def test_a_forged_post_is_unauthorized_and_queues_nothing(function, cloud, headers):
+    answer = function("webhook").invoke(from_api("POST", WEBHOOK, ids=IDS, headers=headers, body=dm("hello")))
 
     assert answer["statusCode"] == 401
     assert json.loads(answer["body"])["error"]["code"] == "unauthorized"

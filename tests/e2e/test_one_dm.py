@@ -351,3 +351,22 @@ def test_no_secret_and_no_word_of_a_customer_is_in_any_log(system, agent, accoun
     assert logs
     for secret in (word, account["accessToken"], system.run["appSecret"], system.run["jwtSecret"], customer["userId"]):
         assert secret not in logs
+
+
+def test_a_body_is_json_whatever_its_label_says(system, connected, account, customer):
+    write(system, account, customer, "hello")
+    wait_for(lambda: answers(system, account, customer), "an answer")
+    url = f"{system.run['apiUrl']}{connected.path}/send"
+    headers = {"Authorization": f"Bearer {system.token(connected.subaccount_id)}"}
+    body = json.dumps({"to": customer["userId"], "message": "Hello!"})
+
+    for label in ("application/x-www-form-urlencoded", "text/plain", ""):
+        answer = requests.post(url, data=body, headers=headers | {"Content-Type": label}, timeout=30)
+        assert (answer.status_code, answer.json()["success"]) == (200, True), label
+
+
+def test_a_query_that_says_more_than_the_route_understands_is_refused(connected):
+    for query, field in (("?userid=1", "userid"), ("?limit[$gt]=1", "limit[$gt]"), ("?skip=3&limit=1", "skip")):
+        answer = connected.call("GET", "messages", query=query)
+        assert answer.status_code == 400, query
+        assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]

@@ -103,7 +103,8 @@ def _wrongs(world: World, agent: ScriptedAgent, messenger: ScriptedMessenger, qu
         f"it was asked twice: {agent.heard}": len(agent.heard) <= 1,
         f"something was sent twice: {messenger.tries}": len(messenger.sent) == len(set(messenger.sent)),
         f"the parts were sent in another order: {messenger.sent}": messenger.sent == sorted(messenger.sent),
-        "a part still waits to be sent": all(part.status is not MessageStatus.PENDING for part in parts),
+        "a part still seems to be on its way": not {part.status for part in parts}
+        & {MessageStatus.PENDING, MessageStatus.SENDING},
         "a turn is done and not everything was sent": state is not TurnState.DONE
         or len(messenger.sent) == len(parts) > 0,
     }

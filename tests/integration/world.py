@@ -9,7 +9,7 @@ from uuid import uuid4
 from pymongo.database import Database
 
 from connector.accounts import Account, Connection
-from connector.chat import Answer, Chat, Message, MessageStatus, Role, TurnState
+from connector.chat import Chat, Message, MessageStatus, Role, TurnState
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
 from connector.conversation.turn import TurnTaker
@@ -61,7 +61,7 @@ class ScriptedAgent:
         self.opened.append(f"chat_{len(self.opened) + 1}")
         return self.opened[-1]
 
-    def ask(self, chat_id: str, content: str) -> Answer:
+    def ask(self, chat_id: str, content: str) -> tuple[str, ...]:
         """Answer as the script says."""
         self.asked.append((chat_id, content))
         self.before()
@@ -74,7 +74,7 @@ class ScriptedAgent:
         self.heard.append((chat_id, content))
         if isinstance(said, BaseException):
             raise said
-        return Answer(tuple(said))
+        return tuple(said)
 
 
 class ScriptedMessenger:

@@ -134,14 +134,6 @@ class Chat:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the agent said, in order; perhaps nothing. `ended`: it closed the session with it."""
-
-    texts: tuple[str, ...]
-    ended: bool = False
-
-
 def claimed(chat: Chat) -> Turn:
     """Return the turn of a chat that was claimed."""
     if chat.turn is None:

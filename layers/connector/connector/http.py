@@ -45,7 +45,7 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
         try:
             _admit(event)
-            return app.resolve(dict(event), context)
+            return app.resolve(_labelled(event), context)
         except ConnectorError as error:
             log_refusal(error)
             return answer_error(error)
@@ -68,6 +68,24 @@ def _admit(event: LambdaEvent) -> None:
     caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
+
+
+def _labelled(event: LambdaEvent) -> dict[str, Any]:
+    """Return the event with its body labelled as what it must be: JSON. `curl -d` labels it as a form."""
+    headers = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
+    return {**event, "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
+
+
+def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:
+    """Refuse a query that says more than the route understands: a misspelt filter must not return everything.
+
+    Raises:
+        InvalidRequest: naming what is unknown.
+    """
+    unknown = sorted(set(app.current_event.query_string_parameters or {}) - set(known))
+    if unknown:
+        problems = [Detail(name, f"is not known here; {', '.join(known)} are") for name in unknown]
+        raise InvalidRequest("The query holds something that is not known here.", details=problems)
 
 
 def _told(error: ConnectorError) -> Response[dict[str, Any]]:

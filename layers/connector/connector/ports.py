@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connector.accounts import Connection
-from connector.chat import Answer, Chat, Message, MessageStatus, TurnState
+from connector.chat import Chat, Message, MessageStatus, TurnState
 from connector.envelopes import TurnMessage
 from connector.instagram.events import Other
 from connector.tenancy import Tenant
@@ -22,8 +22,8 @@ class Agent(Protocol):
         """Open a session and return its name."""
         ...
 
-    def ask(self, chat_id: str, content: str) -> Answer:
-        """Say something in a session, once, and return what the agent answers."""
+    def ask(self, chat_id: str, content: str) -> tuple[str, ...]:
+        """Say something in a session, once, and return what the agent answers, in order; perhaps nothing."""
         ...
 
 

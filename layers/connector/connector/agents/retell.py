@@ -7,10 +7,9 @@ idempotent nor free, and it costs more than a second of cold start.
 import re
 from collections.abc import Mapping
 
-from connector.chat import Answer, clean
+from connector.chat import clean
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
-from connector.transport import Answer as HttpAnswer
-from connector.transport import Transport
+from connector.transport import Answer, Transport
 
 # A completion runs the agent's tools; Retell lets one tool take minutes. This must fit into reply's timeout.
 COMPLETION_SECONDS = 90
@@ -56,8 +55,8 @@ class Retell:
             )
         raise failure
 
-    def ask(self, chat_id: str, content: str) -> Answer:
-        """Tell the agent what the customer wrote, once, and return what it says.
+    def ask(self, chat_id: str, content: str) -> tuple[str, ...]:
+        """Tell the agent what the customer wrote, once, and return what it says, in order; perhaps nothing.
 
         Raises:
             SessionEnded: the chat is over or gone; nothing was said in it.
@@ -71,17 +70,12 @@ class Retell:
         messages = (answer.body or {}).get("messages")
         if not isinstance(messages, list):
             raise OutcomeUnknown("Retell answered without messages.")
-        said = [message for message in messages if isinstance(message, dict)]
         # Only what the agent says is for the customer; tool calls and transitions never are.
-        texts = [message.get("content") for message in said if message.get("role") == "agent"]
-        ended = any(
-            message.get("role") == "tool_call_invocation" and "end_call" in (message.get("type"), message.get("name"))
-            for message in said
-        )
-        return Answer(tuple(clean(text).strip() for text in texts if isinstance(text, str) and text.strip()), ended)
+        said = [one.get("content") for one in messages if isinstance(one, dict) and one.get("role") == "agent"]
+        return tuple(clean(text).strip() for text in said if isinstance(text, str) and text.strip())
 
 
-def _error_of(answer: HttpAnswer) -> OutsideError:
+def _error_of(answer: Answer) -> OutsideError:
     """Sort an unsuccessful answer of Retell's. A missing chat is 404 or 422, an ended one 400 with words to match."""
     said = str((answer.body or {}).get("message") or (answer.body or {}).get("error_message") or "")
     match answer.status:
@@ -101,6 +95,6 @@ def _error_of(answer: HttpAnswer) -> OutsideError:
             return OutcomeUnknown(f"Retell answered HTTP {status}.")
 
 
-def _retry_after(answer: HttpAnswer) -> int:
+def _retry_after(answer: Answer) -> int:
     value = answer.headers.get("Retry-After", "")
     return min(max(int(value), 1), _LONGEST_WAIT_SECONDS) if _SECONDS.fullmatch(value) else 10

@@ -120,7 +120,7 @@ class Ingest:
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed) -> None:
         """Settle the message of ours that the echo is about. Else a person wrote it, in the Instagram app."""
         who = event.parties
-        if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, event.text):
+        if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, (event.text or "").strip()):
             return
         chats.add(
             who.user_id,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from connector.accounts import Connection
+from connector.accounts import Connection, ConnectionStatus
 from connector.chat import Message, MessageStatus, Role
 from connector.conversation.delivery import Delivery
-from connector.errors import NotConnected
+from connector.errors import NotConnected, ReconnectNeeded
 from connector.ports import Chats, Connections
 from connector.tenancy import Tenant
 
@@ -40,6 +40,8 @@ class Sender:
             OutcomeUnknown: it may have been sent; the stored message says so.
         """
         connection = self.connections.get(self.tenant)
+        if connection is not None and connection.status is ConnectionStatus.NEEDS_RECONNECTION:
+            raise ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
         if connection is None or not connection.is_connected:
             raise NotConnected
         delivery = self.delivery_of(connection)

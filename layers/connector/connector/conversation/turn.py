@@ -120,7 +120,8 @@ class TurnTaker:
             raise _Ended(TurnState.FAILED, error.code) from error
         except OutcomeUnknown as error:
             raise _Ended(TurnState.FAILED, "answer_lost") from error
-        texts = [piece for text in answer.texts for piece in split(text, self.part_bytes) if piece.strip()]
+        # Stripped as Instagram shows them, so that an echo says the same as what was sent.
+        texts = [piece.strip() for text in answer for piece in split(text, self.part_bytes) if piece.strip()]
         answered_at = self.clock()
         return self.turns.store_answer(
             chat, [self._part(chat, answered_at, index, text) for index, text in enumerate(texts)]

@@ -46,7 +46,7 @@ def connect(
         AuthenticationFailed: Meta does not accept the token, or it may not see the account.
         PageNotLinked: the Page belongs to no account, or to another.
         AccountInUse: another agent has the account.
-        Refused, TryLater, OutcomeUnknown: Meta did not subscribe the app.
+        Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
     """
     graph = graph_of(wish.access_token)
     account = _checked_account(graph, wish)

@@ -174,7 +174,7 @@ class Chats:
                 return False
             sent = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value]
             self._collection.update_one(
-                {"_id": chat["_id"]},
+                self._tenant | {"_id": chat["_id"]},
                 {"$set": {"messages.$[m].status": MessageStatus.READ.value, "messages.$[m].readAt": at}},
                 array_filters=[{"m.status": {"$in": sent}, "m.createdAt": {"$lte": chat["messages"][0]["createdAt"]}}],
             )
@@ -184,15 +184,17 @@ class Chats:
         """Set fields of the one message that matches. Returns whether there is one, changed or not."""
         positional = {f"messages.$.{name}": value for name, value in fields.items()}
         match: Document = {"$elemMatch": message | ({"$nor": [unless]} if unless else {})}
-        with translated():
-            changed = self._collection.update_one(
-                self._tenant | {"messages": match}, {"$set": positional | {"updatedAt": now()}}
-            )
-            if changed.matched_count:
-                return True
-            return (
-                self._collection.find_one(self._tenant | {"messages": {"$elemMatch": message}}, {"_id": 1}) is not None
-            )
+        for _ in range(2):  # the message may be stored between a look and the next
+            with translated():
+                changed = self._collection.update_one(
+                    self._tenant | {"messages": match}, {"$set": positional | {"updatedAt": now()}}
+                )
+                if changed.matched_count:
+                    return True
+                known = self._collection.find_one(self._tenant | {"messages": {"$elemMatch": message}}, {"_id": 1})
+            if known is None:
+                return False
+        return True
 
     def _ongoing(self, user_id: str) -> Document:
         return self._tenant | {"metadata.userId": user_id, "status": "ongoing"}

@@ -40,5 +40,6 @@ def delivery(connection: Connection) -> Delivery:
         connection.tenant, version=connection.token_version, generation=connection.generation
     )
     if token is None:
+        stores.connections().record_error(connection, ReconnectNeeded.code, needs_reconnection=True)
         raise ReconnectNeeded("The access token is gone. Connect the account again.")
     return Delivery(connection, stores.connections(), stores.outbox(connection.tenant), graph(token))
