@@ -20,7 +20,7 @@ run: setup ## Run the whole system on this machine, and print its address
 test: setup ## Run all tests
 	python -m pytest
 
-check: setup lint types template ## All gates: format, lint, types, template, build, tests
+check: setup lint types template ## All gates: format, lint, types, template, and the tests, which build what deploys
 	python -m pytest
 
 format: setup ## Format the code

@@ -5,7 +5,7 @@ from datetime import timedelta
 from connector import records, settings
 from connector.conversation.turn import TurnTaker
 from connector.envelopes import TurnMessage, read
-from connector.instagram.graph import MAX_TEXT_BYTES
+from connector.instagram.limits import MAX_TEXT_BYTES
 from connector.logs import count
 from connector.storage.documents import now
 from connector.tenancy import Tenant

@@ -16,8 +16,9 @@ READS = {
     "ingest": {"mongodb-uri"},
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
 }
-WRITES = {"connect": {"connections/*"}}
-DELETES = {"disconnect": {"connections/*"}}
+_SECRETS = {"connections/*/access-token", "connections/*/webhook"}
+WRITES = {"connect": _SECRETS}
+DELETES = {"disconnect": _SECRETS}
 SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}}
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 

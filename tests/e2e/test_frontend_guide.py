@@ -28,7 +28,7 @@ from connector.chat import MessageStatus, Role
 from connector.contract import AttachmentView, ConnectRequest, MessageView, Status
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
-from connector.instagram.graph import MAX_TEXT_BYTES
+from connector.instagram.limits import MAX_TEXT_BYTES
 from connector.transport import Answer
 from connector.webhook import MAX_BODY_BYTES as MAX_WEBHOOK_BYTES
 from local.settings import read_settings

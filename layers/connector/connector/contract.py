@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from connector.accounts import Connection
 from connector.chat import Message
 from connector.conversation.history import Page
-from connector.instagram.graph import MAX_TEXT_BYTES
+from connector.instagram.limits import MAX_TEXT_BYTES
 from connector.instagram.links import profile_url, qr_code_data_url
 from connector.tenancy import ID_PATTERN
 

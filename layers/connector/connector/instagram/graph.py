@@ -11,8 +11,6 @@ from connector.transport import Answer, Transport
 
 # What the app is told about. The Page call installs the app; which Instagram fields come is set in Meta's dashboard.
 SUBSCRIBED_FIELDS = "messages,messaging_postbacks"
-# "Must be UTF-8 and be 1000 bytes or less" (Meta, "Send messages").
-MAX_TEXT_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)

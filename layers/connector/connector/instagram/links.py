@@ -4,9 +4,6 @@ import io
 from base64 import b64encode
 from urllib.parse import quote
 
-import qrcode
-from qrcode.image.pure import PyPNGImage
-
 
 def profile_url(username: str) -> str:
     """Return the address of an account's profile."""
@@ -15,6 +12,9 @@ def profile_url(username: str) -> str:
 
 def qr_code_data_url(link: str) -> str:
     """Return a PNG of a QR code for `link`, as a data URL that an <img> shows."""
+    import qrcode  # not every answer shows a code
+    from qrcode.image.pure import PyPNGImage
+
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, box_size=8, border=4)
     code.add_data(link)
     png = io.BytesIO()
