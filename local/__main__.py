@@ -5,8 +5,9 @@ import sys
 import threading
 
 from local.errors import CannotStart
-from local.folder import claimed
-from local.settings import read_settings
+from local.folder import Folder, claimed
+from local.services import Services
+from local.settings import Settings, read_settings
 
 
 def main() -> int:
@@ -18,16 +19,22 @@ def main() -> int:
         settings = read_settings()
         with claimed(settings.folder) as folder:
             print("Starting the system:", flush=True)
-            from local.stack import Stack  # moto and Flask take a second to import: the line above comes first
-
-            with Stack(settings, folder) as stack:
-                print(f"\nReady: {stack.url}/\n  data, logs and run.json: {folder.path}\n  Ctrl-C stops it.")
-                stopping.wait()
-                print("Stopping.")
+            with Services(settings) as services:
+                run(settings, folder, services, stopping)
     except (CannotStart, ValueError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0
+
+
+def run(settings: Settings, folder: Folder, services: Services, stopping: threading.Event) -> None:
+    """Run the system on services that have been launched, until `stopping`."""
+    from local.stack import Stack  # Flask and boto3 take a second to import; the services come up meanwhile
+
+    with Stack(settings, folder, services) as stack:
+        print(f"\nReady: {stack.url}/\n  data, logs and run.json: {folder.path}\n  Ctrl-C stops it.")
+        stopping.wait()
+        print("Stopping.")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from local.errors import CannotStart
 from local.template import ROOT, Queue
 
@@ -34,6 +32,8 @@ _LOCAL: dict[str, Any] = {
 
 def ssm_client(url: str) -> "SSMClient":
     """Return an SSM client of the server at `url`."""
+    import boto3  # slow, and not needed to launch the server
+
     return boto3.client("ssm", endpoint_url=url, **_LOCAL)
 
 
@@ -82,6 +82,8 @@ class Aws:
 
     def sqs(self) -> "SQSClient":
         """Return an SQS client."""
+        import boto3
+
         return boto3.client("sqs", endpoint_url=self.url, **_LOCAL)
 
     def create_queues(self, queues: Iterable[Queue]) -> dict[str, str]:

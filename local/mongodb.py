@@ -10,9 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
-
 from local.errors import CannotStart
 
 _START_SECONDS = 30
@@ -91,6 +88,8 @@ class Mongod:
         Raises:
             CannotStart: it does not come up; its log says why.
         """
+        from pymongo.errors import PyMongoError  # slow, and not needed to launch it
+
         try:
             self._wait_until_primary()
         except PyMongoError as error:
@@ -123,6 +122,9 @@ class Mongod:
             time.sleep(0.1)
 
     def _wait_until_primary(self) -> None:
+        from pymongo import MongoClient
+        from pymongo.errors import OperationFailure, PyMongoError
+
         deadline = time.monotonic() + _START_SECONDS
         member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
         with MongoClient[dict[str, Any]](

@@ -16,9 +16,9 @@ import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from local.aws import ssm_client
@@ -86,6 +86,10 @@ class Journal:
 
 def serve(journal_path: Path) -> None:
     """Serve until standard input ends."""
+    # moto's SSM imports all of EC2, to describe instances: a second of start-up for what nobody here asks for.
+    sys.modules["moto.ec2"] = SimpleNamespace(ec2_backends={})  # type: ignore[assignment]
+    from moto.server import DomainDispatcherApplication, create_backend_app
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     journal = Journal(DomainDispatcherApplication(create_backend_app), journal_path)
     server = make_server("127.0.0.1", 0, journal, threaded=True)

@@ -16,8 +16,8 @@ from local.environments import Pool
 from local.errors import CannotStart
 from local.folder import Folder
 from local.gateway import Gateway
-from local.mongodb import Mongod
 from local.poller import Poller
+from local.services import Services
 from local.settings import Settings
 from local.simulators.meta.app import create_app as create_meta
 from local.simulators.retell.app import create_app as create_retell
@@ -31,9 +31,12 @@ STACK = "instagram-connector"
 class Stack:
     """One running system. Use it as a context: it stops what it has started, in reverse order."""
 
-    def __init__(self, settings: Settings, folder: Folder, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, settings: Settings, folder: Folder, services: Services, say: Callable[[str], None] = print
+    ) -> None:
         self._settings = settings
         self._folder = folder
+        self._services = services
         self._say = say
         self._running = ExitStack()
         self._logs = settings.folder / "logs"
@@ -59,13 +62,8 @@ class Stack:
         self._running.close()
 
     def _start(self) -> None:
-        settings = self._settings
         self._logs.mkdir(parents=True, exist_ok=True)
-        # These come up in processes of their own, while the rest is made ready in this one.
-        aws = Aws(settings.folder)
-        self._running.callback(aws.stop)
-        aws.launch()
-        mongod = self._launch_mongod() if settings.mongodb_uri is None else None
+        aws = self._services.aws
         with self._step("Meta and Retell"):
             template = read_template()
             graph_url, instagram_url, retell_url = self._start_simulators()
@@ -73,7 +71,7 @@ class Stack:
             aws.wait_until_ready()
             queues = aws.create_queues(template.queues)
         with self._step("MongoDB"):
-            mongodb_uri = mongod.wait_until_ready() if mongod else settings.mongodb_uri or ""
+            mongodb_uri = self._services.wait_for_mongodb()
         self._put_secrets(aws, mongodb_uri)
         with self._step("functions"):
             pools = self._start_functions(template, aws, queues, graph_url, retell_url)
@@ -84,12 +82,6 @@ class Stack:
                 self._set_callback(self._meta_url)
         self._write_run(mongodb_uri, graph_url, instagram_url, retell_url)
         self._warm(pools)
-
-    def _launch_mongod(self) -> Mongod:
-        mongod = Mongod(self._settings.folder / "mongodb")
-        self._running.callback(mongod.stop)
-        mongod.launch()
-        return mongod
 
     def _start_simulators(self) -> tuple[str, str, str]:
         settings = self._settings
