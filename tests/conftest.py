@@ -89,6 +89,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "INBOX_QUEUE_URL": aws.queue_url("inbox"),
         "TURN_QUEUE_URL": aws.queue_url("turns"),
         "QUIET_SECONDS": "5",
+        "PAUSE_MINUTES": "60",
         "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",
         "GRAPH_VERSION": "v26.0",
         "RETELL_URL": "http://127.0.0.1:9",

@@ -12,8 +12,10 @@ from connector.wiring import stores
 
 @cache
 def _ingest() -> Ingest:
-    quiet = timedelta(seconds=settings.quiet_seconds())
-    return Ingest(stores.connections(), stores.chats, stores.outbox, stores.kept_events, stores.turn_queue(), quiet)
+    quiet, pause = timedelta(seconds=settings.quiet_seconds()), timedelta(minutes=settings.pause_minutes())
+    return Ingest(
+        stores.connections(), stores.chats, stores.outbox, stores.kept_events, stores.turn_queue(), quiet, pause
+    )
 
 
 def _take(body: str) -> None:

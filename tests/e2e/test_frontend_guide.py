@@ -24,7 +24,7 @@ from PIL import Image
 import connector
 from connector import errors
 from connector.accounts import ConnectionStatus
-from connector.chat import MessageStatus, Role
+from connector.chat import PAUSED, MessageStatus, Role
 from connector.contract import AttachmentView, ConnectRequest, MessageView, Status
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
@@ -426,7 +426,7 @@ def test_the_codes_left_out_of_the_table_exist_and_are_raised_nowhere_that_answe
 
 def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_store():
     kinds = (errors.ReconnectNeeded, errors.TryLater, errors.OutcomeUnknown, errors.SessionEnded)
-    ended = set(_literals("conversation/turn.py", "_Ended", argument=1))
+    ended = {PAUSED, *_literals("conversation/turn.py", "_Ended", argument=1)}
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
     of_retell = set(_literals("agents/retell.py", "Refused", argument=0))

@@ -370,3 +370,19 @@ def test_a_query_that_says_more_than_the_route_understands_is_refused(connected)
         answer = connected.call("GET", "messages", query=query)
         assert answer.status_code == 400, query
         assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+
+
+def test_a_person_in_the_instagram_app_takes_over_and_the_agent_is_silent(system, connected, account, customer):
+    write(system, account, customer, "hello")
+    wait_for(lambda: answers(system, account, customer), "an answer")
+    path = f"accounts/{account['instagramAccountId']}/messages"
+    system.simulator("POST", path, to=customer["userId"], text="I'll take it from here")
+    wait_for(lambda: texts(connected, "human"), "the person's message")
+
+    write(system, account, customer, "thank you")
+
+    paused = wait_for(
+        lambda: (newest := connected.messages()[0])["status"] == "unanswered" and newest, "the end of the turn"
+    )
+    assert (paused["text"], paused["error"]) == ("thank you", {"code": "paused"})
+    assert len(answers(system, account, customer)) == 1

@@ -138,6 +138,7 @@ class World:
     clock: Clock
     user_id: str = USER
     quiet: timedelta = QUIET
+    pause: timedelta = timedelta(minutes=60)
 
     @classmethod
     def of(cls, database: Database[dict[str, Any]], tenant: Tenant | None = None, **fakes: Any) -> "World":
@@ -172,7 +173,13 @@ class World:
     def ingest(self) -> Ingest:
         """Return the ingest worker."""
         return Ingest(
-            self.connections, lambda _: self.chats, lambda _: self.outbox, lambda _: self.kept, self.queue, self.quiet
+            self.connections,
+            lambda _: self.chats,
+            lambda _: self.outbox,
+            lambda _: self.kept,
+            self.queue,
+            self.quiet,
+            self.pause,
         )
 
     def take(self, item: Mapping[str, Any], *, account_id: str = ACCOUNT, route: bool = True) -> str:

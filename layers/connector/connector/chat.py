@@ -43,6 +43,9 @@ class TurnState(StrEnum):
     FAILED = "failed"
 
 
+# The reason of a turn that ended because a person has the conversation.
+PAUSED = "paused"
+
 FINAL_STATES = frozenset({TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED})
 
 
@@ -104,14 +107,16 @@ class Chat:
     """The agent's name for the session (Retell's chat_id); None until the agent is first asked."""
     messages: tuple[Message, ...]
     turn: Turn | None
+    paused_until: datetime | None
+    """Until when the agent is silent here, because a person has taken over."""
     turn_due_at: datetime | None
     """When the customer will have been silent for the quiet time."""
     turn_due_for: str | None
     """The key of the newest message of the customer's; its own turn message will be there when the time has come."""
 
-    def of_turn(self, turn_id: str, role: Role) -> tuple[Message, ...]:
-        """Return the messages of one turn written by `role`, in order."""
-        return tuple(message for message in self.messages if message.turn_id == turn_id and message.role is role)
+    def of_turn(self, turn_id: str, *roles: Role) -> tuple[Message, ...]:
+        """Return the messages of one turn written by any of `roles`, in order."""
+        return tuple(message for message in self.messages if message.turn_id == turn_id and message.role in roles)
 
     def is_due(self, message_key: str | None, moment: datetime) -> bool:
         """Return whether a turn message sent for `message_key` may be worked on, or a later one is on the way.
@@ -119,6 +124,10 @@ class Chat:
         The key decides before the clock does: clocks of two machines differ, and nobody comes after the last one.
         """
         return message_key == self.turn_due_for or self.turn_due_at is None or self.turn_due_at <= moment
+
+    def is_paused(self, moment: datetime) -> bool:
+        """Return whether a person has the conversation."""
+        return self.paused_until is not None and self.paused_until > moment
 
     @property
     def has_hanging_turn(self) -> bool:

@@ -82,6 +82,10 @@ class Chats(Protocol):
         """Store a message; None when it was stored before."""
         ...
 
+    def pause(self, user_id: str, until: datetime) -> None:
+        """Keep the agent silent in the user's chat until then."""
+        ...
+
     def has(self, key: str) -> bool:
         """Return whether a message is stored."""
         ...

@@ -31,10 +31,12 @@ def turn_queue_url() -> str:
 
 def quiet_seconds() -> int:
     """Return how long a customer must have been silent before the agent is asked, in seconds (0 to 900)."""
-    value = _required("QUIET_SECONDS")
-    if not value.isascii() or not value.isdigit() or int(value) > 900:
-        raise Misconfigured("QUIET_SECONDS must be a whole number from 0 to 900 (the longest delay SQS allows).")
-    return int(value)
+    return _number("QUIET_SECONDS", most=900)  # the longest delay SQS allows
+
+
+def pause_minutes() -> int:
+    """Return how long the agent is silent in a conversation after a person wrote in it, in minutes (0 to 10080)."""
+    return _number("PAUSE_MINUTES", most=10080)
 
 
 def graph_url() -> str:
@@ -45,6 +47,13 @@ def graph_url() -> str:
 def retell_url() -> str:
     """Return the base URL of Retell's API."""
     return _required("RETELL_URL").rstrip("/")
+
+
+def _number(name: str, *, most: int) -> int:
+    value = _required(name)
+    if not value.isascii() or not value.isdigit() or int(value) > most:
+        raise Misconfigured(f"{name} must be a whole number from 0 to {most}.")
+    return int(value)
 
 
 def _required(name: str) -> str:

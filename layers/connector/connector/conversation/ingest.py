@@ -38,6 +38,8 @@ class Ingest:
     queue: TurnQueue
     quiet: timedelta
     """How long a customer must be silent before the agent is asked."""
+    pause: timedelta
+    """How long the agent is silent after a person wrote in a conversation."""
 
     def take(self, message: InboxMessage) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -118,7 +120,7 @@ class Ingest:
         )
 
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed) -> None:
-        """Settle the message of ours that the echo is about. Else a person wrote it, in the Instagram app."""
+        """Settle the message of ours that the echo is about. Else a person wrote it, and has the conversation now."""
         who = event.parties
         if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, (event.text or "").strip()):
             return
@@ -135,6 +137,9 @@ class Ingest:
                 created_at=who.at,
             ),
         )
+        # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
+        if self.pause:
+            chats.pause(who.user_id, who.at + self.pause)
 
     def _keep(self, connection: Connection, event: Other) -> None:
         """Keep what changes no message: an unknown kind, or a change to a message that has not come yet."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from connector.chat import Attachment, Message
+from connector.chat import Attachment, Message, Role
 
 _NAMES = {
     "image": "a picture",
@@ -22,11 +22,13 @@ _NAMES = {
 
 
 def question(messages: Sequence[Message]) -> str:
-    """Return what to ask the agent for these messages of a customer, in their order. "" when all were taken back."""
+    """Return what to tell the agent of these messages, in their order. "" when all were taken back."""
     return "\n".join(told for message in messages if message.deleted_at is None and (told := _tell(message)))
 
 
 def _tell(message: Message) -> str:
+    if message.role is Role.HUMAN:
+        return f"[A colleague of yours wrote to the customer: “{message.text}”]" if message.text else ""
     lines = [_describe(attachment) for attachment in message.attachments]
     if message.text:
         lines.append(message.text)

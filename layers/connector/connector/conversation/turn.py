@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.accounts import Connection
-from connector.chat import Chat, Message, MessageStatus, Role, TurnState, claimed
+from connector.chat import PAUSED, Chat, Message, MessageStatus, Role, TurnState, claimed
 from connector.conversation.delivery import Delivery
 from connector.conversation.question import question
 from connector.conversation.text import split
@@ -85,6 +85,7 @@ class TurnTaker:
 
     def _ask_and_send(self, chat: Chat) -> None:
         turn = claimed(chat)
+        self._require_awake(chat)
         connection = self._usable_connection(chat)
         if turn.state is TurnState.ASKING:
             # A worker died, or lost the answer, while it asked. Asking again could ask twice.
@@ -98,9 +99,10 @@ class TurnTaker:
             self._send(chat, part)
 
     def _ask(self, chat: Chat, connection: Connection) -> tuple[Message, ...]:
-        content = question(chat.of_turn(claimed(chat).id, Role.USER))
-        if not content:
+        turn_id = claimed(chat).id
+        if not question(chat.of_turn(turn_id, Role.USER)):
             raise _Ended(TurnState.SKIPPED, "taken_back")
+        content = question(chat.of_turn(turn_id, Role.USER, Role.HUMAN))
         agent = self.agent_of(connection)
         try:
             chat_id = chat.chat_id or self._open_session(chat, agent)
@@ -161,7 +163,12 @@ class TurnTaker:
             self.turns.release(chat, TurnState.ANSWERED)
             raise
         if sent is None:
+            self._require_awake(self.chats.ongoing(chat.user_id) or chat)
             raise Superseded
+
+    def _require_awake(self, chat: Chat) -> None:
+        if chat.is_paused(self.clock()):
+            raise _Ended(TurnState.SKIPPED, PAUSED)
 
     def _usable_connection(self, chat: Chat) -> Connection:
         """Return the connection as it is now, if the turn may still speak for it."""

@@ -93,6 +93,7 @@ class Chats:
                 "chatId": None,
                 "metadata.instagramAccountId": account_id,
                 "turn": None,
+                "pausedUntil": None,
                 "createdAt": moment,
             },
         }
@@ -109,6 +110,13 @@ class Chats:
             else:
                 return message
         raise AssertionError("an upsert lost five races although the chat is ongoing")
+
+    def pause(self, user_id: str, until: datetime) -> None:
+        """Keep the agent silent in the user's ongoing chat, at least until then."""
+        with translated():
+            self._collection.update_one(
+                self._ongoing(user_id), {"$max": {"pausedUntil": until}, "$set": {"updatedAt": now()}}
+            )
 
     def has(self, key: str) -> bool:
         """Return whether the message is stored."""

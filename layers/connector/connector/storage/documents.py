@@ -74,6 +74,7 @@ def read_chat(document: Document) -> Chat:
         chat_id=document.get("chatId"),
         messages=tuple(read_message(message) for message in document["messages"]),
         turn=_read_turn(turn) if turn else None,
+        paused_until=document.get("pausedUntil"),
         turn_due_at=document.get("turnDueAt"),
         turn_due_for=document.get("turnDueFor"),
     )

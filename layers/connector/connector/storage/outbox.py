@@ -24,12 +24,14 @@ class Outbox:
     def begin_sending(self, message: Message, *, chat: Chat | None = None) -> bool:
         """Record that a message is about to be sent. Only one caller is ever told True for it.
 
-        With `chat`, the message is part of a turn, and the turn must still be this worker's.
+        With `chat`, the message is part of a turn: the turn must still be this worker's, and no person may have taken
+        over. That is looked at in the same write that releases the message.
         """
         fence: Document = {}
         if chat is not None:
             turn = claimed(chat)
-            fence = {"turn.id": turn.id, "turn.fence": turn.fence}
+            awake = [{"pausedUntil": None}, {"pausedUntil": {"$lte": now()}}]
+            fence = {"turn.id": turn.id, "turn.fence": turn.fence, "$or": awake}
         pending = {"key": message.key, "status": MessageStatus.PENDING.value}
         with translated():
             return (
@@ -41,9 +43,19 @@ class Outbox:
             )
 
     def record_sent(self, message: Message, mid: str) -> None:
-        """Record the mid that Meta gave. An echo may have been faster; then there is nothing left to record."""
+        """Record the mid that Meta gave. An echo may have been faster; then there is nothing left to record.
+
+        Or it was faster and said something else than we sent, since Instagram had changed the text; then it was taken
+        for a person's, and this takes that back.
+        """
         unsettled = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]
         self._settle(message, unsettled, {"mid": mid, "status": MessageStatus.SENT.value, "error": None})
+        mistaken = {"key": f"mid:{mid}", "role": Role.HUMAN.value}
+        with translated():
+            self._collection.update_one(
+                self._tenant | {"messages": {"$elemMatch": mistaken}},
+                {"$pull": {"messages": mistaken}, "$set": {"pausedUntil": None}},
+            )
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed, is unknown, or (PENDING) was not made and waits again."""

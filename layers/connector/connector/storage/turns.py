@@ -14,13 +14,14 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
-from connector.chat import FINAL_STATES, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
+from connector.chat import FINAL_STATES, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
 from connector.ports import Superseded
 from connector.storage.chats import OURS
 from connector.storage.documents import now, read_chat, write_message, write_turn
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
+_SENT = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value, MessageStatus.READ.value]
 _FINAL = [state.value for state in FINAL_STATES]
 
 
@@ -54,14 +55,28 @@ class Turns:
         moment = now()
         turn = Turn(uuid4().hex, 1, TurnState.OPEN, moment + lease, generation)
         waiting = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "turnId": None}
+        # The agent is also told what it has missed: what a person said, and what the customer said to that person.
+        said = {"role": Role.HUMAN.value, "status": {"$in": _SENT}, "turnId": None}
+        missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": PAUSED}
         return self._take(
             self._of(chat)
             | {
                 "$or": [{"turn": None}, {"turn.state": {"$in": _FINAL}}],
                 "messages": {"$elemMatch": waiting},
             },
-            {"$set": {"turn": write_turn(turn), "messages.$[m].turnId": turn.id, "updatedAt": moment}},
-            array_filters=[{f"m.{name}": value for name, value in waiting.items()}],
+            {
+                "$set": {
+                    "turn": write_turn(turn),
+                    "messages.$[waiting].turnId": turn.id,
+                    "messages.$[said].turnId": turn.id,
+                    "messages.$[missed].turnId": turn.id,
+                    "updatedAt": moment,
+                }
+            },
+            array_filters=[
+                {f"{name}.{field}": value for field, value in wanted.items()}
+                for name, wanted in (("waiting", waiting), ("said", said), ("missed", missed))
+            ],
         )
 
     def _take(
@@ -125,6 +140,7 @@ class Turns:
             "messages.$[pending].error": error,
             "messages.$[sending].status": MessageStatus.UNKNOWN.value,
             "messages.$[sending].error": error,
+            "messages.$[said].turnId": None,  # to be told in the next turn
         }
         self._write(
             chat,
@@ -145,6 +161,7 @@ class Turns:
                     else [
                         {"pending.status": MessageStatus.PENDING.value, "pending.turnId": turn_id},
                         {"sending.status": MessageStatus.SENDING.value, "sending.turnId": turn_id},
+                        {"said.role": Role.HUMAN.value, "said.turnId": turn_id},
                     ]
                 ),
             ],
