@@ -34,13 +34,14 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings: PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY,
-    APP_SECRET, and LOCAL_DIR, where the data is kept.
+    """Read the settings.
+
+    They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET, and
+    LOCAL_DIR, the folder in which data is kept.
 
     Raises:
         ValueError: PORT is not a port. The sentence says what it must be.
-
-    """  # noqa: D205 - the names do not fit into one line
+    """
     port = environment.get("PORT") or "3000"
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"PORT must be a number from 0 (any free port) to 65535, not “{port}”.")
