@@ -37,7 +37,7 @@ class Gateway:
         try:
             return _response(invoke(event))
         except InvocationFailed as error:
-            print(f"  {error}; see .local/logs")
+            print(f"  {error}; its log says why")
             return _json(500, {"message": "Internal Server Error"})
 
 

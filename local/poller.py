@@ -76,7 +76,7 @@ class Poller:
                 if message["MessageId"] not in failed:
                     self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
         except InvocationFailed as error:
-            print(f"  {error}; see .local/logs")
+            print(f"  {error}; its log says why")
         except (BotoCoreError, ClientError):
             pass  # what is not deleted comes again
         finally:

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
-from flask import Flask, Response, jsonify, request, send_from_directory
+from flask import Flask, Response, abort, jsonify, request, send_from_directory
 
 from local.gateway import Gateway
 from local.template import ROOT
@@ -15,6 +16,7 @@ AGENT = "agent_barista"
 
 _CONSOLE = ROOT / "local" / "console"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
 _TOKEN_SECONDS = 3600
 
 
@@ -31,8 +33,15 @@ def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], s
     def file(name: str) -> Response:
         return send_from_directory(_CONSOLE, name)
 
+    @site.errorhandler(404)
+    @site.errorhandler(405)
+    def not_found(_: Exception) -> tuple[Response, int]:
+        return jsonify(message="Not Found"), 404
+
     @site.get("/console/config.json")
     def config() -> Response:
+        if urlsplit(f"//{request.host}").hostname not in _OUR_NAMES:
+            abort(404)  # a page elsewhere that has had its name point here gets no token
         token = make_token(jwt_secret, SUBACCOUNT)
         answer: dict[str, Any] = {
             "subaccountId": SUBACCOUNT,

@@ -386,3 +386,17 @@ def test_a_person_in_the_instagram_app_takes_over_and_the_agent_is_silent(system
     )
     assert (paused["text"], paused["error"]) == ("thank you", {"code": "paused"})
     assert len(answers(system, account, customer)) == 1
+
+
+def test_a_body_that_is_no_json_is_refused_and_never_a_crash(system, connected):
+    url = f"{system.run['apiUrl']}{connected.path}/send"
+    headers = {"Authorization": f"Bearer {system.token(connected.subaccount_id)}", "Content-Type": "application/json"}
+    for body in (b"{", '{"to": "1"}'.encode("utf-16"), b"[" * 20_000, b'{"to": ' + b"9" * 5000 + b"}", b"\xff"):
+        answer = requests.post(url, data=body, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request"), body[:20]
+
+
+def test_the_consoles_token_is_given_to_this_machine_only(system):
+    url = f"{system.run['apiUrl']}/console/config.json"
+    assert "token" in requests.get(url, timeout=30).json()
+    assert requests.get(url, headers={"Host": "elsewhere.example"}, timeout=30).status_code == 404

@@ -91,6 +91,7 @@ def test_a_header_that_holds_no_single_token_is_unauthorized(header):
         pytest.param(_token(_with(exp=None)), id="exp-null"),
         pytest.param(_token(_with(exp=10**30)), id="exp-never"),
         pytest.param(_token(_with(exp="soon")), id="exp-text"),
+        pytest.param(_token(_with(exp=str(NOW + 600))), id="exp-number-as-text"),
         pytest.param(_token(headers={"crit": ["x"], "x": 1}), id="unknown-crit"),
     ],
 )

@@ -72,7 +72,7 @@ def test_an_entry_that_is_a_field_with_a_value_is_read_as_a_change():
     assert (one.channel, one.account_id, one.item) == ("changes", ACCOUNT, {"field": "comments", "value": {"id": "1"}})
 
 
-def test_an_entry_with_several_channels_and_unknown_keys_loses_nothing_known():
+def test_an_entry_with_several_channels_and_an_unknown_list_loses_nothing():
     """A14."""
     entry = {
         "id": ACCOUNT,
@@ -83,7 +83,8 @@ def test_an_entry_with_several_channels_and_unknown_keys_loses_nothing_known():
         "tomorrow": [message("c")],
     }
     found = split(compact({"object": "instagram", "entry": [entry], "more": 1}))
-    assert [one.channel for one in found] == ["messaging", "standby", "changes"]
+    assert [one.channel for one in found] == ["messaging", "standby", "changes", "changes"]
+    assert found[-1].item == {"field": "tomorrow", "value": message("c")}
 
 
 @pytest.mark.parametrize("nonsense", [None, 5, "x", [], True, 1.5])
@@ -176,3 +177,11 @@ def test_no_bytes_do_anything_but_split_or_be_unreadable(raw):
         split(raw)
     except UnreadableBody:
         return
+
+
+def test_a_list_that_meta_has_not_announced_is_kept_under_its_name():
+    entry = {"id": "17841400000000001", "time": 1, "hologram": [{"sender": {"id": "9"}}, "x"]}
+    told = split(json.dumps({"object": "instagram", "entry": [entry]}).encode())
+    assert [(one.account_id, one.channel, one.item["field"], one.item["value"]) for one in told] == [
+        ("17841400000000001", "changes", "hologram", {"sender": {"id": "9"}}),
+    ]

@@ -84,7 +84,7 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
             raise Misconfigured("A key in the SSM parameter jwt is too short: HS256 needs 32 bytes.") from error
         except jwt.PyJWTError as error:
             raise _refused() from error
-        if not claims["exp"] < _NEVER:
+        if not isinstance(claims["exp"], int | float) or claims["exp"] >= _NEVER:
             raise _refused()
         return claims
     raise _refused()

@@ -1,5 +1,6 @@
 """The documented API's shape: who may call, what a request must be, how success and failure are told."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,16 @@ def _admit(event: LambdaEvent) -> None:
     caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
+    _require_json(request.body)
+
+
+def _require_json(body: bytes) -> None:
+    """Refuse what is no JSON, before Powertools meets it: other charsets, bombs and long numbers are crashes there."""
+    try:
+        json.loads(body.decode()) if body else None
+    except (ValueError, RecursionError) as error:
+        problems = [Detail("body", "must be JSON, in UTF-8")]
+        raise InvalidRequest("The body cannot be read.", details=problems) from error
 
 
 def _labelled(event: LambdaEvent) -> dict[str, Any]:

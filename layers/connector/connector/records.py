@@ -54,7 +54,8 @@ def entry(work: Callable[[str], None], queue_url: Callable[[], str]) -> Handler:
 def _wait_seconds(record: SQSRecord, error: ConnectorError) -> int:
     tries = int(record.attributes.approximate_receive_count or 1)
     back_off = _BACK_OFF_SECONDS[min(tries, len(_BACK_OFF_SECONDS)) - 1]
-    return error.after_seconds if isinstance(error, TryLater) else back_off
+    # What the other side asked for is the least; an outage lasts longer than it says.
+    return max(back_off, error.after_seconds) if isinstance(error, TryLater) else back_off
 
 
 def _put_off(queue_url: str, record: SQSRecord, seconds: int) -> None:

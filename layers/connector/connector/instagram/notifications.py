@@ -16,6 +16,7 @@ type Channel = Literal["messaging", "standby", "changes"]
 # Meta documents at most 1,000 updates in one POST.
 MAX_NOTIFICATIONS = 1000
 
+_KNOWN = {"id", "time", "messaging", "standby", "changes", "field", "value"}
 _ID = re.compile(r"[!-~]{1,64}")
 
 
@@ -65,6 +66,9 @@ def _of_entry(entry: dict[str, Any]) -> Iterator[Notification]:
         yield _of_change(change, entry_id)
     if "field" in entry:
         yield _of_change({"field": entry["field"], "value": entry.get("value")}, entry_id)
+    for name in entry.keys() - _KNOWN:  # lists that Meta has not announced: kept under their name
+        for item in _dicts(entry[name]):
+            yield _of_change({"field": name, "value": item}, entry_id)
 
 
 def _of_change(change: dict[str, Any], entry_id: str) -> Notification:

@@ -29,6 +29,8 @@ from connector.instagram.notifications import Notification
 # Before this, a number of Meta's is a time in seconds; after it, in ms. (10^11 ms is 1973, 10^11 s is the year 5138.)
 _SECONDS_BELOW = 10**11
 _EARLIEST = datetime(2010, 10, 6, tzinfo=UTC)  # Instagram's first day
+_LONGEST_TEXT = 10_000  # characters; Instagram takes 1,000 bytes
+_MOST_ATTACHMENTS = 50  # Instagram takes 10
 _LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 
@@ -109,7 +111,7 @@ def _read_message(message: dict[str, Any], parties: Parties, *, standby: bool) -
     return MessageReceived(
         parties,
         mid,
-        _text(message, "text"),
+        (_text(message, "text") or "")[:_LONGEST_TEXT] or None,
         attachments,
         _dict(message.get("reply_to")),
         _text(_dict(message.get("quick_reply")) or {}, "payload"),
@@ -122,7 +124,7 @@ def _attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
     """Read the attachments, of kinds known or not. `ig_story` names its URL differently; `ephemeral` has nothing."""
     found: list[Attachment] = []
     listed = message.get("attachments")
-    for attachment in listed if isinstance(listed, list) else []:
+    for attachment in listed[:_MOST_ATTACHMENTS] if isinstance(listed, list) else []:
         if isinstance(attachment, dict):
             payload = _dict(attachment.get("payload")) or {}
             kind = _text(attachment, "type") or "unknown"
