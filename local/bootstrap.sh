@@ -34,6 +34,6 @@ echo "First start: installing into .venv (about a minute, with a fast connection
 # uv, itself pinned by hash, fetches and unpacks the others in parallel: seconds instead of minutes.
 grep -A 40 '^uv==' "$pins" | sed -n '1,/[^\\]$/p' >.venv/uv.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-.venv/bin/uv pip install --python .venv/bin/python --require-hashes -r "$pins" ||
+.venv/bin/uv pip install --system-certs --python .venv/bin/python --require-hashes -r "$pins" ||
     .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r "$pins" # knows pip.conf
 cp "$pins" "$stamp"
