@@ -3,7 +3,7 @@
 from connector import aws, settings
 from connector.errors import ConnectorError
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, answer_text
-from connector.logs import logger, metrics
+from connector.logs import log_refusal, logger, metrics
 from connector.queues import Queue
 from connector.storage.parameters import Parameters
 from connector.storage.secrets import Secrets
@@ -26,5 +26,5 @@ def handler(event: LambdaEvent, context: object) -> LambdaAnswer:
         logger.info("events queued", extra={"events": webhook.receive(request)})
         return answer_text(200, "EVENT_RECEIVED")
     except ConnectorError as error:
-        logger.warning("request refused", extra={"code": error.code, "status": int(error.status)})
+        log_refusal(error)
         return answer_error(error)

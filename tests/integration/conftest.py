@@ -3,12 +3,28 @@
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.database import Database
 
-from tests.integration.world import World
+from connector.storage.chats import Chats
+from tests.integration.world import TENANT, World
 
 
 @pytest.fixture
 def world(database: Database[dict[str, Any]]) -> World:
     """A connected tenant and its customer, on a database of the test's own."""
     return World.of(database)
+
+
+@pytest.fixture
+def collection(database: Database[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    """The platform's `chats`."""
+    return database["chats"]
+
+
+@pytest.fixture
+def chats(collection: Collection[dict[str, Any]]) -> Chats:
+    """The tenant's chats."""
+    made = Chats(collection, TENANT)
+    made.ensure_indexes()
+    return made

@@ -17,23 +17,10 @@ from connector.storage.chats import Chats
 from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
 from connector.tenancy import Tenant
-from tests.integration.world import START, our_message, user_message
+from tests.integration.world import START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
 
-TENANT = Tenant("sub_1", "agent_1")
 OTHERS = [Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")]
-
-
-@pytest.fixture
-def collection(database):
-    return database["chats"]
-
-
-@pytest.fixture
-def chats(collection):
-    made = Chats(collection, TENANT)
-    made.ensure_indexes()
-    return made
 
 
 def _add(chats, message, **options):

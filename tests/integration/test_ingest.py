@@ -25,11 +25,6 @@ def _names_of_kept(documents):
     return [document["name"] for document in documents.find()]
 
 
-@pytest.fixture
-def collection(database):
-    return database["chats"]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_payload_finds_its_place_and_a_redelivery_changes_nothing(world, database, name):
     """A20."""

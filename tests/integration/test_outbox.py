@@ -3,26 +3,11 @@
 import pytest
 
 from connector.chat import MessageStatus, Role, TurnState
-from connector.storage.chats import Chats
 from connector.storage.outbox import Outbox
 from connector.storage.turns import Turns
 from connector.tenancy import Tenant
-from tests.integration.world import LEASE, NO_LEASE, our_message, user_message
+from tests.integration.world import LEASE, NO_LEASE, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
-
-TENANT = Tenant("sub_1", "agent_1")
-
-
-@pytest.fixture
-def collection(database):
-    return database["chats"]
-
-
-@pytest.fixture
-def chats(collection):
-    made = Chats(collection, TENANT)
-    made.ensure_indexes()
-    return made
 
 
 @pytest.fixture

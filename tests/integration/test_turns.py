@@ -6,25 +6,10 @@ import pytest
 
 from connector.chat import MessageStatus, Role, TurnState
 from connector.ports import Superseded
-from connector.storage.chats import Chats
 from connector.storage.turns import Turns
 from connector.tenancy import Tenant
-from tests.integration.world import LEASE, NO_LEASE, START, our_message, user_message
+from tests.integration.world import LEASE, NO_LEASE, START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, USER
-
-TENANT = Tenant("sub_1", "agent_1")
-
-
-@pytest.fixture
-def collection(database):
-    return database["chats"]
-
-
-@pytest.fixture
-def chats(collection):
-    made = Chats(collection, TENANT)
-    made.ensure_indexes()
-    return made
 
 
 @pytest.fixture

@@ -36,6 +36,9 @@ class Died(BaseException):
     """Raised where a worker is killed: nothing in the code may catch it."""
 
 
+TENANT = Tenant("sub_1", "agent_1")
+
+
 class ScriptedAgent:
     """An agent that answers from a list: texts, or something to raise. Without a list it says one thing."""
 
@@ -143,7 +146,7 @@ class World:
     @classmethod
     def of(cls, database: Database[dict[str, Any]], tenant: Tenant | None = None, **fakes: Any) -> "World":
         """Return the world of a tenant that is connected."""
-        tenant = tenant or Tenant("sub_1", "agent_1")
+        tenant = tenant or TENANT
         chats = database["chats"]
         made = cls(
             tenant,

@@ -59,7 +59,7 @@ def read_as_it_came(notification: Notification, received_at: datetime) -> Other:
     user_id = _party(told, "recipient" if message and message.get("is_echo") is True else "sender")
     name = str(item.get("field")) if notification.channel == "changes" else _name(item)
     written = json.dumps(item, sort_keys=True, default=str)
-    digest = sha256(written.encode()).hexdigest()
+    digest = sha256(f"{notification.channel}:{notification.account_id}:{written}".encode()).hexdigest()
     if len(written) > _LARGEST_KEPT:
         item = {"tooLarge": len(written)}
     at = _time(told.get("timestamp"), received_at)
