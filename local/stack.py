@@ -17,6 +17,7 @@ from local.errors import CannotStart
 from local.folder import Folder
 from local.gateway import Gateway
 from local.poller import Poller
+from local.scheduler import Scheduler
 from local.services import Services
 from local.settings import Settings
 from local.simulators.meta.app import create_app as create_meta
@@ -81,6 +82,7 @@ class Stack:
             with self._step("webhook"):
                 self._set_callback(self._meta_url)
         self._write_run(mongodb_uri, graph_url, instagram_url, retell_url)
+        self._put_to_work([Scheduler(function, pool.invoke) for function, pool in pools if function.schedules])
         self._warm(pools)
 
     def _start_simulators(self) -> tuple[str, str, str]:
@@ -136,8 +138,8 @@ class Stack:
         stopping = threading.Event()
 
         def warm() -> None:
-            for _, pool in pools:
-                if not stopping.is_set():
+            for function, pool in pools:
+                if not stopping.is_set() and not function.schedules:  # those are at work already
                     pool.warm()
 
         thread = threading.Thread(target=warm, name="warm")
@@ -163,9 +165,12 @@ class Stack:
             for function, pool in pools
             if function.source
         ]
-        self._running.callback(_together, [poller.stop for poller in pollers])
-        for poller in pollers:
-            poller.start()
+        self._put_to_work(pollers)
+
+    def _put_to_work(self, workers: Sequence[Poller | Scheduler]) -> None:
+        self._running.callback(_together, [worker.stop for worker in workers])
+        for worker in workers:
+            worker.start()
 
     def _set_callback(self, meta_url: str) -> None:
         """Set the simulated Meta app's callback URL, as a person does in the dashboard."""
@@ -200,5 +205,5 @@ class Stack:
 
 def _together(actions: Sequence[Callable[[], None]]) -> None:
     """Do several things at the same time, and wait until all are done."""
-    with ThreadPoolExecutor(len(actions)) as threads:
+    with ThreadPoolExecutor(max(1, len(actions))) as threads:
         list(threads.map(lambda action: action(), actions))

@@ -1,4 +1,7 @@
-"""template.yaml, read for what one machine needs of it: functions, routes, queues. They are listed nowhere else."""
+"""template.yaml, read for what one machine needs of it: functions, routes, queues, schedules.
+
+They are listed nowhere else.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.errors import CannotStart
+
 ROOT = Path(__file__).resolve().parent.parent
+
+_RATE = re.compile(r"rate\((?P<number>[1-9][0-9]*) (?P<unit>minute|hour|day)s?\)")
+_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """A clock that invokes a function."""
+
+    name: str
+    seconds: float
+    """From one invocation to the next."""
+    input: str | None = None
+    """The event, as JSON. Without it AWS makes one up."""
+    is_rule: bool = False
+    """Whether it is a rule of EventBridge (SAM's `Schedule`), and not of EventBridge Scheduler (`ScheduleV2`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One Lambda function."""
 
@@ -38,6 +59,7 @@ class Function:
     """As in the template: values may be references."""
     routes: tuple[Route, ...]
     source: Source | None
+    schedules: tuple[Schedule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,11 @@ class Template:
 
 
 def read_template(path: Path = ROOT / "template.yaml") -> Template:
-    """Read the template."""
+    """Read the template.
+
+    Raises:
+        CannotStart: a schedule is written in a way that is not understood here.
+    """
     from samtranslator.yaml_helper import yaml_parse  # slow to import, and only this process needs it
 
     document: dict[str, Any] = yaml_parse(path.read_text())
@@ -85,20 +111,41 @@ def read_template(path: Path = ROOT / "template.yaml") -> Template:
 
 def _function(properties: dict[str, Any], shared: dict[str, Any]) -> Function:
     folder = ROOT / properties["CodeUri"]
-    events = list(properties["Events"].values())
-    sources = [event["Properties"] for event in events if event["Type"] == "SQS"]
+    events: dict[str, dict[str, Any]] = properties.get("Events", {})
+    variables = properties.get("Environment", {}).get("Variables", {})
+    sources = [event["Properties"] for event in events.values() if event["Type"] == "SQS"]
     return Function(
         name=folder.name,
         folder=folder,
         timeout_seconds=properties.get("Timeout", shared["Timeout"]),
-        environment=shared["Environment"]["Variables"] | properties["Environment"]["Variables"],
+        environment=shared["Environment"]["Variables"] | variables,
         routes=tuple(
             Route(event["Properties"]["Method"], event["Properties"]["Path"])
-            for event in events
+            for event in events.values()
             if event["Type"] == "HttpApi"
         ),
         source=Source(_name(sources[0]["Queue"]), sources[0]["BatchSize"], concurrency=4) if sources else None,
+        schedules=tuple(
+            _schedule(f"{folder.name}-{name}", event["Properties"], is_rule=event["Type"] == "Schedule")
+            for name, event in events.items()
+            if event["Type"] in {"Schedule", "ScheduleV2"} and _is_on(event["Properties"])
+        ),
     )
+
+
+def _schedule(name: str, properties: dict[str, Any], *, is_rule: bool) -> Schedule:
+    expression = properties["Schedule" if is_rule else "ScheduleExpression"]
+    rate = _RATE.fullmatch(str(expression))
+    if rate is None:
+        raise CannotStart(
+            f"The schedule {name} is “{expression}”. Only rates run on this machine: write it as rate(5 minutes), "
+            "rate(1 hour) or rate(2 days)."
+        )
+    return Schedule(name, int(rate["number"]) * _UNIT_SECONDS[rate["unit"]], properties.get("Input"), is_rule)
+
+
+def _is_on(schedule: dict[str, Any]) -> bool:
+    return schedule.get("Enabled", True) is not False and schedule.get("State") != "DISABLED"
 
 
 def _queue(name: str, properties: dict[str, Any]) -> Queue:

@@ -14,7 +14,14 @@ from connector.wiring import stores
 def _ingest() -> Ingest:
     quiet, pause = timedelta(seconds=settings.quiet_seconds()), timedelta(minutes=settings.pause_minutes())
     return Ingest(
-        stores.connections(), stores.chats, stores.outbox, stores.kept_events, stores.turn_queue(), quiet, pause
+        stores.connections(),
+        stores.chats,
+        stores.changes,
+        stores.outbox,
+        stores.kept_events,
+        stores.turn_queue(),
+        quiet,
+        pause,
     )
 
 

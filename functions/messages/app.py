@@ -23,8 +23,8 @@ def get(
 ) -> Success[Messages]:
     """Answer with one page, of everybody or of one user."""
     http.refuse_unknown_query(app, "limit", "cursor", "userId")
-    chats = stores.chats(Tenant(subaccount_id, agent_id))
-    return Success(data=Messages.of(read_page(chats, limit=limit, cursor=cursor, user_id=user_id)))
+    pages = stores.pages(Tenant(subaccount_id, agent_id))
+    return Success(data=Messages.of(read_page(pages, limit=limit, cursor=cursor, user_id=user_id)))
 
 
 handler = http.entry(app)

@@ -1,12 +1,13 @@
 """The turn queue: answer one conversation's unanswered messages, once."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from connector import records, settings
 from connector.conversation.turn import TurnTaker
 from connector.envelopes import TurnMessage, read
 from connector.instagram.limits import MAX_TEXT_BYTES
-from connector.logs import count
+from connector.logs import count, logger
 from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import outside, stores
@@ -23,15 +24,17 @@ def _answer(body: str) -> None:
         stores.chats(tenant),
         stores.turns(tenant),
         stores.turn_queue(),
-        outside.agent,
+        outside.asker,
         outside.delivery,
         now,
         _LEASE,
         MAX_TEXT_BYTES,
+        settings.fallback_text(),
     )
-    state = taker.answer(message.user_id, message.message_key)
-    if state is not None:
-        count(f"Turn{state.value.capitalize()}")
+    outcome = taker.answer(message.user_id, message.message_key)
+    if outcome is not None:
+        count("TurnPutOff" if outcome.again_in_seconds else f"Turn{outcome.state.value.capitalize()}")
+        logger.info("turn", extra=asdict(outcome))
 
 
 handler = records.entry(_answer, settings.turn_queue_url)

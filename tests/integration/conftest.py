@@ -7,6 +7,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from connector.storage.chats import Chats
+from connector.storage.indexes import ensure_indexes
 from tests.integration.world import TENANT, World
 
 
@@ -25,6 +26,5 @@ def collection(database: Database[dict[str, Any]]) -> Collection[dict[str, Any]]
 @pytest.fixture
 def chats(collection: Collection[dict[str, Any]]) -> Chats:
     """The tenant's chats."""
-    made = Chats(collection, TENANT)
-    made.ensure_indexes()
-    return made
+    ensure_indexes(collection)
+    return Chats(collection, TENANT)

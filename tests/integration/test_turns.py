@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from connector.chat import MessageStatus, Role, TurnState
-from connector.ports import Superseded
+from connector.ports.stores import Superseded
 from connector.storage.turns import Turns
 from connector.tenancy import Tenant
 from tests.integration.world import LEASE, NO_LEASE, START, TENANT, our_message, user_message

@@ -1,6 +1,6 @@
 """The conversation with real stores, an agent and a messenger that follow a script, and a queue that keeps a list."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,20 +9,28 @@ from uuid import uuid4
 from pymongo.database import Database
 
 from connector.accounts import Account, Connection
-from connector.chat import Chat, Message, MessageStatus, Role, TurnState
+from connector.agents.answers import Answer, Transcript
+from connector.chat import Chat, Message, MessageStatus, Person, Role, TurnState
+from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
-from connector.conversation.turn import TurnTaker
+from connector.conversation.sweep import Sweep
+from connector.conversation.turn import Outcome, TurnTaker
 from connector.envelopes import InboxMessage, Route, TurnMessage
-from connector.errors import SessionEnded
+from connector.errors import OutcomeUnknown, SessionEnded
+from connector.instagram.graph import SentText
 from connector.instagram.notifications import Notification
+from connector.storage import indexes
+from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.outbox import Outbox
+from connector.storage.pages import Pages
 from connector.storage.turns import Turns
+from connector.storage.waiting import Waiting
 from connector.tenancy import Tenant
 from tests.unit.payloads import ACCOUNT, PAGE, USER
 
@@ -40,17 +48,28 @@ TENANT = Tenant("sub_1", "agent_1")
 
 
 class ScriptedAgent:
-    """An agent that answers from a list: texts, or something to raise. Without a list it says one thing."""
+    """An agent that answers from a list: texts, an Answer, or something to raise. Without a list it says one thing.
 
-    def __init__(self, *script: Sequence[str] | BaseException) -> None:
-        self.script: list[Sequence[str] | BaseException] = list(script)
+    What is raised as `OutcomeUnknown` is lost on the way back: the agent has heard the question, and answers `lost`.
+    """
+
+    def __init__(self, *script: Sequence[str] | Answer | BaseException) -> None:
+        self.script: list[Sequence[str] | Answer | BaseException] = list(script)
         self.opened: list[str] = []
         self.open_errors: list[Exception] = []
+        self.variables: list[Mapping[str, str]] = []
+        self.metadata: list[Mapping[str, str]] = []
         self.asked: list[tuple[str, str]] = []
         self.heard: list[tuple[str, str]] = []
         """What was asked in a session that had not ended."""
         self.ended: set[str] = set()
         self.before: Callable[[], None] = lambda: None
+        self.lost: Answer | None = Answer(("We open at nine.",))
+        self.answers: dict[str, Answer | None] = {}
+        """What was last said in each session."""
+        self.tells = True
+        """Whether it lets its transcripts be read."""
+        self.read_errors: list[Exception] = []
 
     @property
     def questions(self) -> list[str]:
@@ -62,9 +81,11 @@ class ScriptedAgent:
         if self.open_errors:
             raise self.open_errors.pop(0)
         self.opened.append(f"chat_{len(self.opened) + 1}")
+        self.variables.append(variables)
+        self.metadata.append(metadata)
         return self.opened[-1]
 
-    def ask(self, chat_id: str, content: str) -> tuple[str, ...]:
+    def ask(self, chat_id: str, content: str) -> Answer:
         """Answer as the script says."""
         self.asked.append((chat_id, content))
         self.before()
@@ -74,33 +95,72 @@ class ScriptedAgent:
         if isinstance(said, SessionEnded):
             self.ended.add(chat_id)
             raise said
+        if isinstance(said, BaseException) and not isinstance(said, OutcomeUnknown | Died):
+            raise said
         self.heard.append((chat_id, content))
         if isinstance(said, BaseException):
+            self.answers[chat_id] = self.lost
             raise said
-        return tuple(said)
+        answer = said if isinstance(said, Answer) else Answer(tuple(said))
+        self.answers[chat_id] = answer
+        return answer
+
+    def transcript(self, chat_id: str) -> Transcript:
+        """Tell what was heard in a session."""
+        if self.read_errors:
+            raise self.read_errors.pop(0)
+        if not self.tells:
+            return Transcript(None, None, is_over=False)
+        heard = sum(one == chat_id for one, _ in self.heard)
+        return Transcript(heard, self.answers.get(chat_id) if heard else None, is_over=chat_id in self.ended)
 
 
 class ScriptedMessenger:
-    """A messenger that sends, but for the sends that the script has something to raise for."""
+    """A messenger that sends, but for the sends that the script has something to raise for.
+
+    What is raised as `OutcomeUnknown` is sent nevertheless where `delivers_lost` says so.
+    """
 
     def __init__(self, *script: BaseException | None) -> None:
         self.script: list[BaseException | None] = list(script)
         self.sent: list[str] = []
         """What Meta has, whatever the caller was told."""
+        self.thread: list[SentText] = []
         self.tries: list[tuple[str, str, str]] = []
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[str, str], None] = lambda mid, text: None
+        self.delivers_lost = True
+        self.reads = 0
+        self.read_errors: list[Exception] = []
+        self.who: Person | Exception = Person("ada", "Ada")
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send as the script says."""
         self.tries.append((page_id, user_id, text))
         self.before()
-        if self.script and (error := self.script.pop(0)):
+        error = self.script.pop(0) if self.script else None
+        if error and not (isinstance(error, OutcomeUnknown) and self.delivers_lost):
             raise error
         self.sent.append(text)
         mid = f"out-{len(self.sent)}-{uuid4().hex}"
+        self.thread.append(SentText(mid, text, now().replace(microsecond=0)))
+        if error:
+            raise error
         self.after(mid, text)
         return mid
+
+    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
+        """Return what Meta has."""
+        self.reads += 1
+        if self.read_errors:
+            raise self.read_errors.pop(0)
+        return list(self.thread)
+
+    def person(self, user_id: str) -> Person:
+        """Return who the customer is."""
+        if isinstance(self.who, Exception):
+            raise self.who
+        return self.who
 
 
 class ListedQueue:
@@ -113,6 +173,12 @@ class ListedQueue:
         """Keep the message."""
         assert 0 <= delay_seconds <= 900
         self.messages.append((message, delay_seconds))
+
+    def send_all(self, messages: Iterable[TurnMessage], *, delay_seconds: int = 0) -> int:
+        """Keep the messages."""
+        for message in messages:
+            self.send(message, delay_seconds=delay_seconds)
+        return 0
 
 
 class Clock:
@@ -132,9 +198,12 @@ class World:
     tenant: Tenant
     connections: Connections
     chats: Chats
+    changes: Changes
+    pages: Pages
     turns: Turns
     outbox: Outbox
     kept: KeptEvents
+    waiting: Waiting
     queue: ListedQueue
     agent: ScriptedAgent
     messenger: ScriptedMessenger
@@ -142,26 +211,32 @@ class World:
     user_id: str = USER
     quiet: timedelta = QUIET
     pause: timedelta = timedelta(minutes=60)
+    fallback: str = ""
+    attention: int = 0
+    """How often the customer was shown that somebody is at it."""
 
     @classmethod
     def of(cls, database: Database[dict[str, Any]], tenant: Tenant | None = None, **fakes: Any) -> "World":
         """Return the world of a tenant that is connected."""
         tenant = tenant or TENANT
-        chats = database["chats"]
+        chats, clock = database["chats"], Clock()
         made = cls(
             tenant,
-            Connections(database[COLLECTION]),
-            Chats(chats, tenant),
-            Turns(chats, tenant),
-            Outbox(chats, tenant),
+            Connections(database[COLLECTION], clock),
+            Chats(chats, tenant, clock),
+            Changes(chats, tenant, clock),
+            Pages(chats, tenant),
+            Turns(chats, tenant, clock),
+            Outbox(chats, tenant, clock),
             KeptEvents(database[KEPT_EVENTS], tenant),
+            Waiting(chats, clock),
             fakes.get("queue", ListedQueue()),
             fakes.get("agent", ScriptedAgent()),
             fakes.get("messenger", ScriptedMessenger()),
-            Clock(),
+            clock,
         )
         made.connections.ensure_indexes()
-        made.chats.ensure_indexes()
+        indexes.ensure_indexes(chats)
         made.kept.ensure_indexes()
         made.connect()
         return made
@@ -178,6 +253,7 @@ class World:
         return Ingest(
             self.connections,
             lambda _: self.chats,
+            lambda _: self.changes,
             lambda _: self.outbox,
             lambda _: self.kept,
             self.queue,
@@ -189,12 +265,15 @@ class World:
         """Have one item taken in, as it comes off the inbox queue."""
         notification = Notification(account_id, "messaging", dict(item))
         by = Route(self.tenant.subaccount_id, self.tenant.agent_id) if route else None
-        return self.ingest().take(InboxMessage(notification, by, int(now().timestamp() * 1000)))
+        happened_at = item.get("timestamp")
+        # Meta is quick: what the sample payloads say happened long ago was told long ago.
+        received_at = happened_at + 1000 if isinstance(happened_at, int) and happened_at > 10**12 else self._ms()
+        return self.ingest().take(InboxMessage(notification, by, min(received_at, self._ms())))
 
     def say(self, text: str, *, mid: str | None = None, at: datetime | None = None) -> str:
         """Have the customer write, and return the mid."""
         mid = mid or f"in-{uuid4().hex}"
-        moment = at or now()
+        moment = at or self.clock()
         self.take(
             {
                 "sender": {"id": self.user_id},
@@ -210,7 +289,7 @@ class World:
         return {
             "sender": {"id": self.user_id},
             "recipient": {"id": ACCOUNT},
-            "timestamp": int(now().timestamp() * 1000),
+            "timestamp": self._ms(),
             "message": {"mid": mid, **fields},
         }
 
@@ -220,10 +299,13 @@ class World:
             {
                 "sender": {"id": ACCOUNT},
                 "recipient": {"id": self.user_id},
-                "timestamp": int(now().timestamp() * 1000),
+                "timestamp": self._ms(),
                 "message": {"mid": mid, "text": text, "is_echo": True},
             }
         )
+
+    def _ms(self) -> int:
+        return int(self.clock().timestamp() * 1000)
 
     # ── what the reply worker does
 
@@ -235,14 +317,24 @@ class World:
             self.chats,
             self.turns,
             self.queue,
-            lambda _: self.agent,
-            lambda connection: Delivery(connection, self.connections, self.outbox, self.messenger),
+            lambda connection, user_id: Asker(
+                self.agent, self.messenger, self.chats, self.turns, self.clock, self._show_attention
+            ),
+            lambda connection: Delivery(connection, self.connections, self.outbox, self.messenger, self.clock),
             self.clock,
             lease,
             part_bytes,
+            self.fallback,
         )
 
-    def answer_next(self, **worker: Any) -> TurnState | None:
+    def _show_attention(self) -> None:
+        self.attention += 1
+
+    def sweep(self) -> int:
+        """Take up what hangs."""
+        return Sweep(self.waiting, self.queue, self.clock).run(100)
+
+    def work_next(self, **worker: Any) -> Outcome | None:
         """Take the next turn message off the queue, when it is due, and work on it."""
         message, delay = self.queue.messages.pop(0)
         self.clock.ahead += timedelta(seconds=delay)
@@ -252,6 +344,11 @@ class World:
             # It was not acknowledged, so it comes again.
             self.queue.messages.insert(0, (message, 0))
             raise
+
+    def answer_next(self, **worker: Any) -> TurnState | None:
+        """Work on the next turn message, and return how the turn ended; None where it has not."""
+        outcome = self.work_next(**worker)
+        return outcome.state if outcome and outcome.again_in_seconds is None else None
 
     def answer_all(self, **worker: Any) -> list[TurnState | None]:
         """Work on turn messages until there are none, and return how the turns ended."""

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from connector import aws as connector_aws
+from tests.conftest import Aws
 from tests.unit.peer import Peer, peer
+from tests.unit.strict_sqs import StrictSqs
+from tests.unit.webhook_function import WebhookFunction, put_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +33,12 @@ def other_side() -> Iterator[Peer]:
     """A real HTTP server that does as the test says."""
     with peer() as made:
         yield made
+
+
+@pytest.fixture
+def webhook(aws: Aws, functions_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> WebhookFunction:
+    """The webhook's function, with the secrets of a deployment in moto's SSM and a strict SQS behind it."""
+    put_secrets(aws)
+    sqs = StrictSqs()
+    monkeypatch.setattr(connector_aws, "sqs", lambda: sqs)
+    return WebhookFunction(sqs)

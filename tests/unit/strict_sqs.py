@@ -12,16 +12,14 @@ _BATCH_BYTES = 1024 * 1024
 
 
 class StrictSqs:
-    """Takes batches, and raises on what AWS would refuse.
-
-    `fails(number, entry)` decides whether SQS answers that it did not take an entry of the call with that number.
-    """
+    """Takes batches, and raises on what AWS would refuse."""
 
     def __init__(self, fails: Callable[[int, Mapping[str, Any]], bool] = lambda number, entry: False) -> None:
         self.batches: list[list[dict[str, Any]]] = []
         self.bodies: list[str] = []
         """What was taken."""
-        self._fails = fails
+        self.fails = fails
+        """Decides, of the call with a number, whether SQS answers that it did not take an entry."""
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
         """Take the entries that do not fail."""
@@ -38,7 +36,7 @@ class StrictSqs:
             assert _BODY.fullmatch(entry["MessageBody"]), "InvalidMessageContents"
             assert _GROUP.fullmatch(entry["MessageGroupId"]), f"InvalidParameterValue: {entry['MessageGroupId']!r}"
             assert 0 <= entry["DelaySeconds"] <= 900, f"InvalidParameterValue: {entry['DelaySeconds']}"
-        failed = [entry for entry in Entries if self._fails(number, entry)]
+        failed = [entry for entry in Entries if self.fails(number, entry)]
         taken = [entry for entry in Entries if entry not in failed]
         self.bodies += [entry["MessageBody"] for entry in taken]
         return {

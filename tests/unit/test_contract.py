@@ -171,7 +171,7 @@ def test_the_status_of_a_connection_whose_token_died_shows_the_account_and_is_no
 
 
 def test_a_page_of_messages_answers_to_the_letter():
-    chat = Chat("c", ACCOUNT, USER, "chat_1", (), None, None, None, None)
+    chat = Chat("c", ACCOUNT, USER, "chat_1")
     message = Message(
         key="mid:m",
         role=Role.USER,

@@ -12,7 +12,7 @@ from connector.conversation.history import read_page
 from connector.errors import InvalidRequest
 from tests.unit.payloads import ACCOUNT, SENT_AT, USER
 
-CHAT = Chat("c", ACCOUNT, USER, None, (), None, None, None, None)
+CHAT = Chat("c", ACCOUNT, USER)
 
 
 class Recorded:

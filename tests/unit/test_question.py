@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from connector.chat import Attachment, Message, MessageStatus, Role
+from connector.chat import Attachment, Chat, Message, MessageStatus, Role
 from connector.conversation.question import question
 from connector.instagram.reading import read
-from tests.unit.payloads import RECEIVED_AT, SENT_AT, notification
+from tests.unit.payloads import ACCOUNT, RECEIVED_AT, SENT_AT, USER, notification
+
+CHAT = Chat("c", ACCOUNT, USER)
 
 
 def _message(text=None, *attachments, deleted=False):
@@ -23,13 +25,13 @@ def _message(text=None, *attachments, deleted=False):
 
 
 def test_texts_are_told_one_per_line_in_their_order():
-    assert question([_message("hi"), _message("do you ship?")]) == "hi\ndo you ship?"
+    assert question(CHAT, [_message("hi"), _message("do you ship?")]) == "hi\ndo you ship?"
 
 
 def test_what_was_taken_back_is_not_told_and_nothing_is_nothing():
-    assert question([_message("a secret", deleted=True), _message("hi")]) == "hi"
-    assert question([_message("a secret", deleted=True)]) == ""
-    assert question([]) == ""
+    assert question(CHAT, [_message("a secret", deleted=True), _message("hi")]) == "hi"
+    assert question(CHAT, [_message("a secret", deleted=True)]) == ""
+    assert question(CHAT, []) == ""
 
 
 @pytest.mark.parametrize(
@@ -51,14 +53,14 @@ def test_what_was_taken_back_is_not_told_and_nothing_is_nothing():
 def test_what_is_not_text_is_told_in_words(name, told):
     """E14."""
     event = read(notification(name), RECEIVED_AT)
-    assert question([_message(event.text, *event.attachments)]) == told
+    assert question(CHAT, [_message(event.text, *event.attachments)]) == told
 
 
 def test_no_url_of_a_customers_picture_is_told_to_the_agent():
     """It expires, it is private, and the agent reads only text."""
-    assert "http" not in question([_message(None, Attachment("image", "https://lookaside.fbsbx.com/x"))])
+    assert "http" not in question(CHAT, [_message(None, Attachment("image", "https://lookaside.fbsbx.com/x"))])
 
 
 def test_a_message_of_nothing_is_told_as_one():
-    assert question([_message()]) == "[The customer sent an empty message]"
-    assert question([_message(""), _message("hi")]).endswith("\nhi")
+    assert question(CHAT, [_message()]) == "[The customer sent an empty message]"
+    assert question(CHAT, [_message(""), _message("hi")]).endswith("\nhi")

@@ -40,6 +40,8 @@ class Connection:
     connected_at: datetime
     last_event_at: datetime | None
     last_error: Mapping[str, Any] | None
+    limited_until: datetime | None = None
+    """Until when Meta takes no more messages of this account's, because it sent too many."""
 
     @property
     def is_connected(self) -> bool:

@@ -43,8 +43,12 @@ class TurnState(StrEnum):
     FAILED = "failed"
 
 
-# The reason of a turn that ended because a person has the conversation.
-PAUSED = "paused"
+# Why a conversation is paused, and so the reason of a turn that ended because of it.
+PAUSED = "paused"  # a person has the conversation
+LOOPING = "loop"  # what answers the agent seems to be a machine
+
+# The reason of a turn whose answer may have reached the customer, and nobody could find out.
+SEND_UNKNOWN = "send_unknown"
 
 FINAL_STATES = frozenset({TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED})
 
@@ -80,6 +84,13 @@ class Message:
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
     read_at: datetime | None = None
+    sending_at: datetime | None = None
+    """Ours: when it was last handed to Meta."""
+
+    @property
+    def is_with_customer(self) -> bool:
+        """Return whether Meta certainly has it."""
+        return self.status in (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +102,29 @@ class Turn:
     """Raised each time a worker takes the turn: writes of an earlier one find nothing to write to."""
     state: TurnState
     lease_until: datetime
+    """Until when nobody else may take the turn: a worker is at it, or it waits for its next try."""
     generation: int
     """The connection's generation when the turn was opened: after a reconnect it is stale."""
+    opened_at: datetime
+    tries: int = 1
+    """How often it was taken since a worker last gave it back in order: all but the last of them died at it."""
+    asked_at: datetime | None = None
+    asked_after: int | None = None
+    """How many questions the agent's session held when this one was about to be asked; None when nobody knows."""
+    ends_chat: bool = False
+    """The agent has closed the conversation with its answer."""
     reason: str | None = None
+    """Why it ended, or (while it is `ANSWERED`) why it will end as `FAILED` once the fallback sentence is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer as Instagram describes them. It is for the agent's manners only: nothing depends on it."""
+
+    username: str | None = None
+    name: str | None = None
+    seen_at: datetime | None = None
+    """When Instagram was last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +134,24 @@ class Chat:
     id: str
     account_id: str
     user_id: str
-    chat_id: str | None
+    chat_id: str | None = None
     """The agent's name for the session (Retell's chat_id); None until the agent is first asked."""
-    messages: tuple[Message, ...]
-    turn: Turn | None
-    paused_until: datetime | None
+    questions: int | None = None
+    """How many questions that session is known to hold; None when nobody knows."""
+    messages: tuple[Message, ...] = ()
+    turn: Turn | None = None
+    paused_until: datetime | None = None
     """Until when the agent is silent here, because a person has taken over."""
-    turn_due_at: datetime | None
+    paused_because: str | None = None
+    """`PAUSED` or `LOOPING`."""
+    window_opened_at: datetime | None = None
+    """When the customer last did what opens Instagram's window for replies."""
+    person: Person = Person()
+    referral: Mapping[str, Any] | None = None
+    """How the customer last came here, as Meta says it: a link, an ad."""
+    turn_due_at: datetime | None = None
     """When the customer will have been silent for the quiet time."""
-    turn_due_for: str | None
+    turn_due_for: str | None = None
     """The key of the newest message of the customer's; its own turn message will be there when the time has come."""
 
     def of_turn(self, turn_id: str, *roles: Role) -> tuple[Message, ...]:

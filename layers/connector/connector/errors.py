@@ -17,9 +17,10 @@
         ├── ReconnectNeeded         409  reconnect_needed       the stored token has died
         ├── SessionEnded            502  session_ended          the agent's chat is over
         ├── TryLater                503  try_later              certainly not done
+        │   └── RateLimited         429  rate_limited           too many calls: this account must wait
         └── OutcomeUnknown          504  outcome_unknown        perhaps done: asking again may double it
 
-The last five are how each adapter sorts what it met, so that the business decides by kind and never by
+The last six are how each adapter sorts what it met, so that the business decides by kind and never by
 somebody's status code.
 """
 
@@ -43,6 +44,8 @@ class ConnectorError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     retryable: ClassVar[bool] = False
+    after_seconds: int = 5
+    """When to try again, where that may help."""
 
     def __init__(self, message: str, *, details: Sequence[Detail] = ()) -> None:
         super().__init__(message)
@@ -174,6 +177,13 @@ class TryLater(OutsideError):
     def __init__(self, message: str, *, after_seconds: int = 5) -> None:
         super().__init__(message)
         self.after_seconds = after_seconds
+
+
+class RateLimited(TryLater):
+    """Raised when the other side takes no more calls of this account for `after_seconds`."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limited"
 
 
 class OutcomeUnknown(OutsideError):

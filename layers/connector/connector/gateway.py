@@ -66,7 +66,13 @@ def answer_text(status: int, body: str) -> LambdaAnswer:
 
 def answer_error(error: ConnectorError) -> LambdaAnswer:
     """Return the one shape in which every failure is told."""
-    return answer_json(error.status, failure(error))
+    answer = answer_json(error.status, failure(error))
+    return {**answer, "headers": answer["headers"] | retry_after(error)}
+
+
+def retry_after(error: ConnectorError) -> dict[str, str]:
+    """Return the header that says, in seconds, when a retry may help; none where it will not."""
+    return {"Retry-After": str(error.after_seconds)} if error.retryable else {}
 
 
 def failure(error: ConnectorError) -> dict[str, Any]:

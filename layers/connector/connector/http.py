@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from connector.auth import authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
-from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure
+from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after
 from connector.logs import log_crash, log_refusal, logger, metrics
 from connector.tenancy import Tenant
 from connector.wiring.stores import secrets
@@ -101,7 +101,7 @@ def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:
 
 def _told(error: ConnectorError) -> Response[dict[str, Any]]:
     log_refusal(error)
-    return Response(error.status, content_types.APPLICATION_JSON, failure(error))
+    return Response(error.status, content_types.APPLICATION_JSON, failure(error), headers={**retry_after(error)})
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:

@@ -33,9 +33,9 @@ logger = Logger(logger_formatter=RedactingFormatter())
 metrics = Metrics()
 
 
-def count(name: str) -> None:
-    """Add one to the CloudWatch metric `name` (flushed when the invocation ends)."""
-    metrics.add_metric(name=name, unit="Count", value=1)
+def count(name: str, value: int = 1) -> None:
+    """Add to the CloudWatch metric `name` (flushed when the invocation ends)."""
+    metrics.add_metric(name=name, unit="Count", value=value)
 
 
 def log_refusal(error: ConnectorError) -> None:

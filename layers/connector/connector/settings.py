@@ -39,6 +39,11 @@ def pause_minutes() -> int:
     return _number("PAUSE_MINUTES", most=10080)
 
 
+def fallback_text() -> str:
+    """Return what a customer is told when the agent cannot answer; "" for nothing."""
+    return os.environ.get("FALLBACK_TEXT", "")
+
+
 def graph_url() -> str:
     """Return the base URL of Meta's Graph API with its version, e.g. `https://graph.facebook.com/v26.0`."""
     return f"{_required('FACEBOOK_GRAPH_URL').rstrip('/')}/{_required('GRAPH_VERSION')}"

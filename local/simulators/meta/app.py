@@ -3,6 +3,7 @@
 One host plays graph.facebook.com and graph.instagram.com; the token decides which of the two answers.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,5 +91,7 @@ class _GraphVersion(BaseConverter):
 
 
 def _refuse(error: GraphError) -> tuple[Response, int]:
-    body = errors.envelope(error, instagram_login=speaks_instagram(request_token()))
-    return jsonify(body), error.status
+    response = jsonify(errors.envelope(error, instagram_login=speaks_instagram(request_token())))
+    if error.usage is not None:
+        response.headers["X-Business-Use-Case-Usage"] = json.dumps(error.usage)
+    return response, error.status

@@ -121,6 +121,7 @@ def show_thread(thread: Thread, faults: MetaFaults, now: int) -> Json:
     is_open = window_is_open(thread, now) and not faults.close_window
     return {
         "messages": [_show_message(message) for message in thread.messages],
+        "senderActions": [{"action": action.name, "at": iso(action.at)} for action in thread.sender_actions],
         "typing": thread.typing_until > now,
         "seenAt": iso(thread.seen_at) if thread.seen_at else None,
         "windowClosesAt": iso(thread.opened_at + WINDOW_MS) if is_open and thread.opened_at else None,

@@ -3,15 +3,24 @@
 Codes: Meta's pages "Common Error Codes" (Messenger Platform) and "Handling Errors" (Graph API).
 """
 
+from typing import Final
+
 from local.simulators.meta.identifiers import new_trace_id
 from local.simulators.meta.world import Json
 
-APP_LIMIT = 4
+APP_LIMIT: Final = 4
+SEND_LIMIT: Final = 613
+MESSENGER_LIMIT: Final = 80006
 DOCUMENTATION = "https://developers.facebook.com/docs/graph-api"
 
 
 class GraphError(Exception):
-    """A refused call. `text` has no code in front; the envelope adds it where Meta does."""
+    """A refused call. `text` has no code in front; the envelope adds it where Meta does.
+
+    `usage`, if given, becomes the header X-Business-Use-Case-Usage.
+    """
+
+    usage: Json | None = None
 
     def __init__(
         self,
@@ -145,7 +154,28 @@ def app_limit_reached() -> GraphError:
 
 def send_limit_reached() -> GraphError:
     """Refuse an account that sent too much."""
-    return GraphError("Calls to this API have exceeded the rate limit.", 613, 2534040)
+    return GraphError("Calls to this API have exceeded the rate limit.", SEND_LIMIT, 2534040)
+
+
+def business_limit_reached(code: int) -> GraphError:
+    """Refuse an account for which too many calls were made: 80002 for Instagram, 80006 for Messenger."""
+    product = "Messenger" if code == MESSENGER_LIMIT else "Instagram"
+    return GraphError(f"There have been too many calls to this {product} account. Wait a bit and try again.", code)
+
+
+def business_usage(business_id: str, code: int, regain_minutes: int) -> Json:
+    """Tell how much of its limit a Page or an account has used, in percent: all of it.
+
+    https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+    """
+    usage = {
+        "type": "messenger" if code == MESSENGER_LIMIT else "instagram",
+        "call_count": 100,
+        "total_cputime": 25,
+        "total_time": 25,
+        "estimated_time_to_regain_access": regain_minutes,
+    }
+    return {business_id: [usage]}
 
 
 def unknown_attachment() -> GraphError:

@@ -15,8 +15,8 @@ type Count = Annotated[int, Field(ge=0, le=1_000_000)]
 type Size = Annotated[int, Field(ge=1, le=1000)]
 
 
-class FailedSends(BaseModel):
-    """Refuse the next `times` sends with this error."""
+class FailedCalls(BaseModel):
+    """Refuse the next `times` of them with this error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,12 +27,30 @@ class FailedSends(BaseModel):
 
 
 class RateLimit(BaseModel):
-    """Refuse the next `times` calls: 613 limits sends, 4 is the app's limit and hits every Graph call."""
+    """Refuse the next `times` calls: 613 limits sends; 4, 80002 and 80006 hit every Graph call.
+
+    `regainMinutes` is told in the header X-Business-Use-Case-Usage: how long it will take until calls are taken
+    again. Without it there is no such header.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    code: Literal[4, 613] = 613
+    code: Literal[4, 613, 80002, 80006] = errors.SEND_LIMIT
     times: Size = 1
+    regain_minutes: int | None = Field(default=None, ge=0, alias="regainMinutes")
+
+    def error(self, business_id: str) -> GraphError:
+        """Make the refusal of a call by the Page or account `business_id`."""
+        match self.code:
+            case errors.SEND_LIMIT:
+                error = errors.send_limit_reached()
+            case errors.APP_LIMIT:
+                error = errors.app_limit_reached()
+            case code:
+                error = errors.business_limit_reached(code)
+        if self.regain_minutes is not None:
+            error.usage = errors.business_usage(business_id, self.code, self.regain_minutes)
+        return error
 
 
 class MetaFaults(BaseModel):
@@ -45,7 +63,9 @@ class MetaFaults(BaseModel):
     batch_webhooks: Size = 1  # so many events are collected for one POST
     lose_webhook_answer: Count = 0  # the next n answers of the callback are taken for lost
     lose_send_answer: Count = 0  # the next n sends are accepted, their answers never arrive
-    fail_sends: FailedSends | None = None
+    lose_send_request: Count = 0  # the next n sends never reach Meta: nothing of them is stored
+    fail_sends: FailedCalls | None = None
+    fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
     rate_limit: RateLimit | None = None
     expire_token: bool = False  # every token has expired
     close_window: bool = False  # more than 24 hours seem to have passed in every thread
@@ -53,22 +73,30 @@ class MetaFaults(BaseModel):
     no_echo: bool = False
     delay_send_seconds: float = Field(default=0, ge=0, le=300)  # between accepting and answering
 
-    def refuse_call(self) -> None:
-        """Raise if the app's limit is reached."""
-        if self.rate_limit is not None and self.rate_limit.code == errors.APP_LIMIT:
-            self._spend_rate_limit(self.rate_limit)
-            raise errors.app_limit_reached()
+    def refuse_call(self, business_id: str) -> None:
+        """Raise if a limit is reached that hits all calls of the Page or account `business_id`."""
+        if self.rate_limit is not None and self.rate_limit.code != errors.SEND_LIMIT:
+            raise self._spend_rate_limit(self.rate_limit, business_id)
 
-    def refuse_send(self) -> None:
-        """Raise if this send is to be refused."""
-        if self.rate_limit is not None and self.rate_limit.code != errors.APP_LIMIT:
-            self._spend_rate_limit(self.rate_limit)
-            raise errors.send_limit_reached()
-        failed = self.fail_sends
-        if failed is not None:
-            failed.times -= 1
-            self.fail_sends = failed if failed.times else None
-            raise GraphError("An error was requested of the simulator.", failed.code, failed.subcode, failed.status)
+    def refuse_send(self, business_id: str) -> None:
+        """Raise if this send of the Page or account `business_id` is to be refused."""
+        if self.rate_limit is not None and self.rate_limit.code == errors.SEND_LIMIT:
+            raise self._spend_rate_limit(self.rate_limit, business_id)
+        if self.fail_sends is not None:
+            failed, self.fail_sends = _spend(self.fail_sends)
+            raise failed
+
+    def refuse_read(self) -> None:
+        """Raise if this reading of what customers wrote, or of who they are, is to be refused."""
+        if self.fail_reads is not None:
+            failed, self.fail_reads = _spend(self.fail_reads)
+            raise failed
+
+    def take_lost_send_request(self) -> bool:
+        """Whether this send is to be lost before it arrives."""
+        lost = self.lose_send_request > 0
+        self.lose_send_request -= lost
+        return lost
 
     def take_lost_send_answer(self) -> bool:
         """Whether the answer to this send is to be lost."""
@@ -82,6 +110,14 @@ class MetaFaults(BaseModel):
         self.lose_webhook_answer -= lost
         return lost
 
-    def _spend_rate_limit(self, limit: RateLimit) -> None:
+    def _spend_rate_limit(self, limit: RateLimit, business_id: str) -> GraphError:
         limit.times -= 1
         self.rate_limit = limit if limit.times else None
+        return limit.error(business_id)
+
+
+def _spend(failed: FailedCalls) -> tuple[GraphError, FailedCalls | None]:
+    """Return the error, and what is left of them."""
+    failed.times -= 1
+    error = GraphError("An error was requested of the simulator.", failed.code, failed.subcode, failed.status)
+    return error, failed if failed.times else None

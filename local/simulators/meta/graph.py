@@ -12,6 +12,8 @@ from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.subscriptions import parse_subscribed_fields, show_subscriptions
 from local.simulators.meta.world import World
 
+_OF_CUSTOMERS = {"UnifiedThread", "Message", "User"}
+
 
 def graph_blueprint(simulation: Simulation) -> Blueprint:
     """All Graph routes."""
@@ -21,7 +23,10 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
     def read_node(node_id: str) -> Response:
         with simulation.state.read() as world:
             caller = identify_caller(simulation, world)
-            return jsonify(select(_find_node(world, caller, node_id), wanted_fields()))
+            node = _find_node(world, caller, node_id)
+            if node.kind in _OF_CUSTOMERS:
+                _refuse_read(simulation)
+            return jsonify(select(node, wanted_fields()))
 
     @graph.get("/<graph_id:node_id>/subscribed_apps")
     def read_subscriptions(node_id: str) -> Response:
@@ -48,6 +53,7 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
         with simulation.state.read() as world:
             caller = identify_caller(simulation, world)
             account = acting_account(caller, node_id, "get")
+            _refuse_read(simulation)
             # A Page without `platform` lists its Messenger threads, of which there are none here.
             on_instagram = isinstance(caller, AccountCaller) or request.args.get("platform") == "instagram"
             found = list_conversations(world, account, request.args.get("user_id")) if on_instagram else []
@@ -58,6 +64,11 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
         return serve_send(simulation, node_id)
 
     return graph
+
+
+def _refuse_read(simulation: Simulation) -> None:
+    with simulation.faults.open() as faults:
+        faults.refuse_read()
 
 
 def _find_node(world: World, caller: Caller, node_id: str) -> Node:

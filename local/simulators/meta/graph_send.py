@@ -7,7 +7,7 @@ from flask import Response, jsonify
 
 from local.simulators.connection import drop_connection
 from local.simulators.meta.graph_request import identify_caller, parameters
-from local.simulators.meta.identity import acting_account
+from local.simulators.meta.identity import acting_account, business_id
 from local.simulators.meta.send_request import parse_send_request
 from local.simulators.meta.sending import SendRules, accept
 from local.simulators.meta.simulation import Simulation
@@ -27,6 +27,8 @@ class _Sent:
 
 def serve_send(simulation: Simulation, node_id: str) -> Response:
     """Accept or refuse. The echo goes out after the answer, unless a fault has it go before."""
+    if _is_lost(simulation):
+        return drop_connection()
     sent = _accept(simulation, node_id)
     if sent.echo_first:
         simulation.courier.wait_until_attempted(sent.echoes)
@@ -36,13 +38,21 @@ def serve_send(simulation: Simulation, node_id: str) -> Response:
     return response
 
 
+def _is_lost(simulation: Simulation) -> bool:
+    if not parameters().get("message"):
+        return False
+    with simulation.faults.open() as faults:
+        return faults.take_lost_send_request()
+
+
 def _accept(simulation: Simulation, node_id: str) -> _Sent:
     with simulation.state.change() as world:
-        account = acting_account(identify_caller(simulation, world), node_id, "post")
+        caller = identify_caller(simulation, world)
+        account = acting_account(caller, node_id, "post")
         wanted = parse_send_request(parameters())
         with simulation.faults.open() as faults:
             if wanted.message is not None:
-                faults.refuse_send()
+                faults.refuse_send(business_id(caller))
             rules = SendRules(simulation.human_agent_approved, faults.close_window)
         accepted = accept(world, account, wanted, rules)
         if accepted.echo is None:

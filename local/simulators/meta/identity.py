@@ -72,6 +72,11 @@ def subscriber(caller: Caller, node_id: str, method: str) -> Page | Account:
     return caller.page if isinstance(caller, PageCaller) else caller.account
 
 
+def business_id(caller: Caller) -> str:
+    """Name the Page or account whose calls are counted."""
+    return caller.page.page_id if isinstance(caller, PageCaller) else caller.account.account_id
+
+
 def _owner(world: World, token: str) -> Caller | None:
     for page in world.pages.values():
         if page.access_token == token:

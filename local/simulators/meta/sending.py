@@ -11,6 +11,7 @@ from local.simulators.meta.threads import (
     TYPING_MS,
     WINDOW_MS,
     add_business_message,
+    note_action,
     webhook_message,
     window_is_open,
 )
@@ -97,6 +98,7 @@ def _act(thread: Thread, action: SenderAction, target: Target | None) -> None:
                 message.reactions.pop("business", None)
             else:
                 message.reactions["business"] = (target.reaction if target else None) or "love"
+    note_action(thread, action, now_ms())
 
 
 def _text(message: OutgoingMessage) -> str | None:

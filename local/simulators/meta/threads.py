@@ -1,11 +1,12 @@
 """What happens in a thread, whoever does it."""
 
-from local.simulators.meta.world import Json, Message, Side, Thread, Via
+from local.simulators.meta.world import Json, Message, SenderAction, Side, Thread, Via
 
 WINDOW_MS = 24 * 60 * 60 * 1000
 HUMAN_AGENT_WINDOW_MS = 7 * WINDOW_MS
 TYPING_MS = 20_000  # Instagram hides the indicator by itself after about this long
 KEPT_MESSAGES = 500  # per thread: the whole state is written at every change
+KEPT_ACTIONS = 100
 
 
 def window_is_open(thread: Thread, now: int, length_ms: int = WINDOW_MS) -> bool:
@@ -24,6 +25,12 @@ def add_business_message(thread: Thread, message: Message) -> None:
     _append(thread, message)
     thread.seen_at = message.at
     thread.typing_until = 0
+
+
+def note_action(thread: Thread, name: str, at: int) -> None:
+    """Remember what the business did without a word: a reply soon hides that it typed before."""
+    thread.sender_actions.append(SenderAction(name, at))
+    del thread.sender_actions[:-KEPT_ACTIONS]
 
 
 def webhook_message(message: Message) -> Json:

@@ -68,6 +68,14 @@ class Message:
     reactions: dict[Side, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class SenderAction:
+    """What the business did in a thread without a word, such as `typing_on` or `mark_seen`."""
+
+    name: str
+    at: int
+
+
 @dataclass
 class Thread:
     """The conversation of one user with one account."""
@@ -78,6 +86,7 @@ class Thread:
     opened_at: int | None = None  # the user's newest act that opens the 24-hour window
     seen_at: int | None = None  # when the business last read
     typing_until: int = 0
+    sender_actions: list[SenderAction] = field(default_factory=list)
 
     def find(self, mid: str) -> Message | None:
         """Find the message with this id."""

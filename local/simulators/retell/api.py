@@ -53,6 +53,9 @@ def retell_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.post("/create-chat-completion")
     def create_completion() -> tuple[Response, int]:
+        with simulation.faults.open() as faults:
+            if faults.take_lost_request():
+                return drop_connection(), 500
         wanted = _parse(CreateCompletion)
         with simulation.faults.open() as faults:
             faults.refuse_creation()
@@ -61,8 +64,11 @@ def retell_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/get-chat/<chat_id>")
     def get_chat(chat_id: str) -> Response:
+        with simulation.faults.open() as faults:
+            faults.refuse_reading()
+            with_transcript = not faults.hide_transcripts
         with simulation.state.read() as chats:
-            return jsonify(show_chat(find_chat(chats, chat_id)))
+            return jsonify(show_chat(find_chat(chats, chat_id), with_transcript=with_transcript))
 
     @api.patch("/end-chat/<chat_id>")
     def end_chat(chat_id: str) -> Response:

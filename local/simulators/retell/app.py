@@ -10,6 +10,7 @@ from local.simulators.faults import FaultBoard
 from local.simulators.retell import errors
 from local.simulators.retell.api import retell_blueprint
 from local.simulators.retell.chats import CHATS_JSON, Chats
+from local.simulators.retell.completion import finish_thinking
 from local.simulators.retell.control import retell_control
 from local.simulators.retell.errors import RetellError
 from local.simulators.retell.faults import RetellFaults
@@ -20,6 +21,7 @@ def create_app(*, api_key: str | None = None, state_file: Path | None = None) ->
     """Make a simulator that takes `api_key`, or any key, and keeps its chats in `state_file`, if given."""
     state = DurableState(CHATS_JSON, Chats(), state_file)
     simulation = Simulation(state, FaultBoard(RetellFaults), api_key)
+    finish_thinking(simulation)
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_blueprint(retell_blueprint(simulation))

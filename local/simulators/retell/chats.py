@@ -15,9 +15,20 @@ type Json = dict[str, Any]
 type ChatStatus = Literal["ongoing", "ended"]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What the user said in the `turn`-th message of a chat."""
+
+    content: str
+    turn: int
+
+
 @dataclass
 class Chat:
-    """One chat session of one agent. `messages` are as the API shows them, tool entries included."""
+    """One chat session of one agent. `messages` are as the API shows them, tool entries included.
+
+    `thinking` are the questions that the agent has heard and not yet answered.
+    """
 
     chat_id: str
     agent_id: str
@@ -26,6 +37,7 @@ class Chat:
     ended_at: int | None = None
     completions: int = 0
     messages: list[Json] = field(default_factory=list)
+    thinking: list[Question] = field(default_factory=list)
     metadata: Json | None = None
     dynamic_variables: dict[str, str] | None = None
 
@@ -65,8 +77,11 @@ def new_chat(agent_id: str, metadata: Json | None, dynamic_variables: dict[str, 
     return Chat(chat_id, agent_id, now_ms(), metadata=metadata, dynamic_variables=dynamic_variables)
 
 
-def show_chat(chat: Chat) -> Json:
-    """Show a chat as `GET /get-chat` does; what was never given is left out."""
+def show_chat(chat: Chat, *, with_transcript: bool = True) -> Json:
+    """Show a chat as `GET /get-chat` does; what was never given is left out.
+
+    Without the transcript it is as an agent shows it whose `data_storage_setting` is `basic_attributes_only`.
+    """
     shown: Json = {
         "chat_id": chat.chat_id,
         "agent_id": chat.agent_id,
@@ -78,10 +93,9 @@ def show_chat(chat: Chat) -> Json:
         "retell_llm_dynamic_variables": chat.dynamic_variables,
         "metadata": chat.metadata,
     }
-    return {name: value for name, value in shown.items() if value is not None} | {
-        "transcript": _transcript(chat),
-        "message_with_tool_calls": chat.messages,
-    }
+    known = {name: value for name, value in shown.items() if value is not None}
+    said: Json = {"transcript": _transcript(chat), "message_with_tool_calls": chat.messages}
+    return known | said if with_transcript else known
 
 
 def _transcript(chat: Chat) -> str:

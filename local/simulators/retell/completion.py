@@ -3,7 +3,7 @@
 import json
 import time
 
-from local.simulators.retell.chats import Chat, Chats, Json
+from local.simulators.retell.chats import Chat, Chats, Json, Question
 from local.simulators.retell.faults import RetellFaults
 from local.simulators.retell.persona import Speech, speak
 from local.simulators.retell.simulation import Simulation, find_ongoing_chat
@@ -22,17 +22,31 @@ def complete(simulation: Simulation, chat_id: str, content: str) -> tuple[list[J
             delay_seconds = faults.delay_seconds
         chat.add("user", content=content)
         chat.completions += 1
-        turn = chat.turn
+        question = Question(content, chat.turn)
+        chat.thinking.append(question)
     time.sleep(delay_seconds)
     with simulation.state.change() as chats:
         chat = chats.chats[chat_id]
+        chat.thinking.remove(question)
         with simulation.faults.open() as faults:
-            messages = [] if faults.take_empty_answer() else _answer(chats, chat, content, turn, faults)
+            messages = [] if faults.take_empty_answer() else _answer(chats, chat, question, faults)
             return messages, faults.take_lost_answer()
 
 
-def _answer(chats: Chats, chat: Chat, content: str, turn: int, faults: RetellFaults) -> list[Json]:
-    speech = Speech(chats.scripted_answers.pop(0)) if chats.scripted_answers else speak(content, turn)
+def finish_thinking(simulation: Simulation) -> None:
+    """Answer what an earlier process was asked before it died.
+
+    Retell does not die with those who call it: who asked, and was killed, finds the answer in the chat.
+    """
+    with simulation.state.change() as chats, simulation.faults.open() as faults:
+        for chat in chats.chats.values():
+            while chat.thinking:
+                _answer(chats, chat, chat.thinking.pop(0), faults)
+
+
+def _answer(chats: Chats, chat: Chat, question: Question, faults: RetellFaults) -> list[Json]:
+    scripted = chats.scripted_answers
+    speech = Speech(scripted.pop(0)) if scripted else speak(question.content, question.turn)
     messages = _preparations(chat) if faults.extra_messages else []
     messages.append(chat.add("agent", content=speech.text))
     if faults.extra_messages:

@@ -46,3 +46,8 @@ def unknown_asset() -> RetellError:
 def rate_limited(retry_after_seconds: float | None) -> RetellError:
     """Refuse a call that came too soon."""
     return RetellError(429, "Account rate limited, please throttle your requests.", retry_after_seconds)
+
+
+def unexpected() -> RetellError:
+    """Fail, without a reason."""
+    return RetellError(500, "An unexpected server error occurred.")

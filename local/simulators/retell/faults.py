@@ -36,7 +36,10 @@ class RetellFaults(BaseModel):
 
     delay_seconds: float = Field(default=0, ge=0, le=900)  # between taking a message and answering it
     fail_completions: FailedCompletions | None = None
+    lose_completion_request: Count = 0  # the next n completions never reach Retell: nothing of them is stored
     lose_completion_answer: Count = 0  # the next n completions are done, their answers never arrive
+    fail_get_chat: Count = 0  # the next n times a chat is read, the answer is a 500
+    hide_transcripts: bool = False  # chats are read without their messages, as where an agent's storage is off
     end_chats: bool = False  # done once, when it is set: all ongoing chats end
     empty_answers: Count = 0  # the next n completions have no messages
     extra_messages: bool = False  # tool entries, a node transition and a second agent message
@@ -57,6 +60,18 @@ class RetellFaults(BaseModel):
             failed.times -= 1
             self.fail_completions = failed if failed.times else None
             raise RetellError(failed.status, failed.message)
+
+    def refuse_reading(self) -> None:
+        """Raise if this reading of a chat is to fail."""
+        if self.fail_get_chat > 0:
+            self.fail_get_chat -= 1
+            raise errors.unexpected()
+
+    def take_lost_request(self) -> bool:
+        """Tell whether this completion is to be lost before it arrives."""
+        lost = self.lose_completion_request > 0
+        self.lose_completion_request -= lost
+        return lost
 
     def take_empty_answer(self) -> bool:
         """Tell whether this completion is to stay empty."""

@@ -1,9 +1,11 @@
 """The Meta simulator misbehaving on demand."""
 
+import json
+
 import pytest
 import requests
 
-from tests.unit.local.meta_client import ACCOUNT, ANA, MetaClient
+from tests.unit.local.meta_client import ACCOUNT, ANA, INSTAGRAM_TOKEN, PAGE, PAGE_TOKEN, MetaClient
 from tests.unit.local.receiver import Receiver
 
 
@@ -59,12 +61,35 @@ def test_a_lost_answer_of_a_send_is_a_closed_connection_and_a_sent_message(conne
     assert connected.send("answered").ok
 
 
+def test_a_lost_request_of_a_send_is_a_closed_connection_and_no_message(connected: MetaClient, receiver: Receiver):
+    connected.write_as_customer("a")
+    connected.faults(lose_send_request=1)
+    assert connected.act("typing_on").ok
+    with pytest.raises(requests.ConnectionError):
+        connected.send("lost")
+    assert connected.send("sent").ok
+    receiver.wait_for(2)
+    assert receiver.texts() == ["a", "sent"]
+    thread = connected.control("GET", f"/threads/{ACCOUNT}/{ANA}")
+    assert [message["text"] for message in thread["messages"]] == ["a", "sent"]
+
+
 def test_failing_sends_give_the_wanted_error_so_many_times(connected: MetaClient):
     connected.write_as_customer()
     connected.faults(fail_sends={"code": 2, "subcode": 1545133, "status": 503, "times": 2})
     answers = [connected.send() for _ in range(3)]
     assert [answer.status_code for answer in answers] == [503, 503, 200]
     assert answers[0].json()["error"]["error_subcode"] == 1545133
+
+
+def test_reading_conversations_messages_and_profiles_can_fail_and_nothing_else_does(connected: MetaClient):
+    mid = connected.write_as_customer()
+    thread = connected.read(f"/{PAGE}/conversations?platform=instagram")["data"][0]["id"]
+    paths = [f"/{PAGE}/conversations?platform=instagram", f"/{thread}?fields=messages", f"/{mid}", f"/{ANA}"]
+    connected.faults(fail_reads={"code": 2, "status": 503, "times": len(paths)})
+    answers = [connected.graph("GET", path) for path in ["/me", f"/{ACCOUNT}", *paths, *paths]]
+    assert [answer.status_code for answer in answers] == [200] * 2 + [503] * 4 + [200] * 4
+    assert answers[2].json()["error"]["code"] == 2
 
 
 def test_sender_actions_do_not_use_up_a_fault_of_sends(connected: MetaClient):
@@ -105,6 +130,27 @@ def test_the_rate_limit_of_the_app_is_4_and_meets_every_call(connected: MetaClie
     connected.faults(rate_limit={"code": 4, "times": 1})
     assert connected.graph("GET", "/me").json()["error"]["code"] == 4
     assert connected.graph("GET", "/me").ok
+
+
+@pytest.mark.parametrize(("code", "kind"), [(613, "instagram"), (80002, "instagram"), (80006, "messenger")])
+def test_a_limit_tells_in_a_header_when_it_ends(connected: MetaClient, code: int, kind: str):
+    connected.write_as_customer()
+    connected.faults(rate_limit={"code": code, "regainMinutes": 7})
+    answer = connected.send()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    usage = json.loads(answer.headers["X-Business-Use-Case-Usage"])
+    assert [(one["type"], one["estimated_time_to_regain_access"]) for one in usage[PAGE]] == [(kind, 7)]
+    again = connected.send()
+    assert again.ok
+    assert "X-Business-Use-Case-Usage" not in again.headers
+
+
+def test_a_limit_of_the_account_meets_every_call_and_names_who_called(connected: MetaClient):
+    connected.faults(rate_limit={"code": 80002, "times": 2, "regainMinutes": 0})
+    for token, business_id in ((PAGE_TOKEN, PAGE), (INSTAGRAM_TOKEN, ACCOUNT)):
+        answer = connected.graph("GET", "/me", token)
+        assert answer.json()["error"]["code"] == 80002
+        assert list(json.loads(answer.headers["X-Business-Use-Case-Usage"])) == [business_id]
 
 
 def test_an_echo_can_come_before_the_answer(connected: MetaClient, receiver: Receiver):

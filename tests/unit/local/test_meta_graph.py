@@ -1,6 +1,7 @@
 """The Graph API's answers to lookups, subscriptions and conversations."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -131,6 +132,29 @@ def test_conversations_lead_to_messages_and_their_details(meta: MetaClient):
     nested = meta.read("/me/conversations?platform=instagram&fields=messages.limit(1){message}")["data"]
     assert nested[0]["messages"]["data"] == [{"message": "Hello", "id": sent}]
     assert len(meta.read("/me/conversations", INSTAGRAM_TOKEN)["data"]) == 2
+
+
+def test_the_newest_messages_of_one_user_are_read_in_two_calls(meta: MetaClient):
+    meta.write_as_customer("from Ben", user=BEN)
+    mids = [meta.write_as_customer("Hi"), meta.send("Hello").json()["message_id"], meta.write_as_customer("Bye")]
+    (thread,) = meta.read(f"/v26.0/{PAGE}/conversations?platform=instagram&user_id={ANA}")["data"]
+    wanted = "messages.limit({}){{id,created_time,from,message}}"
+    got = meta.read(f"/v26.0/{thread['id']}?fields={wanted.format(20)}")
+    assert [message["id"] for message in got["messages"]["data"]] == mids[::-1]
+    assert [(message["from"]["id"], message["message"]) for message in got["messages"]["data"]] == [
+        (ANA, "Bye"),
+        (ACCOUNT, "Hello"),
+        (ANA, "Hi"),
+    ]
+    assert all(re.fullmatch(r"[\d-]{10}T[\d:]{8}\+0000", one["created_time"]) for one in got["messages"]["data"])
+    assert set(got) == {"messages", "id"}
+    two = meta.read(f"/v26.0/{thread['id']}?fields={wanted.format(2)}")["messages"]["data"]
+    assert [message["id"] for message in two] == [mids[2], mids[1]]
+
+
+def test_a_user_who_never_wrote_has_no_conversation(meta: MetaClient):
+    meta.write_as_customer("from Ben", user=BEN)
+    assert meta.read(f"/{PAGE}/conversations?platform=instagram&user_id={ANA}") == {"data": []}
 
 
 def test_a_page_without_a_platform_lists_no_instagram_threads(meta: MetaClient):

@@ -113,6 +113,18 @@ def test_typing_and_seen_show_in_the_thread_and_make_no_message(meta: MetaClient
     assert len(thread_of(meta)["messages"]) == 1
 
 
+def test_what_the_business_did_before_it_answered_can_be_read_afterwards(meta: MetaClient):
+    meta.write_as_customer()
+    meta.act("mark_seen")
+    meta.act("typing_on")
+    meta.act("react", payload={"message_id": "none"})
+    meta.send("Hello")
+    shown = thread_of(meta)
+    assert shown["typing"] is False
+    assert [one["action"] for one in shown["senderActions"]] == ["mark_seen", "typing_on"]
+    assert shown["senderActions"][0]["at"] <= shown["senderActions"][1]["at"] <= shown["messages"][-1]["at"]
+
+
 def test_a_reaction_of_the_business_is_put_on_the_message(meta: MetaClient):
     mid = meta.write_as_customer()
     assert meta.act("react", payload={"message_id": mid, "reaction": "love"}).ok

@@ -131,6 +131,47 @@ def test_a_slow_agent_has_the_users_message_while_it_thinks(retell: RetellClient
     assert len(retell.chat(chat_id)["message_with_tool_calls"]) == 2
 
 
+def test_an_ongoing_chat_can_be_read_back_entry_by_entry(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(extra_messages=True)
+    said = retell.ask(chat_id, "menu")
+    chat = retell.chat(chat_id)
+    assert chat["chat_status"] == "ongoing"
+    question, *rest = chat["message_with_tool_calls"]
+    assert (question["role"], question["content"]) == ("user", "menu")
+    assert rest == said
+    assert all(entry["message_id"] and isinstance(entry["created_timestamp"], int) for entry in [question, *rest])
+
+
+def test_a_lost_request_is_a_closed_connection_and_nothing_of_it_is_in_the_chat(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(lose_completion_request=1)
+    with pytest.raises(requests.ConnectionError):
+        retell.complete(chat_id, "hello")
+    assert retell.chat(chat_id)["message_with_tool_calls"] == []
+    assert retell.control("GET", "/state")["completions"] == 0
+    assert retell.ask(chat_id, "hello")
+
+
+def test_reading_a_chat_can_fail_so_many_times(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(fail_get_chat=2)
+    answers = [retell.call("GET", f"/get-chat/{chat_id}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [500, 500, 200]
+    assert refusal(answers[0]) == (500, "An unexpected server error occurred.")
+
+
+def test_an_agent_that_stores_nothing_shows_its_chats_without_what_was_said(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.ask(chat_id, "hello")
+    retell.faults(hide_transcripts=True)
+    chat = retell.chat(chat_id)
+    assert chat["chat_status"] == "ongoing"
+    assert {"message_with_tool_calls", "transcript"} & set(chat) == set()
+    retell.control("DELETE", "/faults")
+    assert len(retell.chat(chat_id)["message_with_tool_calls"]) == 2
+
+
 def test_all_ongoing_chats_can_be_ended_at_once(retell: RetellClient):
     chat_id = retell.create_chat()
     retell.faults(end_chats=True)
@@ -195,6 +236,30 @@ def test_chats_stand_after_a_restart(tmp_path: Path):
     after = RetellClient(running.url, "any key")
     assert after.chat(chat_id) == chat
     assert "message 2" in texts(after.ask(chat_id, "again"))[0]
+    running.stop()
+
+
+def test_a_completion_that_was_in_progress_when_the_process_died_is_finished_by_the_next_one(tmp_path: Path):
+    state = tmp_path / "retell.json"
+    running = serve(create_app(state_file=state))
+    before = RetellClient(running.url, "any key")
+    chat_id = before.create_chat()
+    before.faults(delay_seconds=0.5)
+    asking = Thread(target=before.complete, args=(chat_id, "blue?"))
+    asking.start()
+    while not before.chat(chat_id)["message_with_tool_calls"]:
+        pass
+    as_killed = tmp_path / "killed.json"
+    as_killed.write_bytes(state.read_bytes())
+    asking.join()
+    running.stop()
+
+    running = serve(create_app(state_file=as_killed))
+    after = RetellClient(running.url, "any key")
+    question, answer = after.chat(chat_id)["message_with_tool_calls"]
+    assert (question["role"], answer["role"]) == ("user", "agent")
+    assert "“blue?”" in answer["content"]
+    assert after.control("GET", "/state")["completions"] == 1
     running.stop()
 
 

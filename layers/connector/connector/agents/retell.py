@@ -5,8 +5,11 @@ idempotent nor free, and it costs more than a second of cold start.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from connector.agents.answers import Answer as Said
+from connector.agents.answers import Transcript
 from connector.chat import clean
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from connector.transport import Answer, Transport
@@ -55,8 +58,8 @@ class Retell:
             )
         raise failure
 
-    def ask(self, chat_id: str, content: str) -> tuple[str, ...]:
-        """Tell the agent what the customer wrote, once, and return what it says, in order; perhaps nothing.
+    def ask(self, chat_id: str, content: str) -> Said:
+        """Tell the agent what the customer wrote, once, and return what it says; perhaps nothing.
 
         Raises:
             SessionEnded: the chat is over or gone; nothing was said in it.
@@ -70,9 +73,52 @@ class Retell:
         messages = (answer.body or {}).get("messages")
         if not isinstance(messages, list):
             raise OutcomeUnknown("Retell answered without messages.")
-        # Only what the agent says is for the customer; tool calls and transitions never are.
-        said = [one.get("content") for one in messages if isinstance(one, dict) and one.get("role") == "agent"]
-        return tuple(clean(text).strip() for text in said if isinstance(text, str) and text.strip())
+        return _said(_entries(messages))
+
+    def transcript(self, chat_id: str) -> Transcript:
+        """Return what a chat holds now (https://docs.retellai.com/api-references/get-chat).
+
+        Raises:
+            SessionEnded: Retell no longer has the chat.
+            Refused: the key may not read it.
+            TryLater: not now.
+        """
+        answer = self._transport.get(f"get-chat/{chat_id}")
+        if not answer.is_success:
+            failure = _error_of(answer)
+            raise TryLater(failure.message) if isinstance(failure, OutcomeUnknown) else failure
+        body = answer.body or {}
+        is_over = body.get("chat_status") in ("ended", "error")
+        messages = body.get("message_with_tool_calls")
+        if not isinstance(messages, list):
+            return Transcript(None, None, is_over)  # an agent may be set to keep no transcripts
+        entries = _entries(messages)
+        asked = [index for index, entry in enumerate(entries) if entry.get("role") == "user"]
+        answered = entries[asked[-1] + 1 :] if asked else []
+        return Transcript(len(asked), _said(answered) if is_over or _is_finished(answered) else None, is_over)
+
+
+def _entries(messages: Sequence[object]) -> list[dict[str, Any]]:
+    return [entry for entry in messages if isinstance(entry, dict)]
+
+
+def _said(entries: Sequence[Mapping[str, Any]]) -> Said:
+    """Return what of these entries is for the customer: what the agent says; tool calls and transitions never are."""
+    said = [entry.get("content") for entry in entries if entry.get("role") == "agent"]
+    return Said(
+        tuple(clean(text).strip() for text in said if isinstance(text, str) and text.strip()),
+        any(_ends_chat(entry) for entry in entries),
+    )
+
+
+def _ends_chat(entry: Mapping[str, Any]) -> bool:
+    return entry.get("role") == "tool_call_invocation" and "end_call" in (entry.get("type"), entry.get("name"))
+
+
+def _is_finished(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the agent has done speaking. After a tool's result it goes on: "one moment" is not the answer."""
+    spoken = [entry for entry in entries if entry.get("role") in ("agent", "tool_call_invocation", "tool_call_result")]
+    return bool(spoken) and (spoken[-1].get("role") == "agent" or any(_ends_chat(entry) for entry in spoken))
 
 
 def _error_of(answer: Answer) -> OutsideError:

@@ -1,11 +1,19 @@
-"""Sending one stored message, once: record the intent, send, record what came of it."""
+"""Sending one stored message, once: record the intent, send, record what came of it; where that is lost, find proof."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from connector.accounts import Connection
-from connector.chat import Chat, Message, MessageStatus
-from connector.errors import OutcomeUnknown, ReconnectNeeded, Refused, TryLater
-from connector.ports import Connections, Messenger, Outbox
+from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
+from connector.conversation.ends import Unproven
+from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.ports.outside import Messenger
+from connector.ports.stores import Connections, Outbox
+
+# How soon after a send its absence from the thread proves anything, and by how much Meta's clock may differ from ours.
+_SETTLED = timedelta(seconds=5)
+_CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class Delivery:
     connections: Connections
     outbox: Outbox
     messenger: Messenger
+    clock: Callable[[], datetime]
 
     def deliver(self, message: Message, user_id: str, *, chat: Chat | None = None) -> Message | None:
         """Send a pending message and return it as sent; None when somebody else has taken it to send.
@@ -24,11 +33,12 @@ class Delivery:
 
         Raises:
             Refused, ReconnectNeeded, TryLater: it was not sent. The message says so.
-            OutcomeUnknown: it may have been sent. The message says so, until an echo settles it.
+            OutcomeUnknown: it may have been sent. The message says so, until an echo or `find` settles it.
         """
         if not self.outbox.begin_sending(message, chat=chat):
             return None
         try:
+            self._require_no_limit()
             mid = self.messenger.send_text(self.connection.account.page_id, user_id, message.text or "")
         except OutcomeUnknown as error:
             self.outbox.record_unsent(message, MessageStatus.UNKNOWN, {"code": error.code})
@@ -37,6 +47,7 @@ class Delivery:
             waits = chat is not None
             status, record = (MessageStatus.PENDING, None) if waits else (MessageStatus.FAILED, {"code": error.code})
             self.outbox.record_unsent(message, status, record)
+            self._remember_limit(error)
             raise
         except (Refused, ReconnectNeeded) as error:
             self.outbox.record_unsent(message, MessageStatus.FAILED, {"code": error.code})
@@ -46,3 +57,42 @@ class Delivery:
             raise
         self.outbox.record_sent(message, mid)
         return replace(message, mid=mid, status=MessageStatus.SENT)
+
+    def find(self, message: Message, chat: Chat) -> bool:
+        """Look in the customer's thread for a message whose sending was lost sight of, and record what is found.
+
+        Returns whether it is there. If not, it waits to be sent again.
+
+        Raises:
+            Refused, ReconnectNeeded, TryLater: the thread cannot be read (now).
+        """
+        began_at = message.sending_at or message.created_at
+        if self.clock() < began_at + _SETTLED:
+            raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
+        account = self.connection.account
+        known = {one.mid for one in chat.messages}
+        try:
+            self._require_no_limit()
+            sent = self.messenger.sent_texts(account.page_id, account.account_id, chat.user_id)
+        except TryLater as error:
+            self._remember_limit(error)
+            raise
+        for one in sent:
+            is_same = one.text.strip() == message.text and one.at >= began_at - _CLOCKS_DIFFER
+            if is_same and one.mid not in known:
+                self.outbox.record_sent(message, one.mid)
+                return True
+        self.outbox.record_absent(message)
+        return False
+
+    def _require_no_limit(self) -> None:
+        """Keep from calling Meta for an account that has called too often, whichever conversation it was for."""
+        until, moment = self.connection.limited_until, self.clock()
+        if until is not None and until > moment:
+            seconds = round((until - moment).total_seconds()) + 1
+            raise RateLimited("Meta takes no more messages of this account for now.", after_seconds=seconds)
+
+    def _remember_limit(self, error: TryLater) -> None:
+        until, moment = self.connection.limited_until, self.clock()
+        if isinstance(error, RateLimited) and (until is None or until <= moment):
+            self.connections.record_limit(self.connection, moment + timedelta(seconds=error.after_seconds))

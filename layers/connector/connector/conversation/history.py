@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from connector.chat import Chat, Message
 from connector.errors import Detail, InvalidRequest
-from connector.ports import Chats
+from connector.ports.stores import Pages
 
 _CURSOR = re.compile(r"(\d{1,14})\.([0-9a-f]{24})", re.ASCII)
 
@@ -22,14 +22,14 @@ class Page:
     next_cursor: str | None
 
 
-def read_page(chats: Chats, *, limit: int, cursor: str | None = None, user_id: str | None = None) -> Page:
+def read_page(pages: Pages, *, limit: int, cursor: str | None = None, user_id: str | None = None) -> Page:
     """Return up to `limit` messages older than the cursor.
 
     Raises:
         InvalidRequest: the cursor is none that a page has given.
     """
     before = _parse(cursor) if cursor is not None else None
-    found = chats.page(limit=limit + 1, before=before, user_id=user_id)
+    found = pages.page(limit=limit + 1, before=before, user_id=user_id)
     page = found[:limit]
     return Page(page, _cursor_after(page[-1][1]) if len(found) > limit else None)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.chat import Message, MessageStatus, Role
+from connector.chat import PAUSED, Message, MessageStatus, Role
 from connector.envelopes import InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
@@ -23,8 +23,12 @@ from connector.instagram.events import (
 )
 from connector.instagram.notifications import Notification
 from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
-from connector.ports import Chats, Connections, KeptEvents, Outbox, TurnQueue
+from connector.ports.outside import TurnQueue
+from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox
 from connector.tenancy import Tenant
+
+# Meta gives up after 36 hours. What is older when it comes is somebody's replay: a signature carries no time.
+_OLDEST = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Ingest:
 
     connections: Connections
     chats_of: Callable[[Tenant], Chats]
+    changes_of: Callable[[Tenant], Changes]
     outbox_of: Callable[[Tenant], Outbox]
     kept_of: Callable[[Tenant], KeptEvents]
     queue: TurnQueue
@@ -56,6 +61,8 @@ class Ingest:
             return "EventOfNoConnection"
         received_at = datetime.fromtimestamp(message.received_at / 1000, UTC)
         event = read(message.notification, received_at)
+        if received_at - _happened_at(event) > _OLDEST:
+            return "EventTooOld"
         if not self._store(connection, event):
             self._keep(connection, read_as_it_came(message.notification, received_at))
         self.connections.record_event(connection, received_at)
@@ -73,7 +80,7 @@ class Ingest:
 
     def _store(self, connection: Connection, event: Event) -> bool:
         """Store what an event says. Returns whether there was a place for it."""
-        chats = self.chats_of(connection.tenant)
+        chats, changes = self.chats_of(connection.tenant), self.changes_of(connection.tenant)
         match event:
             case MessageReceived() | PostbackTapped():
                 self._store_words(connection, chats, event)
@@ -82,14 +89,16 @@ class Ingest:
                 self._store_echo(connection, chats, event)
                 return True
             case MessageEdited(parties=who):
-                return chats.edit(event.mid, event.text, who.at)
+                return changes.edit(event.mid, event.text, who.at)
             case MessageUnsent(parties=who):
-                return chats.unsend(event.mid, who.at)
+                return changes.unsend(event.mid, who.at)
             case Reacted(parties=who):
-                return chats.react(event.mid, who.user_id, event.emoji, who.at)
+                return changes.react(event.mid, who.user_id, event.emoji, who.at)
             case MessageRead(parties=who):
-                return chats.mark_read(who.user_id, event.mid, who.at)
-            case Referred() | Other():
+                return changes.mark_read(who.user_id, event.mid, who.at)
+            case Referred(parties=who):
+                return chats.refer(who.user_id, event.referral, who.at)
+            case Other():
                 return False
 
     def _store_words(self, connection: Connection, chats: Chats, event: MessageReceived | PostbackTapped) -> None:
@@ -123,6 +132,7 @@ class Ingest:
         """Settle the message of ours that the echo is about. Else a person wrote it, and has the conversation now."""
         who = event.parties
         if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, (event.text or "").strip()):
+            self._apply_kept(connection, event.mid)
             return
         chats.add(
             who.user_id,
@@ -139,7 +149,8 @@ class Ingest:
         )
         # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
         if self.pause:
-            chats.pause(who.user_id, who.at + self.pause)
+            chats.pause(who.user_id, who.at + self.pause, PAUSED)
+        self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:
         """Keep what changes no message: an unknown kind, or a change to a message that has not come yet."""
@@ -153,6 +164,10 @@ class Ingest:
         for event in kept.about(mid):
             if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
                 kept.forget(event)
+
+
+def _happened_at(event: Event) -> datetime:
+    return event.at if isinstance(event, Other) else event.parties.at
 
 
 def _words(event: MessageReceived | PostbackTapped) -> Message:

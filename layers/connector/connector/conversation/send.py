@@ -9,7 +9,7 @@ from connector.accounts import Connection, ConnectionStatus
 from connector.chat import Message, MessageStatus, Role
 from connector.conversation.delivery import Delivery
 from connector.errors import NotConnected, ReconnectNeeded
-from connector.ports import Chats, Connections
+from connector.ports.stores import Chats, Connections
 from connector.tenancy import Tenant
 
 

@@ -5,30 +5,48 @@
                └─────────┴───────────┴──────▶ skipped (with a reason) · failed (with a reason)
 
 Each arrow is one write to the chat, under a fence. A worker may die between any two: the next one resumes from the
-state that stands. What was asked is not asked again, what was sent is not sent again.
+state that stands. What was asked is not asked again, what was sent is not sent again, unless there is proof that it was
+not. What cannot be done now is put off; who put it off has set the time at which the sweep looks after it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.accounts import Connection
-from connector.chat import PAUSED, Chat, Message, MessageStatus, Role, TurnState, claimed
+from connector.chat import LOOPING, PAUSED, SEND_UNKNOWN, Chat, Message, MessageStatus, Role, TurnState, claimed
+from connector.conversation import policy
+from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
+from connector.conversation.ends import Ended, Unproven
+from connector.conversation.parts import fallback_of, parts_of
 from connector.conversation.question import question
-from connector.conversation.text import split
 from connector.envelopes import TurnMessage
-from connector.errors import OutcomeUnknown, ReconnectNeeded, Refused, SessionEnded, TryLater
-from connector.ports import Agent, Chats, Connections, Superseded, TurnQueue, Turns
+from connector.errors import ConnectorError, OutcomeUnknown, ReconnectNeeded, Refused, TryLater
+from connector.ports.outside import TurnQueue
+from connector.ports.stores import Chats, Connections, Superseded, Turns
 from connector.tenancy import Tenant
 
+PATIENCE = timedelta(minutes=15)
+"""How long a customer waits for an agent that is down, and a lost message for its proof."""
 
-class _Ended(Exception):
-    """Raised inside a turn to end it."""
+_BACK_OFF_SECONDS = (5, 15, 45, 120, 300)
+_LONGEST_DELAY_SECONDS = 900  # what SQS allows; the sweep looks after longer ones
+_QUEUE_TRIES = timedelta(minutes=20)  # how long the queue brings a message again and again
+_LATE = timedelta(seconds=60)
+_MOST_DEATHS = 5
+_MOST_MESSAGES = 500
+_LOOP_PAUSE = timedelta(minutes=60)
 
-    def __init__(self, state: TurnState, reason: str) -> None:
-        self.state = state
-        self.reason = reason
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of working on a turn: how it stands now, why, and when it is taken up again (None where it is over)."""
+
+    state: TurnState
+    reason: str | None = None
+    again_in_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,156 +58,174 @@ class TurnTaker:
     chats: Chats
     turns: Turns
     queue: TurnQueue
-    agent_of: Callable[[Connection], Agent]
+    asker_of: Callable[[Connection, str], Asker]
+    """What asks a connection's agent for one user."""
     delivery_of: Callable[[Connection], Delivery]
     clock: Callable[[], datetime]
     lease: timedelta
     """Longer than the worker can live: when it is over, the worker that held it is dead."""
     part_bytes: int
+    fallback: str = ""
+    """What a customer is told when the agent cannot answer; "" for nothing."""
 
-    def answer(self, user_id: str, message_key: str | None) -> TurnState | None:
-        """Answer what the user wrote, if it is time to, and return how the turn ended; None when there was none.
+    def answer(self, user_id: str, message_key: str | None) -> Outcome | None:
+        """Answer what the user wrote, if it is time to; None when there is nothing to do for this worker.
 
         Raises:
-            TryLater: not now; the turn is kept as far as it has come.
             Unavailable: a store or queue failed; the turn is kept as far as it has come.
         """
         chat = self.chats.ongoing(user_id)
+        if chat is None or not chat.is_due(message_key, self.clock()):
+            return None
         connection = self.connections.get(self.tenant)
-        if chat is None or connection is None or not chat.is_due(message_key, self.clock()):
-            return None
-        taken = self.turns.claim(chat, generation=connection.generation, lease=self.lease)
+        taken = self.turns.claim(chat, generation=connection.generation if connection else 0, lease=self.lease)
         if taken is None:
-            if chat.has_hanging_turn:
-                # The worker that holds it may be dead. Whoever comes after its lease takes the turn over.
-                wait = (claimed(chat).lease_until - self.clock()).total_seconds() + 1
-                raise TryLater("Another worker has this turn.", after_seconds=max(1, min(round(wait), 30)))
-            return None
+            return None  # who holds it schedules what comes next, and the sweep looks after who holds it
         try:
-            state = self._take(taken)
+            return self._take(taken, connection)
         except Superseded:
             return None
-        self._schedule_next(user_id)
-        return state
+        except ConnectorError:
+            # The queue brings this message again: it must find the turn free.
+            with suppress(ConnectorError, Superseded):
+                self.turns.put_off(taken, self.clock(), look_after=_QUEUE_TRIES)
+            raise
 
-    def _take(self, chat: Chat) -> TurnState:
-        state, reason = TurnState.DONE, None
+    def _take(self, chat: Chat, connection: Connection | None) -> Outcome:
+        state, reason, ends_chat = TurnState.DONE, None, False
         try:
-            self._ask_and_send(chat)
-        except _Ended as end:
+            if len(chat.messages) >= _MOST_MESSAGES:
+                chat = self.turns.roll_over(chat, "full", keeps_session=True)
+            self._require_may_speak(chat)
+            chat = self._answered(chat, self._usable(chat, connection))
+            turn = claimed(chat)
+            ends_chat = turn.ends_chat
+            for part in chat.of_turn(turn.id, Role.AGENT):
+                self._say(chat, part)
+            if turn.reason is not None:
+                state, reason = TurnState.FAILED, turn.reason
+            elif not chat.of_turn(turn.id, Role.AGENT):
+                state, reason = TurnState.SKIPPED, "empty_answer"
+        except Ended as end:
             state, reason = end.state, end.reason
         except (Refused, ReconnectNeeded) as error:
             state, reason = TurnState.FAILED, error.code
-        self.turns.finish(chat, state, reason)
-        return state
+        except TryLater as error:
+            return self._put_off(chat, error)
+        if state is TurnState.FAILED and connection is not None and reason is not None:
+            self.connections.record_error(connection, reason)
+        if self.turns.finish(chat, state, reason, end_chat_because="agent_ended" if ends_chat else None):
+            self._schedule_next(chat.user_id)
+        return Outcome(state, reason)
 
-    def _ask_and_send(self, chat: Chat) -> None:
-        turn = claimed(chat)
+    def _require_may_speak(self, chat: Chat) -> None:
+        """End the turn where it must not go on: because of a person, the window, a loop, or what it did to workers."""
+        turn, moment = claimed(chat), self.clock()
+        if turn.tries > _MOST_DEATHS:
+            raise Ended(TurnState.FAILED, "given_up")
         self._require_awake(chat)
-        connection = self._usable_connection(chat)
-        if turn.state is TurnState.ASKING:
-            # A worker died, or lost the answer, while it asked. Asking again could ask twice.
-            raise _Ended(TurnState.FAILED, "answer_lost")
-        parts = chat.of_turn(turn.id, Role.AGENT)
-        if turn.state is TurnState.OPEN:
-            parts = self._ask(chat, connection)
-        if not parts:
-            raise _Ended(TurnState.SKIPPED, "empty_answer")
-        for part in parts:
-            self._send(chat, part)
-
-    def _ask(self, chat: Chat, connection: Connection) -> tuple[Message, ...]:
-        turn_id = claimed(chat).id
-        if not question(chat.of_turn(turn_id, Role.USER)):
-            raise _Ended(TurnState.SKIPPED, "taken_back")
-        content = question(chat.of_turn(turn_id, Role.USER, Role.HUMAN))
-        agent = self.agent_of(connection)
-        try:
-            chat_id = chat.chat_id or self._open_session(chat, agent)
-            self.turns.set_state(chat, TurnState.ASKING)
-            try:
-                answer = agent.ask(chat_id, content)
-            except SessionEnded:
-                # Nothing was said in a session that is over, so the same words may be said in a new one: once.
-                answer = agent.ask(self._open_session(chat, agent), content)
-        except TryLater:
-            self.turns.release(chat, TurnState.OPEN)
-            raise
-        except Refused as error:
-            self.connections.record_error(connection, error.code)
-            raise
-        except SessionEnded as error:
-            raise _Ended(TurnState.FAILED, error.code) from error
-        except OutcomeUnknown as error:
-            raise _Ended(TurnState.FAILED, "answer_lost") from error
-        # Stripped as Instagram shows them, so that an echo says the same as what was sent.
-        texts = [piece.strip() for text in answer for piece in split(text, self.part_bytes) if piece.strip()]
-        answered_at = self.clock()
-        return self.turns.store_answer(
-            chat, [self._part(chat, answered_at, index, text) for index, text in enumerate(texts)]
-        )
-
-    def _open_session(self, chat: Chat, agent: Agent) -> str:
-        chat_id = agent.open(
-            {"channel": "instagram"},
-            {"channel": "instagram", "userId": chat.user_id, "accountId": chat.account_id},
-        )
-        self.turns.set_session(chat, chat_id)
-        return chat_id
-
-    def _part(self, chat: Chat, answered_at: datetime, index: int, text: str) -> Message:
-        turn_id = claimed(chat).id
-        return Message(
-            key=f"turn:{turn_id}:{index}",
-            role=Role.AGENT,
-            text=text,
-            status=MessageStatus.PENDING,
-            created_at=answered_at + timedelta(milliseconds=index),  # the order in which they were said
-            turn_id=turn_id,
-        )
-
-    def _send(self, chat: Chat, part: Message) -> None:
-        if part.status in (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ):
+        if not policy.is_window_open(chat, moment):
+            raise Ended(TurnState.SKIPPED, "window_closed")
+        if turn.state is not TurnState.OPEN:
             return
-        if part.status is not MessageStatus.PENDING:
-            # A worker died while it sent. Sending again could send twice; an echo may still settle it.
-            raise _Ended(TurnState.FAILED, "send_unknown")
-        connection = self._usable_connection(chat)
+        if policy.is_loop(chat, turn.id, moment):
+            self.chats.pause(chat.user_id, moment + _LOOP_PAUSE, LOOPING)
+            raise Ended(TurnState.SKIPPED, LOOPING)
+        if not question(chat, chat.of_turn(turn.id, Role.USER)):
+            raise Ended(TurnState.SKIPPED, "taken_back")
+
+    def _answered(self, chat: Chat, connection: Connection) -> Chat:
+        """Return the chat with the agent's answer in it, or with what is said in its place."""
+        turn = claimed(chat)
+        if turn.state is TurnState.ANSWERED:
+            return chat
         try:
-            sent = self.delivery_of(connection).deliver(part, chat.user_id, chat=chat)
+            chat, answer = self.asker_of(connection, chat.user_id).ask(chat)
+        except TryLater as error:
+            if not self._is_over(turn.opened_at, error, turn.fence):
+                raise
+            return self._excused(chat, error.reason if isinstance(error, Unproven) else "agent_unavailable", error)
+        except Refused as error:
+            return self._excused(chat, error.code, error)
+        parts = parts_of(chat, answer.texts, self.clock(), self.part_bytes)
+        return self.turns.store_answer(chat, parts, ends_chat=answer.ends_session)
+
+    def _excused(self, chat: Chat, reason: str, error: Exception) -> Chat:
+        excuse = fallback_of(chat, self.fallback, self.clock())
+        if not excuse:
+            raise Ended(TurnState.FAILED, reason) from error
+        return self.turns.store_answer(chat, excuse, reason=reason)
+
+    def _say(self, chat: Chat, part: Message) -> None:
+        if part.is_with_customer:
+            return
+        if part.status is MessageStatus.FAILED:
+            raise Ended(TurnState.FAILED, str((part.error or {}).get("code")))
+        delivery = self.delivery_of(self._usable(chat, self.connections.get(self.tenant)))
+        try:
+            if part.status is not MessageStatus.PENDING and self._finds(delivery, part, chat):
+                return
+            sent = delivery.deliver(part, chat.user_id, chat=chat)
         except OutcomeUnknown as error:
-            raise _Ended(TurnState.FAILED, "send_unknown") from error
-        except TryLater:
-            self.turns.release(chat, TurnState.ANSWERED)
-            raise
+            raise Unproven(SEND_UNKNOWN, error.message) from error
         if sent is None:
             self._require_awake(self.chats.ongoing(chat.user_id) or chat)
             raise Superseded
 
+    def _finds(self, delivery: Delivery, part: Message, chat: Chat) -> bool:
+        """Return whether a message that a worker lost sight of has been sent after all."""
+        try:
+            return delivery.find(part, chat)
+        except TryLater as error:
+            if self._is_over(part.sending_at or part.created_at, error, claimed(chat).fence):
+                raise Ended(TurnState.FAILED, SEND_UNKNOWN) from error
+            raise
+        except Refused as error:
+            raise Ended(TurnState.FAILED, SEND_UNKNOWN) from error
+
     def _require_awake(self, chat: Chat) -> None:
         if chat.is_paused(self.clock()):
-            raise _Ended(TurnState.SKIPPED, PAUSED)
+            raise Ended(TurnState.SKIPPED, chat.paused_because or PAUSED)
 
-    def _usable_connection(self, chat: Chat) -> Connection:
-        """Return the connection as it is now, if the turn may still speak for it."""
-        connection = self.connections.get(self.tenant)
+    def _usable(self, chat: Chat, connection: Connection | None) -> Connection:
+        """Return the connection, if the turn may still speak for it."""
         if (
             connection is None
             or connection.generation != claimed(chat).generation
             or connection.account.account_id != chat.account_id
         ):
-            raise _Ended(TurnState.SKIPPED, "disconnected")
+            raise Ended(TurnState.SKIPPED, "disconnected")
         if not connection.is_connected:
-            raise _Ended(TurnState.SKIPPED, connection.status.value)
+            raise Ended(TurnState.SKIPPED, connection.status.value)
         return connection
+
+    def _is_over(self, since: datetime, error: TryLater, tries: int) -> bool:
+        """Return whether the next try would come after all patience."""
+        return self.clock() + timedelta(seconds=_wait(error, tries)) > since + PATIENCE
+
+    def _put_off(self, chat: Chat, error: TryLater) -> Outcome:
+        turn = claimed(chat)
+        seconds = _wait(error, turn.fence)
+        self.turns.put_off(chat, self.clock() + timedelta(seconds=seconds), look_after=_LATE)
+        if seconds <= _LONGEST_DELAY_SECONDS:
+            self._schedule(chat, seconds)
+        return Outcome(turn.state, error.message, seconds)
 
     def _schedule_next(self, user_id: str) -> None:
         """Schedule what the customer wrote meanwhile: its own turn message may have come while this turn was on."""
         chat = self.chats.ongoing(user_id)
-        if chat is None or not chat.has_unanswered:
-            return
-        wait = (chat.turn_due_at - self.clock()).total_seconds() if chat.turn_due_at else 0
+        if chat is not None:
+            wait = (chat.turn_due_at - self.clock()).total_seconds() if chat.turn_due_at else 0
+            self._schedule(chat, max(0, min(round(wait), _LONGEST_DELAY_SECONDS)))
+
+    def _schedule(self, chat: Chat, seconds: int) -> None:
+        tenant = self.tenant
         self.queue.send(
-            TurnMessage(self.tenant.subaccount_id, self.tenant.agent_id, chat.account_id, user_id, chat.turn_due_for),
-            delay_seconds=max(0, min(round(wait), 900)),
+            TurnMessage(tenant.subaccount_id, tenant.agent_id, chat.account_id, chat.user_id, chat.turn_due_for),
+            delay_seconds=seconds,
         )
+
+
+def _wait(error: TryLater, tries: int) -> int:
+    """Return when to try again, in seconds. What the other side asks for is the least; an outage lasts longer."""
+    return max(_BACK_OFF_SECONDS[min(tries, len(_BACK_OFF_SECONDS)) - 1], error.after_seconds)

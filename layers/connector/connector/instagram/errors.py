@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from connector.errors import OutcomeUnknown, OutsideError, ReconnectNeeded, Refused, TryLater
+from connector.errors import OutcomeUnknown, OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.transport import Answer
 
 # Session and token errors. None of them is cured by a retry.
@@ -17,7 +17,7 @@ _TOKEN_CODES = {102, 190}
 # Rate limits, of the app, the user, the Page or the business: nothing was done.
 _RATE_CODES = {4, 17, 32, 341, 613, 80001, 80002, 80006}
 _RATE_SECONDS = 60
-_LONGEST_WAIT_SECONDS = 900
+_LONGEST_WAIT_SECONDS = 24 * 3600
 
 # Meta may have done it: "unknown", "service down", and one that it documents as sent although it says otherwise.
 _UNKNOWN_CODES = {1, 2}
@@ -75,7 +75,7 @@ def error_of(answer: Answer) -> OutsideError:
     if code in _TOKEN_CODES:
         return ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
     if code in _RATE_CODES:
-        return TryLater("Meta limits the rate of calls for this account.", after_seconds=_wait_seconds(answer))
+        return RateLimited("Meta limits the rate of calls for this account.", after_seconds=_wait_seconds(answer))
     if (code, subcode) in _TEMPORARY:
         return TryLater("Meta failed for the moment.")
     if code in _UNKNOWN_CODES:
@@ -88,7 +88,7 @@ def error_of(answer: Answer) -> OutsideError:
 def _without_envelope(status: int) -> OutsideError:
     """Return what a proxy's page or a truncated body means. Only a 4xx certainly did nothing."""
     if status == 429:
-        return TryLater("Meta limits the rate of calls.", after_seconds=_RATE_SECONDS)
+        return RateLimited("Meta limits the rate of calls.", after_seconds=_RATE_SECONDS)
     if 400 <= status < 500:
         return Refused("graph_refused", f"Meta refused the call (HTTP {status}).")
     return OutcomeUnknown(f"Meta answered HTTP {status} without saying what happened.")

@@ -3,14 +3,21 @@
 The token travels in the Authorization header, never in a URL: URLs end up in logs.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from connector.chat import Person, clean
 from connector.errors import OutcomeUnknown, Refused, TryLater
 from connector.instagram.errors import error_of
 from connector.transport import Answer, Transport
 
 # What the app is told about. The Page call installs the app; which Instagram fields come is set in Meta's dashboard.
 SUBSCRIBED_FIELDS = "messages,messaging_postbacks"
+
+_READABLE = 20  # messages of a thread whose text Meta tells
+_COURTESY_SECONDS = 3  # for what nobody waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,16 @@ class Profile:
     account_id: str
     username: str
     name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """A text that the account has sent, as Meta remembers it."""
+
+    mid: str
+    text: str
+    at: datetime
+    """To the second: the Graph API tells no more."""
 
 
 class Graph:
@@ -89,8 +106,52 @@ class Graph:
             raise OutcomeUnknown("Meta answered without naming the message.")
         return mid
 
+    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
+        """Return the newest texts that the account has sent to a user, of the 20 messages that Meta lets be read.
+
+        (Meta, "Conversations API"; two calls, and Meta allows two a second for an account.)
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `account`.
+        """
+        params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
+        threads = _listed(self._get(f"{page_id}/conversations", params))
+        if not threads:
+            return ()
+        fields = f"messages.limit({_READABLE}){{id,created_time,from,message}}"
+        thread = self._get(str(threads[0].get("id")), {"fields": fields})
+        messages = thread.get("messages")
+        found = [_sent_text(one, account_id) for one in _listed(messages if isinstance(messages, dict) else {})]
+        return tuple(one for one in found if one)
+
+    def person(self, user_id: str) -> Person:
+        """Return what a customer lets the account see of them (Meta, "User Profile API").
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `account`.
+        """
+        answer = self._get(user_id, {"fields": "name,username"}, timeout=_COURTESY_SECONDS)
+        name, username = answer.get("name"), answer.get("username")
+        return Person(
+            clean(username) if isinstance(username, str) else None, clean(name) if isinstance(name, str) else None
+        )
+
+    def act(self, page_id: str, user_id: str, action: str) -> None:
+        """Show the customer something about the sender: `mark_seen`, `typing_on` (Meta, "Sender actions").
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater, OutcomeUnknown: it may not be shown, and nobody should care.
+        """
+        body = {"recipient": {"id": user_id}, "sender_action": action}
+        answer = self._transport.send("POST", f"{page_id}/messages", json=body, timeout=_COURTESY_SECONDS)
+        if not answer.is_success:
+            raise error_of(answer)
+
     def _read(self, node: str, fields: str) -> dict[str, object]:
-        answer = self._transport.get(node, params={"fields": fields})
+        return self._get(node, {"fields": fields})
+
+    def _get(self, path: str, params: Mapping[str, str], *, timeout: float = 10) -> dict[str, object]:
+        answer = self._transport.get(path, params=params, timeout=timeout)
         if answer.is_success and answer.body is not None:
             return dict(answer.body)
         error = error_of(answer)
@@ -101,3 +162,20 @@ class Graph:
 def _require_success(answer: Answer) -> None:
     if not answer.is_success or (answer.body or {}).get("success") is False:
         raise error_of(answer)
+
+
+def _listed(edge: Mapping[str, object]) -> list[dict[str, Any]]:
+    data = edge.get("data")
+    return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+
+
+def _sent_text(message: Mapping[str, Any], account_id: str) -> SentText | None:
+    """Read one message of a thread; None for what the account has not written, or what is no text."""
+    sender, mid, text = message.get("from"), message.get("id"), message.get("message")
+    try:
+        at = datetime.strptime(str(message.get("created_time")), "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None
+    if not isinstance(sender, Mapping) or sender.get("id") != account_id:
+        return None
+    return SentText(mid, text, at) if isinstance(mid, str) and isinstance(text, str) and text else None

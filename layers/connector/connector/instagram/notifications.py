@@ -50,9 +50,9 @@ def split(body: bytes) -> list[Notification]:
         if not isinstance(envelope, dict) or envelope.get("object") != "instagram":
             raise UnreadableBody("not an Instagram notification")
         for entry in _dicts(envelope.get("entry")):
-            notifications.extend(_of_entry(entry))
-    if len(notifications) > MAX_NOTIFICATIONS:
-        raise UnreadableBody(f"more than {MAX_NOTIFICATIONS} notifications")
+            for notification in _of_entry(entry):
+                notifications.append(notification)
+                _require_at_most(len(notifications))
     return notifications
 
 
@@ -86,7 +86,16 @@ def _account(item: dict[str, Any], entry_id: str) -> str:
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    """Return the objects of a list. One longer than any batch of Meta's is not even walked: Meta is waiting."""
+    if not isinstance(value, list):
+        return []
+    _require_at_most(len(value))
+    return [item for item in value if isinstance(item, dict)]
+
+
+def _require_at_most(number: int) -> None:
+    if number > MAX_NOTIFICATIONS:
+        raise UnreadableBody(f"more than {MAX_NOTIFICATIONS} notifications")
 
 
 def _id(value: object) -> str:

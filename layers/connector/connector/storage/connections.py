@@ -4,6 +4,7 @@
 said for a connection that has ended or moved meanwhile.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
@@ -34,8 +35,9 @@ _ONE_AGENT_PER_ACCOUNT = IndexModel(
 class Connections:
     """All connections. Each method names its tenant, but for the one lookup that Meta's events need."""
 
-    def __init__(self, collection: Collection[Document]) -> None:
+    def __init__(self, collection: Collection[Document], clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
+        self._clock = clock
 
     def ensure_indexes(self) -> None:
         """Create the index that keeps an account from having two agents."""
@@ -62,7 +64,7 @@ class Connections:
         Raises:
             AccountInUse: another agent holds the account. The tenant's connection is as it was.
         """
-        moment = now()
+        moment = self._clock()
         try:
             with translated():
                 document = self._collection.find_one_and_update(
@@ -81,6 +83,7 @@ class Connections:
                             "connectedAt": moment,
                             "lastError": None,
                             "lastEventAt": None,
+                            "limitedUntil": None,
                             "updatedAt": moment,
                         },
                         "$inc": {"generation": 1},
@@ -100,12 +103,12 @@ class Connections:
         with translated():
             self._collection.update_one(
                 {"_id": str(tenant), "status": {"$ne": DISCONNECTED}},
-                {"$set": {"status": DISCONNECTED, "updatedAt": now()}, "$inc": {"generation": 1}},
+                {"$set": {"status": DISCONNECTED, "updatedAt": self._clock()}, "$inc": {"generation": 1}},
             )
 
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
-        fields: Document = {"lastError": {"code": code, "at": now()}, "updatedAt": now()}
+        fields: Document = {"lastError": {"code": code, "at": self._clock()}, "updatedAt": self._clock()}
         if needs_reconnection:
             fields["status"] = NEEDS_RECONNECTION
         with translated():
@@ -116,6 +119,13 @@ class Connections:
                     "status": {"$ne": DISCONNECTED},
                 },
                 {"$set": fields},
+            )
+
+    def record_limit(self, connection: Connection, until: datetime) -> None:
+        """Record until when Meta takes no more calls for this account."""
+        with translated():
+            self._collection.update_one(
+                {"_id": str(connection.tenant), "generation": connection.generation}, {"$max": {"limitedUntil": until}}
             )
 
     def record_event(self, connection: Connection, at: datetime) -> None:
@@ -135,4 +145,5 @@ def _read(document: Document) -> Connection:
         connected_at=document["connectedAt"],
         last_event_at=document.get("lastEventAt"),
         last_error=document.get("lastError"),
+        limited_until=document.get("limitedUntil"),
     )

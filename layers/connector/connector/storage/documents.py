@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from connector.chat import Attachment, Chat, Message, MessageStatus, Role, Turn, TurnState
+from connector.chat import PAUSED, Attachment, Chat, Message, MessageStatus, Person, Role, Turn, TurnState
 from connector.storage.mongodb import Document
 
 
@@ -26,6 +26,7 @@ def write_message(message: Message) -> Document:
         "editedAt": message.edited_at,
         "deletedAt": message.deleted_at,
         "readAt": message.read_at,
+        "sendingAt": message.sending_at,
     }
 
 
@@ -48,6 +49,7 @@ def read_message(document: Document) -> Message:
         edited_at=document["editedAt"],
         deleted_at=document["deletedAt"],
         read_at=document["readAt"],
+        sending_at=document.get("sendingAt"),
     )
 
 
@@ -59,6 +61,11 @@ def write_turn(turn: Turn) -> Document:
         "state": turn.state.value,
         "leaseUntil": turn.lease_until,
         "generation": turn.generation,
+        "openedAt": turn.opened_at,
+        "tries": turn.tries,
+        "askedAt": turn.asked_at,
+        "askedAfter": turn.asked_after,
+        "endsChat": turn.ends_chat,
         "reason": turn.reason,
     }
 
@@ -72,9 +79,14 @@ def read_chat(document: Document) -> Chat:
         account_id=metadata["instagramAccountId"],
         user_id=metadata["userId"],
         chat_id=document.get("chatId"),
+        questions=document.get("questions"),
         messages=tuple(read_message(message) for message in document["messages"]),
         turn=_read_turn(turn) if turn else None,
         paused_until=document.get("pausedUntil"),
+        paused_because=document.get("pausedBecause") or (PAUSED if document.get("pausedUntil") else None),
+        window_opened_at=document.get("windowOpenedAt") or document.get("lastUserMessageAt"),
+        person=Person(metadata.get("username"), metadata.get("name"), metadata.get("profileAt")),
+        referral=metadata.get("referral"),
         turn_due_at=document.get("turnDueAt"),
         turn_due_for=document.get("turnDueFor"),
     )
@@ -82,12 +94,17 @@ def read_chat(document: Document) -> Chat:
 
 def _read_turn(document: Document) -> Turn:
     return Turn(
-        document["id"],
-        document["fence"],
-        TurnState(document["state"]),
-        document["leaseUntil"],
-        document["generation"],
-        document["reason"],
+        id=document["id"],
+        fence=document["fence"],
+        state=TurnState(document["state"]),
+        lease_until=document["leaseUntil"],
+        generation=document["generation"],
+        opened_at=document.get("openedAt") or document["leaseUntil"],  # absent in what an older version wrote
+        tries=document.get("tries", 1),
+        asked_at=document.get("askedAt"),
+        asked_after=document.get("askedAfter"),
+        ends_chat=document.get("endsChat", False),
+        reason=document["reason"],
     )
 
 

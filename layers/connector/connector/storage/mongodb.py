@@ -11,7 +11,14 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 
 from connector.errors import Misconfigured, Unavailable
 
@@ -19,6 +26,12 @@ type Document = dict[str, Any]
 
 _AUTHENTICATION_FAILED = 18
 _UNAUTHORIZED = 13
+# BSONObjectTooLarge, and what an update or an index key says instead.
+_TOO_LARGE = {10334, 17280, 17419, 17420}
+
+
+class TooLarge(Exception):
+    """Raised when a document would grow beyond the 16 MiB that MongoDB allows."""
 
 
 @cache
@@ -56,12 +69,17 @@ def translated() -> Iterator[None]:
     Raises:
         Unavailable: MongoDB did not answer in time, or refused this once.
         Misconfigured: MongoDB does not let us in.
+        TooLarge: the document is full.
     """
     try:
         yield
     except DuplicateKeyError:
         raise
+    except DocumentTooLarge as error:
+        raise TooLarge from error
     except OperationFailure as error:
+        if error.code in _TOO_LARGE:
+            raise TooLarge from error
         if error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED):
             raise Misconfigured("MongoDB refuses the user in the SSM parameter mongodb-uri.") from error
         raise Unavailable("The database refused an operation. Try again in a moment.") from error

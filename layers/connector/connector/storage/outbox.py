@@ -1,13 +1,15 @@
 """What we send, from stored to seen. It is stored before it is sent, so that a lost answer loses no record of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
-from connector.chat import Chat, Message, MessageStatus, Role, claimed
-from connector.storage.chats import OURS
+from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, Role, claimed
 from connector.storage.documents import now
+from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -17,8 +19,9 @@ _OUR_ROLES = [Role.AGENT.value, Role.HUMAN.value]
 class Outbox:
     """The outgoing messages of one tenant's chats."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
+    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
+        self._clock = clock
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
     def begin_sending(self, message: Message, *, chat: Chat | None = None) -> bool:
@@ -28,16 +31,23 @@ class Outbox:
         over. That is looked at in the same write that releases the message.
         """
         fence: Document = {}
+        moment = self._clock()
         if chat is not None:
             turn = claimed(chat)
-            awake = [{"pausedUntil": None}, {"pausedUntil": {"$lte": now()}}]
+            awake = [{"pausedUntil": None}, {"pausedUntil": {"$lte": moment}}]
             fence = {"turn.id": turn.id, "turn.fence": turn.fence, "$or": awake}
         pending = {"key": message.key, "status": MessageStatus.PENDING.value}
         with translated():
             return (
                 self._collection.update_one(
                     self._tenant | fence | {"messages": {"$elemMatch": pending}},
-                    {"$set": {"messages.$.status": MessageStatus.SENDING.value, "updatedAt": now()}},
+                    {
+                        "$set": {
+                            "messages.$.status": MessageStatus.SENDING.value,
+                            "messages.$.sendingAt": moment,
+                            "updatedAt": moment,
+                        }
+                    },
                 ).matched_count
                 == 1
             )
@@ -60,6 +70,11 @@ class Outbox:
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed, is unknown, or (PENDING) was not made and waits again."""
         self._settle(message, [MessageStatus.SENDING.value], {"status": status.value, "error": error})
+
+    def record_absent(self, message: Message) -> None:
+        """Record the proof that a message whose answer was lost has not reached Meta: it waits to be sent again."""
+        lost = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]
+        self._settle(message, lost, {"status": MessageStatus.PENDING.value, "error": None})
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one.
@@ -86,16 +101,33 @@ class Outbox:
         }
         delivered = {"mid": mid, "status": MessageStatus.DELIVERED.value, "error": None}
         with translated():
-            settled = self._collection.update_one(
+            chat = self._collection.find_one_and_update(
                 self._tenant | {"metadata.userId": user_id, "messages": {"$elemMatch": unsettled}},
                 {"$set": {f"messages.$.{name}": value for name, value in delivered.items()}},
+                projection={"messages": {"$elemMatch": {"mid": mid}}},
+                return_document=ReturnDocument.AFTER,
             )
-        return settled.matched_count == 1
+            if chat and (turn_id := chat["messages"][0]["turnId"]):
+                # Its turn may have been given up meanwhile, for want of exactly this proof.
+                self._collection.update_one(
+                    {"_id": chat["_id"]},
+                    {
+                        "$set": {
+                            "messages.$[asked].status": MessageStatus.ANSWERED.value,
+                            "messages.$[asked].error": None,
+                        }
+                    },
+                    array_filters=[{"asked.turnId": turn_id, "asked.error.code": SEND_UNKNOWN}],
+                )
+        return chat is not None
 
     def _settle(self, message: Message, from_statuses: Sequence[str], fields: Document) -> None:
         with translated():
             self._collection.update_one(
                 self._tenant
                 | {"messages": {"$elemMatch": {"key": message.key, "status": {"$in": list(from_statuses)}}}},
-                {"$set": {f"messages.$.{name}": value for name, value in fields.items()} | {"updatedAt": now()}},
+                {
+                    "$set": {f"messages.$.{name}": value for name, value in fields.items()}
+                    | {"updatedAt": self._clock()}
+                },
             )

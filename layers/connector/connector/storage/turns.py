@@ -1,12 +1,13 @@
 """The state of turns, in the chat's own document.
 
 A worker that claims a turn holds a lease with a fence. Every write of a turn filters on the turn's id and fence; where
-nothing matches, another worker has taken over, and this one stops.
+nothing matches, another worker has taken over, and this one stops. The turn is found by its user, not by its document:
+it may move on into the next one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,69 +16,166 @@ from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
 from connector.chat import FINAL_STATES, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
-from connector.ports import Superseded
-from connector.storage.chats import OURS
+from connector.ports.stores import Superseded
+from connector.storage.chats import GRACE
 from connector.storage.documents import now, read_chat, write_message, write_turn
+from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.succession import WAITING, ended, roll_over
 from connector.tenancy import Tenant
 
 _SENT = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value, MessageStatus.READ.value]
 _FINAL = [state.value for state in FINAL_STATES]
+_NOTHING_WAITS = {"messages": {"$not": {"$elemMatch": WAITING}}}
 
 
 class Turns:
     """The turns of one tenant's chats."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
+    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
+        self._clock = clock
 
     def claim(self, chat: Chat, *, generation: int, lease: timedelta) -> Chat | None:
         """Take up the chat's hanging turn, or else open one for all its unanswered messages.
 
-        Returns the chat with the turn claimed, or None when another worker holds it or there is nothing to answer.
+        Returns the chat with the turn claimed, or None when it is not to be had now, or there is nothing to answer.
         """
-        return self._resume(chat, lease) or self._open(chat, generation, lease)
+        return self._resume(chat, lease) if chat.has_hanging_turn else self._open(chat, generation, lease)
 
     def _resume(self, chat: Chat, lease: timedelta) -> Chat | None:
-        moment = now()
-        hanging = {
-            "turn.id": {"$exists": True},
-            "turn.state": {"$nin": _FINAL},
-            "turn.leaseUntil": {"$lte": moment},
-        }
+        moment = self._clock()
         return self._take(
-            self._of(chat) | hanging,
-            {"$inc": {"turn.fence": 1}, "$set": {"turn.leaseUntil": moment + lease, "updatedAt": moment}},
+            self._ongoing(chat) | {"turn.state": {"$nin": _FINAL}, "turn.leaseUntil": {"$lte": moment}},
+            {
+                "$inc": {"turn.fence": 1, "turn.tries": 1},
+                "$set": {"turn.leaseUntil": moment + lease, "wakeAt": moment + lease, "updatedAt": moment},
+            },
         )
 
     def _open(self, chat: Chat, generation: int, lease: timedelta) -> Chat | None:
-        moment = now()
-        turn = Turn(uuid4().hex, 1, TurnState.OPEN, moment + lease, generation)
-        waiting = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "turnId": None}
+        moment = self._clock()
+        turn = Turn(uuid4().hex, 1, TurnState.OPEN, moment + lease, generation, moment)
         # The agent is also told what it has missed: what a person said, and what the customer said to that person.
         said = {"role": Role.HUMAN.value, "status": {"$in": _SENT}, "turnId": None}
         missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": PAUSED}
         return self._take(
-            self._of(chat)
-            | {
-                "$or": [{"turn": None}, {"turn.state": {"$in": _FINAL}}],
-                "messages": {"$elemMatch": waiting},
-            },
+            self._ongoing(chat)
+            | {"$or": [{"turn": None}, {"turn.state": {"$in": _FINAL}}], "messages": {"$elemMatch": WAITING}},
             {
                 "$set": {
                     "turn": write_turn(turn),
                     "messages.$[waiting].turnId": turn.id,
                     "messages.$[said].turnId": turn.id,
                     "messages.$[missed].turnId": turn.id,
+                    "wakeAt": turn.lease_until,
                     "updatedAt": moment,
                 }
             },
             array_filters=[
                 {f"{name}.{field}": value for field, value in wanted.items()}
-                for name, wanted in (("waiting", waiting), ("said", said), ("missed", missed))
+                for name, wanted in (("waiting", WAITING), ("said", said), ("missed", missed))
             ],
         )
+
+    def set_session(self, chat: Chat, chat_id: str) -> Chat:
+        """Record a new session of the agent's for this chat.
+
+        Raises:
+            Superseded: another worker has the turn. (So says every method from here on.)
+        """
+        self._write(chat, {"$set": {"chatId": chat_id, "questions": 0}})
+        return replace(chat, chat_id=chat_id, questions=0)
+
+    def begin_asking(self, chat: Chat) -> Chat:
+        """Record that the agent is about to be asked, and how many questions its session holds until now."""
+        moment = self._clock()
+        asking = {"state": TurnState.ASKING.value, "askedAt": moment, "askedAfter": chat.questions}
+        self._write(chat, {"$set": {f"turn.{name}": value for name, value in asking.items()} | {"questions": None}})
+        turn = replace(claimed(chat), state=TurnState.ASKING, asked_at=moment, asked_after=chat.questions)
+        return replace(chat, turn=turn, questions=None)
+
+    def take_back_asking(self, chat: Chat) -> Chat:
+        """Record that the agent was certainly not asked."""
+        turn = claimed(chat)
+        self._write(chat, {"$set": {"turn.state": TurnState.OPEN.value, "questions": turn.asked_after}})
+        return replace(chat, turn=replace(turn, state=TurnState.OPEN), questions=turn.asked_after)
+
+    def set_questions(self, chat: Chat, questions: int | None) -> Chat:
+        """Record how many questions the agent's session holds."""
+        self._write(chat, {"$set": {"questions": questions}})
+        return replace(chat, questions=questions)
+
+    def store_answer(
+        self, chat: Chat, parts: Sequence[Message], *, ends_chat: bool = False, reason: str | None = None
+    ) -> Chat:
+        """Store the answer, in parts to be sent, and with it the fact that the agent has answered.
+
+        With a `reason` the parts are what is said in the agent's place, and the turn will have failed.
+        """
+        stored = tuple(replace(part, id=str(ObjectId())) for part in parts)
+        turn = claimed(chat)
+        fields: Document = {
+            "turn.state": TurnState.ANSWERED.value,
+            "turn.endsChat": ends_chat,
+            "turn.reason": reason,
+        }
+        questions = chat.questions
+        if reason is None and turn.asked_after is not None:
+            questions = fields["questions"] = turn.asked_after + 1
+        update: Document = {"$set": fields}
+        if stored:
+            update["$push"] = {"messages": {"$each": [write_message(part) for part in stored]}}
+            update["$max"] = {"lastMessageAt": stored[-1].created_at}
+        self._write(chat, update)
+        answered = replace(turn, state=TurnState.ANSWERED, ends_chat=ends_chat, reason=reason)
+        return replace(chat, turn=answered, questions=questions, messages=(*chat.messages, *stored))
+
+    def roll_over(self, chat: Chat, because: str, *, keeps_session: bool) -> Chat:
+        """End the chat and go on with the turn in its successor."""
+        ongoing = self._ongoing(chat)
+        if not roll_over(self._collection, ongoing | _fence(chat), because, self._clock(), keeps_session=keeps_session):
+            raise Superseded
+        with translated():
+            document = self._collection.find_one(ongoing | _fence(chat))
+        if document is None:
+            raise Superseded
+        return read_chat(document)
+
+    def put_off(self, chat: Chat, until: datetime, *, look_after: timedelta) -> None:
+        """Give the turn back as it stands: nobody is to take it before `until`, the sweep `look_after` later."""
+        self._write(chat, {"$set": {"turn.leaseUntil": until, "turn.tries": 0, "wakeAt": until + look_after}})
+
+    def finish(
+        self, chat: Chat, state: TurnState, reason: str | None = None, *, end_chat_because: str | None = None
+    ) -> bool:
+        """End the turn, and with it the chat where a reason is given. Returns whether more is waiting to be answered.
+
+        What was not sent will not be, what was being sent is unknown.
+        """
+        update, array_filters = _ending(claimed(chat), state, reason)
+        moment = self._clock()
+        rest = {"wakeAt": None} | (ended(end_chat_because, moment) if end_chat_because else {})
+        ongoing = self._ongoing(chat) | _fence(chat)
+        with translated():
+            if self._collection.update_one(
+                ongoing | _NOTHING_WAITS, {"$set": update | rest | {"updatedAt": moment}}, array_filters=array_filters
+            ).matched_count:
+                return False
+        self._write(chat, {"$set": update | {"wakeAt": moment + GRACE}}, array_filters=array_filters)
+        if end_chat_because:
+            roll_over(self._collection, ongoing, end_chat_because, moment, keeps_session=False)
+        return True
+
+    def _write(self, chat: Chat, update: Document, *, array_filters: Sequence[Mapping[str, Any]] | None = None) -> None:
+        update["$set"] |= {"updatedAt": self._clock()}
+        with translated():
+            written = self._collection.update_one(
+                self._ongoing(chat) | _fence(chat), update, array_filters=array_filters
+            )
+        if not written.matched_count:
+            raise Superseded
 
     def _take(
         self, filters: Document, update: Document, *, array_filters: Sequence[Mapping[str, Any]] | None = None
@@ -88,96 +186,37 @@ class Turns:
             )
         return read_chat(document) if document else None
 
-    def set_session(self, chat: Chat, chat_id: str) -> None:
-        """Record the agent's session for this chat.
+    def _ongoing(self, chat: Chat) -> Document:
+        return self._tenant | {"metadata.userId": chat.user_id, "status": "ongoing"}
 
-        Raises:
-            Superseded: another worker has the turn.
-        """
-        self._write(chat, {"$set": {"chatId": chat_id}})
 
-    def set_state(self, chat: Chat, state: TurnState) -> None:
-        """Record how far the turn has come.
+def _fence(chat: Chat) -> Document:
+    turn = claimed(chat)
+    return {"turn.id": turn.id, "turn.fence": turn.fence}
 
-        Raises:
-            Superseded: another worker has the turn.
-        """
-        self._write(chat, {"$set": {"turn.state": state.value}})
 
-    def store_answer(self, chat: Chat, parts: Sequence[Message]) -> tuple[Message, ...]:
-        """Store the answer, in parts to be sent, and with it the fact that the agent has been asked.
-
-        Raises:
-            Superseded: another worker has the turn.
-        """
-        stored = tuple(replace(part, id=str(ObjectId())) for part in parts)
-        update: Document = {"$set": {"turn.state": TurnState.ANSWERED.value}}
-        if stored:
-            update["$push"] = {"messages": {"$each": [write_message(part) for part in stored]}}
-            update["$max"] = {"lastMessageAt": stored[-1].created_at}
-        self._write(chat, update)
-        return stored
-
-    def release(self, chat: Chat, state: TurnState) -> None:
-        """Give the turn back in `state`, for whoever gets the queue message next.
-
-        Raises:
-            Superseded: another worker has the turn.
-        """
-        self._write(chat, {"$set": {"turn.state": state.value, "turn.leaseUntil": now()}})
-
-    def finish(self, chat: Chat, state: TurnState, reason: str | None = None) -> None:
-        """End the turn: what was not sent will not be, what was being sent is unknown.
-
-        Raises:
-            Superseded: another worker has the turn.
-        """
-        done, turn_id = state is TurnState.DONE, claimed(chat).id
-        status = MessageStatus.ANSWERED if done else MessageStatus.UNANSWERED
-        error = None if done else {"code": reason}
-        left = {
+def _ending(turn: Turn, state: TurnState, reason: str | None) -> tuple[Document, list[Document]]:
+    """Return the fields that the end of a turn sets, and the array filters that they name."""
+    done = state is TurnState.DONE
+    error = None if done else {"code": reason}
+    fields: Document = {
+        "turn.state": state.value,
+        "turn.reason": reason,
+        "messages.$[asked].status": (MessageStatus.ANSWERED if done else MessageStatus.UNANSWERED).value,
+        "messages.$[asked].error": error,
+    }
+    filters: list[Document] = [{"asked.role": Role.USER.value, "asked.turnId": turn.id}]
+    if not done:
+        fields |= {
             "messages.$[pending].status": MessageStatus.FAILED.value,
             "messages.$[pending].error": error,
             "messages.$[sending].status": MessageStatus.UNKNOWN.value,
             "messages.$[sending].error": error,
             "messages.$[said].turnId": None,  # to be told in the next turn
         }
-        self._write(
-            chat,
-            {
-                "$set": {
-                    "turn.state": state.value,
-                    "turn.reason": reason,
-                    "messages.$[m].status": status.value,
-                    "messages.$[m].error": error,
-                }
-                | ({} if done else left)
-            },
-            array_filters=[
-                {"m.role": Role.USER.value, "m.turnId": turn_id},
-                *(
-                    []
-                    if done
-                    else [
-                        {"pending.status": MessageStatus.PENDING.value, "pending.turnId": turn_id},
-                        {"sending.status": MessageStatus.SENDING.value, "sending.turnId": turn_id},
-                        {"said.role": Role.HUMAN.value, "said.turnId": turn_id},
-                    ]
-                ),
-            ],
-        )
-
-    def _write(self, chat: Chat, update: Document, *, array_filters: Sequence[Mapping[str, Any]] | None = None) -> None:
-        turn = claimed(chat)
-        update["$set"] = update.get("$set", {}) | {"updatedAt": now()}
-        with translated():
-            written = self._collection.update_one(
-                self._of(chat) | {"turn.id": turn.id, "turn.fence": turn.fence},
-                update,
-                array_filters=array_filters,
-            )
-        if not written.matched_count:
-            raise Superseded
-
-    def _of(self, chat: Chat) -> Document:
-        return self._tenant | {"_id": ObjectId(chat.id)}
+        filters += [
+            {"pending.status": MessageStatus.PENDING.value, "pending.turnId": turn.id},
+            {"sending.status": MessageStatus.SENDING.value, "sending.turnId": turn.id},
+            {"said.role": Role.HUMAN.value, "said.turnId": turn.id},
+        ]
+    return fields, filters

@@ -6,6 +6,8 @@ from pymongo.collection import Collection
 
 from connector import aws, settings
 from connector.queues import Queue
+from connector.storage import indexes
+from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.connections import Connections
@@ -13,9 +15,11 @@ from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import Document, database
 from connector.storage.outbox import Outbox
+from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
 from connector.storage.secrets import Secrets
 from connector.storage.turns import Turns
+from connector.storage.waiting import Waiting
 from connector.tenancy import Tenant
 
 
@@ -33,13 +37,23 @@ def connections() -> Connections:
 def ensure_indexes(tenant: Tenant) -> None:
     """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
     connections().ensure_indexes()
-    chats(tenant).ensure_indexes()
+    indexes.ensure_indexes(_collection("chats"))
     kept_events(tenant).ensure_indexes()
 
 
 def chats(tenant: Tenant) -> Chats:
     """Return a tenant's chats."""
     return Chats(_collection("chats"), tenant)
+
+
+def changes(tenant: Tenant) -> Changes:
+    """Return what customers do to a tenant's messages."""
+    return Changes(_collection("chats"), tenant)
+
+
+def pages(tenant: Tenant) -> Pages:
+    """Return a tenant's messages, to be read."""
+    return Pages(_collection("chats"), tenant)
 
 
 def turns(tenant: Tenant) -> Turns:
@@ -55,6 +69,13 @@ def outbox(tenant: Tenant) -> Outbox:
 def kept_events(tenant: Tenant) -> KeptEvents:
     """Return what is kept of a tenant's events."""
     return KeptEvents(_collection(KEPT_EVENTS), tenant)
+
+
+@cache
+def waiting() -> Waiting:
+    """Return what waits in all chats; the index that finds it is made where an older version has not."""
+    indexes.ensure_indexes(_collection("chats"))
+    return Waiting(_collection("chats"))
 
 
 def turn_queue() -> Queue:

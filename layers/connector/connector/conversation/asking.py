@@ -1,0 +1,117 @@
+"""Asking the agent, once. A lost answer is read back; only the proof that nothing was asked allows to ask again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connector.agents.answers import Answer
+from connector.chat import Chat, Role, TurnState, claimed
+from connector.conversation import introduction
+from connector.conversation.ends import Unproven
+from connector.conversation.question import question
+from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
+from connector.ports.outside import Agent, Messenger
+from connector.ports.stores import Chats, Turns
+
+_ANSWER_LOST = "answer_lost"
+_SESSION_ENDED = "session_ended"
+
+# How soon after a question its absence from the transcript proves anything: the agent's side may be slow to write.
+_SETTLED = timedelta(seconds=5)
+
+# How old what is known of a person may be when a session opens.
+_ACQUAINTANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks one connection's agent what a turn's customer wrote."""
+
+    agent: Agent
+    messenger: Messenger
+    chats: Chats
+    turns: Turns
+    clock: Callable[[], datetime]
+    show_attention: Callable[[], None]
+    """Has the customer see that the message is read and an answer is coming. Returns at once, and never fails."""
+
+    def ask(self, chat: Chat) -> tuple[Chat, Answer]:
+        """Return what the agent says to the turn's messages, and the chat as it then is: perhaps a new one.
+
+        Raises:
+            TryLater: not now; the turn stands as it should for the next try.
+            Refused: the agent cannot be asked, or its answer cannot be known.
+            Superseded: another worker has the turn.
+        """
+        if claimed(chat).state is TurnState.ASKING:
+            answer = self._read_back(chat)
+            if answer is not None:
+                return chat, answer
+            chat = self.turns.take_back_asking(chat)
+        content = question(chat, chat.of_turn(claimed(chat).id, Role.USER, Role.HUMAN))
+        try:
+            chat = self._with_session(chat)
+            return self._ask(chat, content)
+        except SessionEnded:
+            # Nothing was said in a session that is over, so the same words may be said in a new one: once.
+            successor = self.turns.roll_over(chat, _SESSION_ENDED, keeps_session=False)
+            chat = self._with_session(successor, previous=chat.chat_id)
+        try:
+            return self._ask(chat, content)
+        except SessionEnded as error:
+            raise Refused(error.code, error.message) from error
+
+    def _ask(self, chat: Chat, content: str) -> tuple[Chat, Answer]:
+        chat = self.turns.begin_asking(chat)
+        self.show_attention()
+        try:
+            return chat, self.agent.ask(chat.chat_id or "", content)
+        except OutcomeUnknown as error:
+            raise Unproven(_ANSWER_LOST, error.message) from error
+        except (TryLater, SessionEnded, Refused):
+            self.turns.take_back_asking(chat)
+            raise
+
+    def _read_back(self, chat: Chat) -> Answer | None:
+        """Return the answer that was lost on the way; None with the proof that nothing was asked."""
+        turn = claimed(chat)
+        if turn.asked_at is not None and self.clock() < turn.asked_at + _SETTLED:
+            raise Unproven(_ANSWER_LOST, "It is too early to say whether the agent was asked.")
+        try:
+            transcript = self.agent.transcript(chat.chat_id or "")
+        except TryLater as error:
+            raise Unproven(_ANSWER_LOST, error.message, after_seconds=error.after_seconds) from error
+        except SessionEnded as error:
+            raise Refused(_ANSWER_LOST, "The agent's session is gone, and the answer with it.") from error
+        if transcript.questions is None or turn.asked_after is None:
+            raise Refused(_ANSWER_LOST, "The agent's side does not tell what it was asked.")
+        if transcript.questions <= turn.asked_after:
+            return None
+        if transcript.answer is not None:
+            return transcript.answer
+        if transcript.is_over:
+            raise Refused(_ANSWER_LOST, "The agent's session ended before an answer came.")
+        raise Unproven(_ANSWER_LOST, "The agent is still thinking.")
+
+    def _with_session(self, chat: Chat, *, previous: str | None = None) -> Chat:
+        """Return the chat with a session of which it is known how many questions it holds."""
+        if chat.chat_id is None:
+            chat = self._introduced(chat)
+            opened = self.agent.open(introduction.variables(chat), introduction.metadata(chat, previous))
+            return self.turns.set_session(chat, opened)
+        if chat.questions is None:
+            # An earlier answer was lost for good, or an older version wrote this chat.
+            return self.turns.set_questions(chat, self.agent.transcript(chat.chat_id).questions)
+        return chat
+
+    def _introduced(self, chat: Chat) -> Chat:
+        """Return the chat with what Instagram tells of the customer, where that can be had."""
+        moment = self.clock()
+        if chat.person.seen_at is not None and chat.person.seen_at > moment - _ACQUAINTANCE:
+            return chat
+        try:
+            person = replace(self.messenger.person(chat.user_id), seen_at=moment)
+        except OutsideError:
+            return chat  # it is for the agent's manners only, and no reason to leave a customer waiting
+        self.chats.describe(chat.user_id, person)
+        return replace(chat, person=person)

@@ -1,0 +1,72 @@
+"""What the business needs of the world outside: the adapters fit these, and the business imports only them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connector.agents.answers import Answer, Transcript
+from connector.chat import Person
+from connector.envelopes import TurnMessage
+
+
+class Agent(Protocol):
+    """A chat agent that keeps a session. See `agents/retell.py`."""
+
+    def open(self, variables: Mapping[str, str], metadata: Mapping[str, str]) -> str:
+        """Open a session and return its name."""
+        ...
+
+    def ask(self, chat_id: str, content: str) -> Answer:
+        """Say something in a session, once, and return what the agent answers; perhaps nothing."""
+        ...
+
+    def transcript(self, chat_id: str) -> Transcript:
+        """Return what a session holds now."""
+        ...
+
+
+class SentText(Protocol):
+    """A text that has been sent, as the other side remembers it."""
+
+    @property
+    def mid(self) -> str:
+        """Its name there."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was sent, to the second."""
+        ...
+
+
+class Messenger(Protocol):
+    """Something that carries texts to a customer. See `instagram/graph.py`."""
+
+    def send_text(self, page_id: str, user_id: str, text: str) -> str:
+        """Send one text, once, and return its mid."""
+        ...
+
+    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
+        """Return the newest texts that have reached the customer's thread."""
+        ...
+
+    def person(self, user_id: str) -> Person:
+        """Return what the customer lets be seen of them."""
+        ...
+
+
+class TurnQueue(Protocol):
+    """Where turns are scheduled. See `queues.py`."""
+
+    def send(self, message: TurnMessage, *, delay_seconds: int = 0) -> None:
+        """Have the conversation looked at after `delay_seconds` (0 to 900)."""
+        ...
+
+    def send_all(self, messages: Iterable[TurnMessage], *, delay_seconds: int = 0) -> int:
+        """Have many conversations looked at; returns how many are not, because their messages cannot be written."""
+        ...

@@ -1,0 +1,71 @@
+"""What customers do to messages that stand: edit, take back, react, see."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pymongo.collection import Collection
+
+from connector.chat import MessageStatus, Role
+from connector.storage.documents import now
+from connector.storage.indexes import OURS
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+
+class Changes:
+    """The changes to one tenant's messages."""
+
+    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
+        self._collection = collection
+        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
+        self._clock = clock
+
+    def edit(self, mid: str, text: str, at: datetime) -> bool:
+        """Replace the text of a customer's message by a newer one. Returns whether the message is known."""
+        return self._change(
+            {"mid": mid, "role": Role.USER},
+            {"text": text, "editedAt": at},
+            unless={"$or": [{"editedAt": {"$gte": at}}, {"deletedAt": {"$ne": None}}]},
+        )
+
+    def unsend(self, mid: str, at: datetime) -> bool:
+        """Remove what a taken-back message said, and keep that it was there. Returns whether it is known."""
+        gone: Document = {"text": None, "attachments": [], "replyTo": None, "postback": None, "deletedAt": at}
+        return self._change({"mid": mid}, gone)
+
+    def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:
+        """Set or take back the user's reaction to a message. Returns whether the message is known."""
+        reactions = [{"userId": user_id, "emoji": emoji, "at": at}] if emoji else []
+        return self._change({"mid": mid}, {"reactions": reactions, "reactedAt": at}, unless={"reactedAt": {"$gt": at}})
+
+    def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:
+        """Mark what we sent, up to and with the message `mid`, as read. Returns whether that message is known."""
+        with translated():
+            chat = self._collection.find_one(
+                self._tenant | {"metadata.userId": user_id, "messages.mid": mid}, {"messages.$": 1}
+            )
+            if chat is None:
+                return False
+            sent = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value]
+            self._collection.update_one(
+                self._tenant | {"_id": chat["_id"]},
+                {"$set": {"messages.$[m].status": MessageStatus.READ.value, "messages.$[m].readAt": at}},
+                array_filters=[{"m.status": {"$in": sent}, "m.createdAt": {"$lte": chat["messages"][0]["createdAt"]}}],
+            )
+        return True
+
+    def _change(self, message: Document, fields: Document, *, unless: Document | None = None) -> bool:
+        """Set fields of the one message that matches. Returns whether there is one, changed or not."""
+        positional = {f"messages.$.{name}": value for name, value in fields.items()}
+        match: Document = {"$elemMatch": message | ({"$nor": [unless]} if unless else {})}
+        for _ in range(2):  # the message may be stored between a look and the next
+            with translated():
+                changed = self._collection.update_one(
+                    self._tenant | {"messages": match}, {"$set": positional | {"updatedAt": self._clock()}}
+                )
+                if changed.matched_count:
+                    return True
+                known = self._collection.find_one(self._tenant | {"messages": {"$elemMatch": message}}, {"_id": 1})
+            if known is None:
+                return False
+        return True
