@@ -27,6 +27,7 @@ from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
+from connector.storage.mongodb import translated
 from connector.storage.outbox import Outbox
 from connector.storage.pages import Pages
 from connector.storage.turns import Turns
@@ -357,6 +358,24 @@ class World:
             states.append(self.answer_next(**worker))
             assert len(states) < 50, "turn messages go on for ever"
         return states
+
+    def settle(self, **worker: Any) -> list[TurnState]:
+        """Work until nothing waits, taking up with the sweep what nobody schedules; return how the turns ended."""
+        states: list[TurnState | None] = []
+        for _ in range(50):
+            states += self.answer_all(**worker)
+            if not self.wait_and_sweep():
+                return [state for state in states if state]
+        raise AssertionError("something waits for ever")
+
+    def wait_and_sweep(self) -> int:
+        """Let the time come at which the sweep finds something, and run it; return what it has scheduled."""
+        with translated():
+            waiting = self.chats._collection.find({"wakeAt": {"$ne": None}}).sort("wakeAt", 1).to_list(1)
+        if not waiting:
+            return 0
+        self.clock.ahead += max(timedelta(), waiting[0]["wakeAt"] - self.clock())
+        return self.sweep()
 
     # ── what is stored
 

@@ -1,6 +1,7 @@
 """A webhook POST, split into the single things it tells: `instagram.notifications`."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -153,6 +154,25 @@ def test_a_batch_of_1000_is_read_and_one_of_1001_refused():
     assert len(split(compact(messaging(*items)))) == MAX_NOTIFICATIONS
     with pytest.raises(UnreadableBody):
         split(compact(messaging(*items, message("one too many"))))
+
+
+BOMBS = {
+    "items": b'{"object":"instagram","entry":[{"id":"1","messaging":[' + b"{}," * 400_000 + b"{}]}]}",
+    "entries": b'{"object":"instagram","entry":[' + b"{}," * 400_000 + b"{}]}",
+    "flat-entries": b'{"object":"instagram","entry":[' + b'{"field":1},' * 100_000 + b"{}]}",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a11_more_than_meta_may_send_costs_little_more_than_its_parsing(bomb):
+    """Meta waits five seconds. A body of 4 MiB can hold a million empty items, and whoever has an app can sign it."""
+    # The processor's time, not the clock's: how busy the machine is with other things says nothing.
+    start = time.process_time()
+    json.loads(BOMBS[bomb])
+    parsed = time.process_time()
+    with pytest.raises(UnreadableBody):
+        split(BOMBS[bomb])
+    assert time.process_time() - parsed < 3 * (parsed - start) + 0.1
 
 
 @given(JSON)

@@ -23,7 +23,7 @@ from connector.errors import (
 )
 from connector.gateway import Request
 from connector.queues import Queue
-from connector.storage.parameters import Parameters
+from connector.storage.parameters import FRESH_SECONDS, Parameters
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 from connector.webhook import MAX_BODY_BYTES, Webhook
@@ -397,6 +397,23 @@ def test_ssm_throttled_on_a_cold_start_is_unavailable_and_not_unauthorized(edge)
     request = _request("POST", PATH, body("text"), signed_headers(body("text")))
     with _each_call(edge.aws.ssm, "ssm.GetParameter", down), pytest.raises(Unavailable):
         cold.receive(request)
+
+
+def test_a27_ssm_throttled_in_a_warm_environment_leaves_the_secrets_that_were_read_before(edge):
+    now = [0.0]
+    secrets = Secrets(Parameters(edge.aws.ssm, PREFIX, clock=lambda: now[0]))
+    edge.webhook = Webhook(secrets, Queue(edge.aws.sqs, edge.url))
+    assert edge.post(body("text")) == 1
+
+    def down(_):
+        raise EndpointConnectionError(endpoint_url="ssm")
+
+    now[0] += FRESH_SECONDS + 1
+    with _each_call(edge.aws.ssm, "ssm.GetParameter", down) as calls:
+        assert edge.post(body("text")) == 1
+        with pytest.raises(Unauthorized):
+            edge.post(body("text"), path=APP_PATH, headers=signed_headers(body("text"), "another secret"))
+    assert calls, "SSM was not asked: the test is about secrets that are no longer fresh"
 
 
 def test_a_deployment_without_app_secrets_says_so(edge):
