@@ -63,10 +63,14 @@ class Foreign:
 
         @app.post("/<version>/<page_id>/messages")
         def send(version: str, page_id: str) -> Any:
+            wanted = request.get_json()
+            recipient_id = wanted["recipient"]["id"]
+            if "sender_action" in wanted:  # typing and seen make no message
+                return jsonify(recipient_id=recipient_id)
             with self.lock:
-                self.sent.append(request.get_json())
+                self.sent.append(wanted)
                 mid = f"mid.{len(self.sent)}"
-            return jsonify(recipient_id=request.get_json()["recipient"]["id"], message_id=mid)
+            return jsonify(recipient_id=recipient_id, message_id=mid)
 
         return app
 

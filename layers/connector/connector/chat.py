@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+MAX_MESSAGES = 500
+"""How many messages a chat holds before the conversation goes on in the next one."""
+
+LATE = timedelta(seconds=60)
+"""How long after its time a turn is not yet lost: from then on, the sweep takes it up."""
 
 _DEEPEST = 20  # levels of nesting kept; BSON refuses more than 100
 

@@ -4,8 +4,10 @@ Neither Meta nor Retell knows idempotency keys, so what matters about a failure 
 carried out? `TryLater` says certainly not, `OutcomeUnknown` says perhaps.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import loads as json_of
 from ssl import SSLCertVerificationError
 from typing import Any
 
@@ -15,6 +17,8 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from connector.errors import OutcomeUnknown, TryLater
 
 _CONNECT_SECONDS = 3.05
+_MOST_BYTES = 1_000_000  # of an answer; a longer one is not an answer to anything we ask
+_CHUNK_BYTES = 64 * 1024
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 
 
@@ -80,21 +84,33 @@ class Transport:
         json: Mapping[str, Any] | None = None,
         timeout: float,
     ) -> Answer:
+        give_up_at = time.monotonic() + timeout + _CONNECT_SECONDS
         try:
-            response = self._session.request(
+            with self._session.request(
                 method,
                 f"{self._base_url}/{path}",
                 params=params,
                 json=json,
                 timeout=(_CONNECT_SECONDS, timeout),
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as response:
+                body = self._read(response, give_up_at)
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise self._sorted(error) from error
         except requests.exceptions.RequestException as error:
             # A body cut off or garbled on the way back: the request has been read.
             raise OutcomeUnknown(f"{self._name}'s answer was lost on the way.") from error
-        return Answer(response.status_code, _json_object(response), response.headers)
+        return Answer(response.status_code, _json_object(body), response.headers)
+
+    def _read(self, response: requests.Response, give_up_at: float) -> bytes:
+        """Read a body within bounds: the timeout of `requests` is for each piece, and a drip of pieces has no end."""
+        body = b""
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > _MOST_BYTES or time.monotonic() > give_up_at:
+                raise OutcomeUnknown(f"{self._name}'s answer was too long to be read.")
+        return body
 
     def _sorted(self, error: requests.exceptions.RequestException) -> TryLater | OutcomeUnknown:
         cause = error.args[0] if error.args else None
@@ -106,9 +122,9 @@ class Transport:
         return OutcomeUnknown(f"{self._name} did not answer in time.")
 
 
-def _json_object(response: requests.Response) -> Mapping[str, Any] | None:
+def _json_object(answer: bytes) -> Mapping[str, Any] | None:
     try:
-        body = response.json()
-    except ValueError:
+        body = json_of(answer)
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

@@ -18,12 +18,14 @@ def split(text: str, limit: int) -> tuple[str, ...]:
     end of a paragraph, a sentence, a word. Nothing is stripped.
     """
     parts: list[str] = []
-    rest = text
-    while len(rest.encode()) > limit:
-        cut = _cut(rest, limit)
-        parts.append(rest[:cut])
-        rest = rest[cut:]
-    return (*parts, rest) if rest else tuple(parts)
+    start = 0
+    while start < len(text):
+        # A character is at least one byte, so this holds all that fits, and more where there is more.
+        ahead = text[start : start + limit + 1]
+        cut = _cut(ahead, limit) if len(ahead.encode()) > limit else len(ahead)
+        parts.append(ahead[:cut])
+        start += cut
+    return tuple(parts)
 
 
 def _cut(text: str, limit: int) -> int:

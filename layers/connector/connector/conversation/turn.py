@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.accounts import Connection
-from connector.chat import LOOPING, PAUSED, SEND_UNKNOWN, Chat, Message, MessageStatus, Role, TurnState, claimed
+from connector.chat import (
+    LATE,
+    LOOPING,
+    MAX_MESSAGES,
+    PAUSED,
+    SEND_UNKNOWN,
+    Chat,
+    Message,
+    MessageStatus,
+    Role,
+    TurnState,
+    claimed,
+)
 from connector.conversation import policy
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
@@ -34,9 +46,7 @@ PATIENCE = timedelta(minutes=15)
 _BACK_OFF_SECONDS = (5, 15, 45, 120, 300)
 _LONGEST_DELAY_SECONDS = 900  # what SQS allows; the sweep looks after longer ones
 _QUEUE_TRIES = timedelta(minutes=20)  # how long the queue brings a message again and again
-_LATE = timedelta(seconds=60)
 _MOST_DEATHS = 5
-_MOST_MESSAGES = 500
 _LOOP_PAUSE = timedelta(minutes=60)
 
 
@@ -94,7 +104,7 @@ class TurnTaker:
     def _take(self, chat: Chat, connection: Connection | None) -> Outcome:
         state, reason, ends_chat = TurnState.DONE, None, False
         try:
-            if len(chat.messages) >= _MOST_MESSAGES:
+            if len(chat.messages) >= MAX_MESSAGES:
                 chat = self.turns.roll_over(chat, "full", keeps_session=True)
             self._require_may_speak(chat)
             chat = self._answered(chat, self._usable(chat, connection))
@@ -151,7 +161,7 @@ class TurnTaker:
         return self.turns.store_answer(chat, parts, ends_chat=answer.ends_session)
 
     def _excused(self, chat: Chat, reason: str, error: Exception) -> Chat:
-        excuse = fallback_of(chat, self.fallback, self.clock())
+        excuse = fallback_of(chat, self.fallback, self.clock(), self.part_bytes)
         if not excuse:
             raise Ended(TurnState.FAILED, reason) from error
         return self.turns.store_answer(chat, excuse, reason=reason)
@@ -206,7 +216,7 @@ class TurnTaker:
     def _put_off(self, chat: Chat, error: TryLater) -> Outcome:
         turn = claimed(chat)
         seconds = _wait(error, turn.fence)
-        self.turns.put_off(chat, self.clock() + timedelta(seconds=seconds), look_after=_LATE)
+        self.turns.put_off(chat, self.clock() + timedelta(seconds=seconds), look_after=LATE)
         if seconds <= _LONGEST_DELAY_SECONDS:
             self._schedule(chat, seconds)
         return Outcome(turn.state, error.message, seconds)

@@ -14,15 +14,12 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.chat import FINAL_STATES, Chat, Message, MessageStatus, Person, Role
+from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, write_message
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
-from connector.storage.succession import MAX_MESSAGES, ended, first_document, roll_over
+from connector.storage.succession import ended, first_document, roll_over
 from connector.tenancy import Tenant
-
-GRACE = timedelta(seconds=60)
-"""How late a turn message may be before the sweep sends another."""
 
 _RACES = 5  # lost before giving up; each loss means that another writer ended the chat just then
 _FULL = "full"
@@ -94,7 +91,7 @@ class Chats:
         fields: Document = {"updatedAt": moment}
         if turn_due_in is not None:
             due_at = moment + turn_due_in
-            fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + GRACE}
+            fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}
         if referral:
             fields["metadata.referral"] = dict(referral)
         return {

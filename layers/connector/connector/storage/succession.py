@@ -15,8 +15,6 @@ from pymongo.collection import Collection
 from connector.chat import FINAL_STATES, MessageStatus, Role
 from connector.storage.mongodb import Document, translated
 
-MAX_MESSAGES = 500
-
 WAITING = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "turnId": None}
 
 _FINAL = {state.value for state in FINAL_STATES}

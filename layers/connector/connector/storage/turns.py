@@ -15,9 +15,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
-from connector.chat import FINAL_STATES, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
+from connector.chat import FINAL_STATES, LATE, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
 from connector.ports.stores import Superseded
-from connector.storage.chats import GRACE
 from connector.storage.documents import now, read_chat, write_message, write_turn
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
@@ -163,7 +162,7 @@ class Turns:
                 ongoing | _NOTHING_WAITS, {"$set": update | rest | {"updatedAt": moment}}, array_filters=array_filters
             ).matched_count:
                 return False
-        self._write(chat, {"$set": update | {"wakeAt": moment + GRACE}}, array_filters=array_filters)
+        self._write(chat, {"$set": update | {"wakeAt": moment + LATE}}, array_filters=array_filters)
         if end_chat_because:
             roll_over(self._collection, ongoing, end_chat_because, moment, keeps_session=False)
         return True

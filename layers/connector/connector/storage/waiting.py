@@ -25,7 +25,7 @@ class Waiting:
         with translated():
             documents = (
                 self._collection.find(
-                    OURS | {"$and": [WAKES, {"wakeAt": {"$lte": self._clock()}}]},
+                    OURS | {"status": "ongoing", "$and": [WAKES, {"wakeAt": {"$lte": self._clock()}}]},
                     {"subaccountId": 1, "agentId": 1, "metadata": 1},
                 )
                 .sort("wakeAt", ASCENDING)
