@@ -10,7 +10,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 CASES = Path(__file__).with_suffix("").parent / "fault_cases.toml"
 
-_NUMBERS = re.compile(r"test_((?:[a-z][0-9]+_)+)(?=[a-z])")
+_NUMBERS = re.compile(r"test_((?:[a-z][0-9]+_)+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def gateway() -> tuple[Gateway, Recorder]:
         ("POST", "/api/database/sub_1/chat-agents/agent-1/instagram/status"),
     ],
 )
-def test_an_unknown_route_is_404_in_the_gateways_words(gateway, method, path):
+def test_a25_an_unknown_route_is_404_in_the_gateways_words(gateway, method, path):
     answer = gateway[0].answer(request(method, path))
 
     assert answer.status_code == 404

@@ -160,7 +160,7 @@ def test_the_handshake_is_answered_with_the_bare_challenge(function):
     assert answer["headers"]["Content-Type"].startswith("text/plain")
 
 
-def test_a_handshake_with_a_wrong_token_is_forbidden(function):
+def test_a23_a_handshake_with_a_wrong_token_is_forbidden(function):
     query = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "another-token"}
 
     answer = function("webhook").invoke(from_api("GET", WEBHOOK, ids=IDS, query=query))
@@ -185,7 +185,7 @@ def test_a_signed_post_through_the_api_puts_one_message_on_the_inbox_queue(funct
     [signed(dm("hello"), "another-secret"), signed(dm("something else")), {"Content-Type": "application/json"}],
     ids=["another-secret", "another-body", "no-signature"],
 )
-def test_a_forged_post_is_unauthorized_and_queues_nothing(function, cloud, headers):
+def test_a1_a2_a_forged_post_is_unauthorized_and_queues_nothing(function, cloud, headers):
     answer = function("webhook").invoke(from_api("POST", WEBHOOK, ids=IDS, headers=headers, body=dm("hello")))
 
     assert answer["statusCode"] == 401
@@ -269,7 +269,7 @@ def test_ingest_takes_what_the_webhook_has_queued_and_schedules_a_turn(function,
     assert sum(int(counts["Attributes"][name]) for name in waiting) == 1, "no turn is on its way"
 
 
-def test_ingest_reports_the_one_record_that_it_cannot_take(function, cloud):
+def test_b6_b12_ingest_reports_the_one_record_that_it_cannot_take(function, cloud):
     body = dm("hello")
     function("webhook").invoke(from_api("POST", WEBHOOK, ids=IDS, headers=signed(body), body=body))
     (queued,) = cloud.take("InboxQueue")

@@ -199,7 +199,7 @@ def test_only_settings_reads_the_environment():
 # ── Cold starts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_webhook_loads_nothing_that_meta_would_wait_for():
+def test_f3_the_webhook_loads_nothing_that_meta_would_wait_for():
     loaded = imported_by("webhook")
 
     assert sorted(name for name in loaded if within(name, set(SLOW))) == []

@@ -123,7 +123,7 @@ def test_the_outputs_name_the_api_and_both_callback_urls(deployed):
 # ── What is public ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_api_has_exactly_the_documented_routes_each_with_its_function(deployed):
+def test_a25_the_api_has_exactly_the_documented_routes_each_with_its_function(deployed):
     assert deployed.routes == ROUTES
 
 
@@ -181,7 +181,7 @@ def test_each_queue_has_the_consumer_it_is_meant_for(deployed):
     assert {folder: named(one["EventSourceArn"]) for folder, one in deployed.sources.items()} == CONSUMERS
 
 
-def test_every_consumed_queue_waits_long_enough_and_loses_nothing(deployed):
+def test_b8_b10_every_consumed_queue_waits_long_enough_and_loses_nothing(deployed):
     assert queue_problems(deployed) == []
 
 
@@ -200,7 +200,7 @@ def test_the_check_of_the_queues_can_fail(deployed, resource, name, value, probl
     assert found[0].startswith(problem)
 
 
-def test_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
+def test_b10_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
     queues = deployed.of_type("AWS::SQS::Queue")
 
     tries = {name: queues[name]["RedrivePolicy"]["maxReceiveCount"] for name in CONSUMERS.values()}
@@ -213,7 +213,7 @@ def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
     assert all(timeout < API_GATEWAY_SECONDS for timeout in timeouts.values()), timeouts
 
 
-def test_a_turns_lease_outlives_the_function_that_holds_it(deployed):
+def test_c3_c14_a_turns_lease_outlives_the_function_that_holds_it(deployed):
     lease = importlib.import_module("functions.reply.app")._LEASE
 
     assert lease.total_seconds() > deployed.functions["reply"]["Timeout"]

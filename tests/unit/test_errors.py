@@ -98,14 +98,12 @@ def test_a_request_of_nothing_has_empty_parts():
 
 
 @pytest.mark.parametrize("text", ["{}", "a", "é", "ab=c", "YQ", "YQ==\n", "Y Q=="])
-def test_a_body_marked_as_base64_that_is_none_is_an_invalid_request(text):
-    """A5."""
+def test_a5_a_body_marked_as_base64_that_is_none_is_an_invalid_request(text):
     with pytest.raises(InvalidRequest):
         Request.of(http_event("POST", "/", text=text, is_base64=True))
 
 
-def test_a_text_answer_is_taken_for_nothing_else():
-    """A24."""
+def test_a24_a_text_answer_is_taken_for_nothing_else():
     answer = answer_text(200, "1158201444")
     assert answer["body"] == "1158201444"
     assert answer["headers"]["Content-Type"].startswith("text/plain")

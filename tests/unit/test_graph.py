@@ -69,7 +69,9 @@ SORTED = [
 
 
 @pytest.mark.parametrize(("code", "subcode", "kind", "reason"), SORTED)
-def test_each_code_of_metas_tables_is_sorted_by_what_can_be_done_about_it(code, subcode, kind, reason):
+def test_e1_e3_e4_e5_e6_e7_e12_each_code_of_metas_tables_is_sorted_by_what_can_be_done_about_it(
+    code, subcode, kind, reason
+):
     error = error_of(Answer(400, _envelope(code, subcode), {}))
     assert (type(error), error.code) == (kind, reason)
 
@@ -98,7 +100,7 @@ def test_the_code_decides_and_the_status_does_not(status, code, subcode, kind):
     ],
 )
 @pytest.mark.parametrize("body", [None, {}, {"error": "no"}, {"error": None}, {"error": []}])
-def test_an_answer_without_metas_envelope_is_sorted_by_whether_anything_can_have_been_done(status, kind, body):
+def test_e7_an_answer_without_metas_envelope_is_sorted_by_whether_anything_can_have_been_done(status, kind, body):
     assert type(error_of(Answer(status, body, {}))) is kind
 
 
@@ -119,8 +121,7 @@ def test_an_answer_without_metas_envelope_is_sorted_by_whether_anything_can_have
         ('{"1":[{"estimated_time_to_regain_access":NaN}]}', 60),
     ],
 )
-def test_the_wait_is_what_meta_says_in_minutes_within_reason(header, seconds):
-    """E3."""
+def test_e3_the_wait_is_what_meta_says_in_minutes_within_reason(header, seconds):
     headers = {"X-Business-Use-Case-Usage": header} if header else {}
     assert error_of(Answer(400, _envelope(80002), headers)).after_seconds == seconds
 
@@ -156,8 +157,7 @@ def test_a_text_is_sent_as_the_page_with_the_token_in_the_header_only(graph, oth
 
 
 @pytest.mark.parametrize("body", [{}, {"message_id": ""}, {"message_id": 5}, {"message_id": None}, [], b"", b"<html>"])
-def test_a_success_that_names_no_message_is_unknown(graph, other_side, body):
-    """E8."""
+def test_e8_a_success_that_names_no_message_is_unknown(graph, other_side, body):
     other_side.behave = behaviour.answer(body)
     with pytest.raises(OutcomeUnknown):
         graph.send_text(PAGE, USER, "hi")
@@ -176,8 +176,7 @@ def test_a_success_that_names_no_message_is_unknown(graph, other_side, body):
     ],
     ids=["reset", "truncated", "502", "redirect", "window", "token", "rate"],
 )
-def test_a_send_is_made_once_whatever_comes_back(graph, other_side, how, kind):
-    """E1 to E9."""
+def test_e1_e3_e4_e7_e8_e9_a_send_is_made_once_whatever_comes_back(graph, other_side, how, kind):
     other_side.behave = how
     with pytest.raises(kind):
         graph.send_text(PAGE, USER, "hi")

@@ -73,8 +73,7 @@ def test_an_entry_that_is_a_field_with_a_value_is_read_as_a_change():
     assert (one.channel, one.account_id, one.item) == ("changes", ACCOUNT, {"field": "comments", "value": {"id": "1"}})
 
 
-def test_an_entry_with_several_channels_and_an_unknown_list_loses_nothing():
-    """A14."""
+def test_a14_an_entry_with_several_channels_and_an_unknown_list_loses_nothing():
     entry = {
         "id": ACCOUNT,
         "hop": 3,
@@ -89,20 +88,19 @@ def test_an_entry_with_several_channels_and_an_unknown_list_loses_nothing():
 
 
 @pytest.mark.parametrize("nonsense", [None, 5, "x", [], True, 1.5])
-def test_a_malformed_item_costs_its_neighbours_nothing(nonsense):
-    """A15."""
+def test_a15_a_malformed_item_costs_its_neighbours_nothing(nonsense):
     found = split(compact(messaging(message("a"), nonsense, message("b"))))
     assert [one.item["message"]["mid"] for one in found] == ["a", "b"]
 
 
 @pytest.mark.parametrize("nonsense", [None, 5, "x", {}, True, [], [None], [[]], ["x"], [{"messaging": 5}]])
-def test_entries_that_are_none_are_no_notifications(nonsense):
+def test_a14_entries_that_are_none_are_no_notifications(nonsense):
     assert split(compact({"object": "instagram", "entry": nonsense})) == []
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b'"x"', b"5", b"{}", b"[5]", b"true", b"[[]]"])
-def test_a_body_that_is_no_notification_of_instagram_is_unreadable(raw):
-    """A9. (An empty array holds no envelope, and so nothing that could be wrong.)"""
+def test_a9_a_body_that_is_no_notification_of_instagram_is_unreadable(raw):
+    """An empty array holds no envelope, and so nothing that could be wrong."""
     with pytest.raises(UnreadableBody):
         split(raw)
 
@@ -112,8 +110,7 @@ def test_an_empty_array_is_nothing():
 
 
 @pytest.mark.parametrize("kind", ["page", "user", "", None, 5, ["instagram"], "Instagram"])
-def test_an_envelope_of_another_product_is_unreadable(kind):
-    """A13."""
+def test_a13_an_envelope_of_another_product_is_unreadable(kind):
     with pytest.raises(UnreadableBody):
         split(compact(payload("text") | {"object": kind}))
 
@@ -129,27 +126,23 @@ def test_an_envelope_of_another_product_is_unreadable(kind):
         pytest.param(b"[" + b"{}," * 400_000 + b"{}]", id="400000-envelopes"),
     ],
 )
-def test_a_body_that_is_not_json_or_a_bomb_is_unreadable(raw):
-    """A10, A11."""
+def test_a10_a11_a_body_that_is_not_json_or_a_bomb_is_unreadable(raw):
     with pytest.raises(UnreadableBody):
         split(raw)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_are_none_do_not_cost_the_message(number):
-    """A12."""
+def test_a12_numbers_that_are_none_do_not_cost_the_message(number):
     raw = body("text").replace(b"1757330002434", number.encode())
     assert len(split(raw)) == 1
 
 
-def test_a_byte_order_mark_and_doubled_keys_do_not_cost_the_message():
-    """A12."""
+def test_a12_a_byte_order_mark_and_doubled_keys_do_not_cost_the_message():
     assert split(b"\xef\xbb\xbf" + body("text")) == split(body("text"))
     assert len(split(body("text").replace(b'"object":', b'"object":"page","object":', 1))) == 1
 
 
-def test_a_batch_of_1000_is_read_and_one_of_1001_refused():
-    """A11."""
+def test_a11_a_batch_of_1000_is_read_and_one_of_1001_refused():
     items = [message(f"m{index}") for index in range(MAX_NOTIFICATIONS)]
     assert len(split(compact(messaging(*items)))) == MAX_NOTIFICATIONS
     with pytest.raises(UnreadableBody):
@@ -199,7 +192,7 @@ def test_no_bytes_do_anything_but_split_or_be_unreadable(raw):
         return
 
 
-def test_a_list_that_meta_has_not_announced_is_kept_under_its_name():
+def test_a14_a_list_that_meta_has_not_announced_is_kept_under_its_name():
     entry = {"id": "17841400000000001", "time": 1, "hologram": [{"sender": {"id": "9"}}, "x"]}
     told = split(json.dumps({"object": "instagram", "entry": [entry]}).encode())
     assert [(one.account_id, one.channel, one.item["field"], one.item["value"]) for one in told] == [

@@ -73,7 +73,7 @@ def test_a_value_is_read_once_while_it_is_fresh(store, ssm, clock):
     assert len(ssm.reads) == 1
 
 
-def test_a_value_is_read_again_when_it_is_no_longer_fresh(store, ssm, clock):
+def test_f9_a_value_is_read_again_when_it_is_no_longer_fresh(store, ssm, clock):
     store.get("a")
     clock.now += FRESH_SECONDS
     ssm.values["/p/a"] = "two"
@@ -91,7 +91,7 @@ def test_a_miss_is_remembered_for_a_shorter_time(store, ssm, clock):
 
 
 @pytest.mark.parametrize("refusal", THROTTLED, ids=str)
-def test_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store, ssm, clock, refusal):
+def test_a27_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store, ssm, clock, refusal):
     """G1."""
     store.get("a")
     ssm.refusal = refusal
@@ -103,7 +103,7 @@ def test_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store, ssm
 
 
 @pytest.mark.parametrize("refusal", THROTTLED, ids=str)
-def test_a_throttled_read_of_what_is_not_cached_is_unavailable_and_not_a_miss(store, ssm, refusal):
+def test_a27_a_throttled_read_of_what_is_not_cached_is_unavailable_and_not_a_miss(store, ssm, refusal):
     """G1: otherwise a throttle would say "not connected"."""
     ssm.refusal = refusal
     with pytest.raises(Unavailable):

@@ -50,8 +50,7 @@ def test_what_was_taken_back_is_not_told_and_nothing_is_nothing():
         ("unknown-attachment", "[The customer sent something of the kind “hologram”: “A thing of tomorrow”]"),
     ],
 )
-def test_what_is_not_text_is_told_in_words(name, told):
-    """E14."""
+def test_e14_what_is_not_text_is_told_in_words(name, told):
     event = read(notification(name), RECEIVED_AT)
     assert question(CHAT, [_message(event.text, *event.attachments)]) == told
 

@@ -59,15 +59,14 @@ def test_a_message_too_large_to_be_any_is_left_out_and_counted():
     assert [read(one)["notification"]["item"]["n"] for one in sqs.bodies] == [1, 2]
 
 
-def test_failed_entries_are_tried_once_more_and_only_they():
+def test_a16_failed_entries_are_tried_once_more_and_only_they():
     sqs = StrictSqs(lambda number, entry: number == 0 and entry["Id"] in ("3", "7"))
     Queue(sqs, "url").send_all(_inbox({"n": number}) for number in range(10))
     assert [[entry["Id"] for entry in batch] for batch in sqs.batches] == [[str(n) for n in range(10)], ["3", "7"]]
     assert sorted(read(one)["notification"]["item"]["n"] for one in sqs.bodies) == list(range(10))
 
 
-def test_entries_that_fail_twice_are_unavailable():
-    """A17."""
+def test_a17_entries_that_fail_twice_are_unavailable():
     sqs = StrictSqs(lambda number, entry: entry["Id"] == "3")
     with pytest.raises(Unavailable):
         Queue(sqs, "url").send_all(_inbox({"n": number}) for number in range(10))
@@ -82,7 +81,7 @@ def test_entries_that_fail_twice_are_unavailable():
         ReadTimeoutError(endpoint_url="https://sqs"),
     ],
 )
-def test_a_queue_that_does_not_answer_is_unavailable(error):
+def test_a17_a_queue_that_does_not_answer_is_unavailable(error):
     class Down:
         def send_message_batch(self, **_):
             raise error
@@ -92,8 +91,8 @@ def test_a_queue_that_does_not_answer_is_unavailable(error):
 
 
 @given(JSON, st.text())
-def test_whatever_meta_writes_sqs_takes_it_and_it_comes_out_as_it_went_in(value, account_id):
-    """B1, B4: control characters, lone surrogates, ids of any form."""
+def test_b1_b4_whatever_meta_writes_sqs_takes_it_and_it_comes_out_as_it_went_in(value, account_id):
+    """Control characters, lone surrogates, ids of any form."""
     sqs = StrictSqs()
     message = _inbox({"x": value}, account_id)
     assert Queue(sqs, "url").send_all([message]) == 0
@@ -109,8 +108,7 @@ def test_a_turn_message_comes_out_as_it_went_in(account_id, user_id, agent_id, k
     assert sqs.batches[0][0]["DelaySeconds"] == 900
 
 
-def test_one_account_has_one_group_and_two_accounts_have_two():
-    """B13."""
+def test_b1_b13_one_account_has_one_group_and_two_accounts_have_two():
     sqs = StrictSqs()
     accounts = [ACCOUNT, ACCOUNT, "x y", "x y", "é", "", "a" * 200, "a" * 201]
     Queue(sqs, "url").send_all(_inbox({}, account_id) for account_id in accounts)
@@ -121,8 +119,7 @@ def test_one_account_has_one_group_and_two_accounts_have_two():
 
 
 @pytest.mark.parametrize("text", ["", "x", "5", "null", "[]", "{}", '{"schema": 2}', '{"schema": "1"}', "{"])
-def test_a_body_that_is_none_of_ours_is_a_value_error(text):
-    """B12."""
+def test_b12_a_body_that_is_none_of_ours_is_a_value_error(text):
     with pytest.raises(ValueError):  # noqa: PT011 - any of them goes the same way, to the dead-letter queue
         read(text)
 

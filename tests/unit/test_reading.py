@@ -93,7 +93,7 @@ def test_every_payload_is_read_as_what_it_means(name):
 
 
 @pytest.mark.parametrize("name", KEPT_AS_THEY_CAME)
-def test_what_is_not_known_is_kept_as_it_came(name):
+def test_b9_what_is_not_known_is_kept_as_it_came(name):
     event = read(notification(name), RECEIVED_AT)
     assert isinstance(event, Other)
     assert (event.name, event.user_id) == KEPT_AS_THEY_CAME[name]
@@ -120,8 +120,8 @@ def test_a_message_in_the_changes_form_is_read_like_any_other():
     assert event == EXPECTED["text"]()
 
 
-def test_a_message_whose_sender_is_the_account_itself_is_never_a_customers():
-    """A28, E11: two bots must not talk to each other through a missing is_echo."""
+def test_a28_e11_a_message_whose_sender_is_the_account_itself_is_never_a_customers():
+    """Two bots must not talk to each other through a missing is_echo."""
     told = item("text") | {"sender": {"id": ACCOUNT}}
     assert isinstance(read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT), Other)
 
@@ -136,8 +136,7 @@ def test_a_message_whose_sender_is_the_account_itself_is_never_a_customers():
         pytest.param(1757330002434.0, id="float"),
     ],
 )
-def test_a_time_in_ms_or_seconds_or_a_string_of_either_is_understood(timestamp):
-    """A22."""
+def test_a22_a_time_in_ms_or_seconds_or_a_string_of_either_is_understood(timestamp):
     event = read(Notification(ACCOUNT, "messaging", item("text") | {"timestamp": timestamp}), RECEIVED_AT)
     assert abs(event.parties.at - SENT_AT) < timedelta(seconds=1)
 
@@ -162,8 +161,7 @@ def test_a_time_in_ms_or_seconds_or_a_string_of_either_is_understood(timestamp):
         [],
     ],
 )
-def test_an_absurd_time_is_when_it_was_received(timestamp):
-    """A22."""
+def test_a22_an_absurd_time_is_when_it_was_received(timestamp):
     event = read(Notification(ACCOUNT, "messaging", item("text") | {"timestamp": timestamp}), RECEIVED_AT)
     assert event.parties.at == RECEIVED_AT
 
@@ -177,7 +175,6 @@ def test_a_message_keeps_what_is_right_when_its_attachments_are_nonsense():
 
 
 def test_two_events_of_one_message_are_kept_under_two_keys():
-    """B2."""
     keys = {read_as_it_came(notification(name), RECEIVED_AT).key for name in NAMES}
     assert len(keys) == len(NAMES)
 
@@ -190,14 +187,14 @@ def test_what_is_kept_names_the_message_it_is_about_and_can_be_read_later(name):
     assert read(again, kept.at) == read(notification(name), kept.at)
 
 
-def test_of_what_is_too_large_is_kept_that_it_was_there():
+def test_f6_of_what_is_too_large_is_kept_that_it_was_there():
     told = item("unknown-event") | {"message_mood": {"mid": "m", "x": "y" * 100_000}}
     kept = read_as_it_came(Notification(ACCOUNT, "messaging", told), RECEIVED_AT)
     assert len(str(kept.item)) < 1000
     assert (kept.name, kept.mid, kept.user_id) == ("message_mood", "m", USER)
 
 
-def test_the_same_event_has_the_same_key_whenever_it_is_received():
+def test_a20_the_same_event_has_the_same_key_whenever_it_is_received():
     later = RECEIVED_AT + timedelta(days=1)
     for name in NAMES:
         assert read_as_it_came(notification(name), RECEIVED_AT).key == read_as_it_came(notification(name), later).key
@@ -283,14 +280,14 @@ def _fields(event):
 
 
 @given(mutated_payloads())
-def test_no_mutation_of_a_payload_raises_and_every_result_can_be_written_by_bson(told):
+def test_b9_f6_no_mutation_of_a_payload_raises_and_every_result_can_be_written_by_bson(told):
     for one in _notifications(told):
         for event in (read(one, RECEIVED_AT), read_as_it_came(one, RECEIVED_AT)):
             bson.encode(_fields(event))
 
 
 @given(mutated_payloads())
-def test_no_mutation_of_a_payload_happens_in_the_future_or_before_instagram(told):
+def test_a22_no_mutation_of_a_payload_happens_in_the_future_or_before_instagram(told):
     for one in _notifications(told):
         event = read(one, RECEIVED_AT)
         at = event.at if isinstance(event, Other) else event.parties.at
@@ -303,8 +300,7 @@ def test_what_is_read_from_a_mutation_says_the_same_when_it_comes_again(told):
         assert read(one, RECEIVED_AT) == read(copy.deepcopy(one), RECEIVED_AT)
 
 
-def test_escaped_slashes_are_slashes():
-    """A6."""
+def test_a6_escaped_slashes_are_slashes():
     assert rb"https:\/\/" in body("image")
     assert _url("image").startswith("https://lookaside.fbsbx.com/")
 

@@ -78,15 +78,14 @@ def test_only_what_the_agent_says_is_for_the_customer(retell, other_side):
         [{"role": "tool_call_result", "content": "x"}],
     ],
 )
-def test_an_agent_that_says_nothing_has_said_nothing(retell, other_side, messages):
-    """D8."""
+def test_d8_an_agent_that_says_nothing_has_said_nothing(retell, other_side, messages):
     other_side.behave = _said(*messages)
     assert retell.ask("chat_1", "hi") == ()
 
 
 @pytest.mark.parametrize("content", ["half \ud800 a pair", "\udfff", "nul \0 nul", "\u202e rtl", "👩‍👩‍👧‍👦"])
-def test_what_the_agent_says_can_be_written_as_utf8(retell, other_side, content):
-    """D10: JSON may hold half a surrogate pair; nothing after this could send or store it."""
+def test_d10_what_the_agent_says_can_be_written_as_utf8(retell, other_side, content):
+    """JSON may hold half a surrogate pair; nothing after this could send or store it."""
     other_side.behave = behaviour.answer(json.dumps({"messages": [_agent(content)]}).encode("ascii"), 201)
     for text in retell.ask("chat_1", "hi"):
         text.encode()
@@ -102,8 +101,9 @@ ENDED = [
 
 
 @pytest.mark.parametrize(("status", "message"), ENDED)
-def test_a_chat_that_is_over_or_gone_is_told_apart_because_nothing_was_said_in_it(retell, other_side, status, message):
-    """D6."""
+def test_d6_a_chat_that_is_over_or_gone_is_told_apart_because_nothing_was_said_in_it(
+    retell, other_side, status, message
+):
     other_side.behave = behaviour.answer(_error(message), status)
     with pytest.raises(SessionEnded):
         retell.ask("chat_1", "hi")
@@ -119,8 +119,7 @@ def test_a_chat_that_is_over_or_gone_is_told_apart_because_nothing_was_said_in_i
         (413, "agent_refused"),
     ],
 )
-def test_a_refusal_is_for_good_and_says_why(retell, other_side, status, code):
-    """D5."""
+def test_d5_a_refusal_is_for_good_and_says_why(retell, other_side, status, code):
     other_side.behave = behaviour.answer(_error("Invalid request format, please check API reference."), status)
     for call in (lambda: retell.ask("chat_1", "hi"), lambda: retell.open({}, {})):
         with pytest.raises(Refused) as refusal:
@@ -151,8 +150,9 @@ def test_an_agent_that_retell_does_not_know_is_refused(retell, other_side, statu
         ("٣", 1, 60),
     ],
 )
-def test_a_limited_rate_is_tried_later_by_as_much_as_retell_says_within_reason(retell, other_side, header, least, most):
-    """D3."""
+def test_d3_a_limited_rate_is_tried_later_by_as_much_as_retell_says_within_reason(
+    retell, other_side, header, least, most
+):
     headers = {"Retry-After": header.encode().decode("latin-1")} if header else {}
     other_side.behave = behaviour.answer(_error("Account rate limited"), 429, headers)
     with pytest.raises(TryLater) as later:
@@ -177,8 +177,8 @@ def test_a_limited_rate_is_tried_later_by_as_much_as_retell_says_within_reason(r
     ],
     ids=["500", "502", "503", "504", "redirect", "no-messages", "no-json", "null", "reset", "closed", "truncated"],
 )
-def test_an_answer_that_was_lost_is_unknown_and_the_question_is_not_asked_again(retell, other_side, how):
-    """D2, D4, D11: a completion is neither idempotent nor free."""
+def test_d2_d4_d11_an_answer_that_was_lost_is_unknown_and_the_question_is_not_asked_again(retell, other_side, how):
+    """A completion is neither idempotent nor free."""
     other_side.behave = how
     with pytest.raises(OutcomeUnknown):
         retell.ask("chat_1", "hi")
@@ -196,8 +196,7 @@ def test_a_chat_whose_opening_was_lost_is_opened_again_later(retell, other_side,
         retell.open({}, {})
 
 
-def test_a_retell_that_cannot_be_reached_is_tried_later():
-    """D1."""
+def test_d1_a_retell_that_cannot_be_reached_is_tried_later():
     retell = Retell(behaviour.nobody(), "key_test", "agent_1")
     with pytest.raises(TryLater):
         retell.open({}, {})

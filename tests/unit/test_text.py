@@ -26,12 +26,12 @@ def _storable(text):
 
 
 @given(TEXTS.filter(_storable), LIMITS)
-def test_joining_the_parts_gives_the_text_back(text, limit):
+def test_d9_joining_the_parts_gives_the_text_back(text, limit):
     assert "".join(split(text, limit)) == text
 
 
 @given(TEXTS.filter(_storable), st.integers(4, 200))
-def test_every_part_fits_and_none_is_empty(text, limit):
+def test_d9_every_part_fits_and_none_is_empty(text, limit):
     assert all(0 < len(part.encode()) <= limit for part in split(text, limit))
 
 
@@ -40,8 +40,8 @@ def test_every_part_fits_and_none_is_empty(text, limit):
 @example("x" * 30 + " \u0301" + "y" * 60, 60)
 @example("👩‍👩‍👧‍👦" * 50, 1000)
 @example("🇪🇸" * 200, 1000)
-def test_no_part_cuts_through_what_a_reader_sees_as_one_character(text, limit):
-    """D9. Characters of more than the limit are nobody's writing; they are cut at code points."""
+def test_d9_no_part_cuts_through_what_a_reader_sees_as_one_character(text, limit):
+    """Characters of more than the limit are nobody's writing; they are cut at code points."""
     if any(len(one.encode()) > limit for one in _graphemes(text)):
         return
     assert [one for part in split(text, limit) for one in _graphemes(part)] == _graphemes(text)

@@ -55,15 +55,13 @@ def test_every_other_status_is_an_answer_and_no_success(transport, other_side, s
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>Bad gateway</html>", b"[1]", b"null", b'"x"', b"\xff\xfe\x00", b'{"a":'])
-def test_a_body_that_is_no_json_object_is_none(transport, other_side, raw):
-    """D11."""
+def test_d11_a_body_that_is_no_json_object_is_none(transport, other_side, raw):
     other_side.behave = behaviour.answer(raw, 502)
     assert transport.send("POST", "x").body is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(transport, other_side, status):
-    """E9."""
+def test_e9_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(transport, other_side, status):
     with behaviour.peer() as elsewhere:
         other_side.behave = behaviour.answer(b"", status, {"Location": f"{elsewhere.url}/steal"})
         assert transport.send("POST", "x", json={}).status == status
@@ -90,8 +88,7 @@ def test_a_netrc_of_the_machine_does_not_replace_the_token(transport, other_side
     assert other_side.requests[0].headers["authorization"] == "Bearer EAAtoken"
 
 
-def test_a_connection_that_is_refused_is_certainly_not_carried_out():
-    """D1."""
+def test_d1_a_connection_that_is_refused_is_certainly_not_carried_out():
     transport = Transport("Meta", behaviour.nobody(), "t")
     with pytest.raises(TryLater):
         transport.send("POST", "x", json={})
@@ -99,17 +96,15 @@ def test_a_connection_that_is_refused_is_certainly_not_carried_out():
         transport.get("x")
 
 
-def test_a_name_that_does_not_resolve_is_certainly_not_carried_out():
-    """D1."""
+def test_d1_a_name_that_does_not_resolve_is_certainly_not_carried_out():
     with pytest.raises(TryLater):
         Transport("Meta", "http://nobody.invalid", "t").send("POST", "x", json={})
 
 
 @pytest.mark.parametrize("how", LOST)
-def test_an_answer_that_is_lost_after_the_request_was_read_is_unknown_and_is_not_asked_for_again(
+def test_d11_e8_an_answer_that_is_lost_after_the_request_was_read_is_unknown_and_is_not_asked_for_again(
     transport, other_side, how
 ):
-    """E8, D11."""
     other_side.behave = LOST[how]
     with pytest.raises(OutcomeUnknown):
         transport.send("POST", "x", json={"text": "once"})
@@ -123,8 +118,7 @@ def test_a_read_whose_answer_is_lost_may_be_made_again(transport, other_side, ho
         transport.get("x")
 
 
-def test_an_answer_that_does_not_come_in_time_is_unknown(transport, other_side):
-    """D2, E8."""
+def test_d2_e8_an_answer_that_does_not_come_in_time_is_unknown(transport, other_side):
     other_side.behave = other_side.hang
     with pytest.raises(OutcomeUnknown):
         transport.send("POST", "x", json={}, timeout=0.1)
@@ -133,13 +127,13 @@ def test_an_answer_that_does_not_come_in_time_is_unknown(transport, other_side):
     assert len(other_side.requests) == 2
 
 
-def test_an_answer_that_stops_half_way_is_unknown(transport, other_side):
+def test_d11_e8_an_answer_that_stops_half_way_is_unknown(transport, other_side):
     other_side.behave = other_side.answer_half
     with pytest.raises(OutcomeUnknown):
         transport.send("POST", "x", json={}, timeout=0.1)
 
 
-def test_a_connection_that_died_between_two_requests_does_not_send_twice(transport, other_side):
+def test_e8_a_connection_that_died_between_two_requests_does_not_send_twice(transport, other_side):
     other_side.script(behaviour.answer({}), behaviour.close)
     transport.send("POST", "x", json={})
     with pytest.raises(OutcomeUnknown):
@@ -240,14 +234,14 @@ def _garble(connection):
     connection.unwrap = lambda: None
 
 
-def test_a_certificate_that_is_not_trusted_is_certainly_not_carried_out(tls):
+def test_d1_a_certificate_that_is_not_trusted_is_certainly_not_carried_out(tls):
     server = tls(lambda connection: None)
     with pytest.raises(TryLater):
         Transport("Meta", server.url, "EAAtoken").send("POST", "x", json={})
     assert server.read == []
 
 
-def test_a_tls_connection_that_breaks_after_the_request_was_read_is_unknown(tls, certificate):
+def test_e8_a_tls_connection_that_breaks_after_the_request_was_read_is_unknown(tls, certificate):
     """A request that was read may have been carried out, whatever layer the connection then broke in."""
     server = tls(_garble)
     transport = Transport("Meta", server.url, "EAAtoken")

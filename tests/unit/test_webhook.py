@@ -120,8 +120,7 @@ def _throttled(url):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_signed_payload_is_queued_item_by_item(edge, name):
-    """A6."""
+def test_a6_every_signed_payload_is_queued_item_by_item(edge, name):
     channels = ("messaging", "standby", "changes")
     items = [item for entry in payload(name)["entry"] for key in channels for item in entry.get(key, [])]
     assert edge.post(body(name)) == len(items)
@@ -141,16 +140,14 @@ def test_the_route_travels_with_the_event_and_is_absent_on_the_apps_own_path(edg
     assert by_app.notification.account_id == ACCOUNT
 
 
-def test_the_signature_is_that_of_the_decoded_bytes_whether_aws_wrapped_them_in_base64_or_not(edge):
-    """A5."""
+def test_a5_the_signature_is_that_of_the_decoded_bytes_whether_aws_wrapped_them_in_base64_or_not(edge):
     raw = body("text")
     plain = Request.of(http_event("POST", PATH, headers=signed_headers(raw), text=raw.decode()))
     assert edge.webhook.receive(plain) == 1
     assert edge.post(raw) == 1
 
 
-def test_a_body_marked_as_base64_that_is_none_is_an_invalid_request():
-    """A5."""
+def test_a5_a_body_marked_as_base64_that_is_none_is_an_invalid_request():
     with pytest.raises(InvalidRequest):
         Request.of(http_event("POST", PATH, text="{not base64}", is_base64=True))
 
@@ -165,16 +162,14 @@ def test_a_connection_with_a_meta_app_of_its_own_proves_with_its_own_secret(edge
             edge.post(raw, path=path, headers=signed_headers(raw, "its own"))
 
 
-def test_both_secrets_are_accepted_while_one_is_rotated(edge):
-    """A26."""
+def test_a26_both_secrets_are_accepted_while_one_is_rotated(edge):
     edge.aws.put_secret("app-secrets", json.dumps({"appSecrets": ["the new one", "test_app_secret"]}))
     edge.webhook = edge.cold()
     for secret in ("the new one", "test_app_secret"):
         assert edge.post(body("text"), headers=signed_headers(body("text"), secret)) == 1
 
 
-def test_a_full_batch_of_1000_updates_is_accepted(edge):
-    """A8."""
+def test_a8_b1_a_full_batch_of_1000_updates_is_accepted(edge):
     sqs = StrictSqs()
     edge.webhook = Webhook(edge.webhook.secrets, Queue(sqs, "url"))
     raw = compact(messaging(*(message(f"{index:0>164}", "x" * 1000) for index in range(1000))))
@@ -183,8 +178,7 @@ def test_a_full_batch_of_1000_updates_is_accepted(edge):
     assert _mids(sqs) == [f"{index:0>164}" for index in range(1000)]
 
 
-def test_one_malformed_item_of_a_batch_costs_its_999_neighbours_nothing(edge):
-    """A15."""
+def test_a15_one_malformed_item_of_a_batch_costs_its_999_neighbours_nothing(edge):
     sqs = StrictSqs()
     edge.webhook = Webhook(edge.webhook.secrets, Queue(sqs, "url"))
     items = [message(f"m{index}") for index in range(999)]
@@ -197,7 +191,7 @@ def test_an_item_too_large_to_be_any_is_left_out_and_its_neighbours_are_queued(e
     assert sorted(one.notification.item["message"]["mid"] for one in edge.queued()) == ["a", "c"]
 
 
-def test_each_message_is_in_the_fair_queue_group_of_its_account(edge):
+def test_b13_each_message_is_in_the_fair_queue_group_of_its_account(edge):
     edge.post(body("batch-of-two-accounts"))
     answer = edge.aws.sqs.receive_message(
         QueueUrl=edge.url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
@@ -224,30 +218,27 @@ def test_each_message_is_in_the_fair_queue_group_of_its_account(edge):
         pytest.param(", ".join([signature(body("text"))] * 2), id="A4-twice"),
     ],
 )
-def test_a_post_without_the_signature_of_its_bytes_is_unauthorized_and_queues_nothing(edge, header):
-    """A1, A2, A3, A4."""
+def test_a1_a2_a3_a4_a_post_without_the_signature_of_its_bytes_is_unauthorized_and_queues_nothing(edge, header):
     headers = {"content-type": "application/json"} | ({"x-hub-signature-256": header} if header is not None else {})
     with pytest.raises(Unauthorized):
         edge.post(body("text"), headers=headers)
     assert edge.queued() == []
 
 
-def test_the_legacy_signature_alone_proves_nothing(edge):
-    """A2."""
+def test_a2_the_legacy_signature_alone_proves_nothing(edge):
     headers = {name: value for name, value in signed_headers(body("text")).items() if "256" not in name}
     with pytest.raises(Unauthorized):
         edge.post(body("text"), headers=headers)
 
 
-def test_the_same_json_written_otherwise_is_unauthorized(edge):
-    """A7."""
+def test_a7_the_same_json_written_otherwise_is_unauthorized(edge):
     rewritten = json.dumps(payload("text"), separators=(",", ":"), ensure_ascii=False).encode()
     with pytest.raises(Unauthorized):
         edge.post(rewritten, headers=signed_headers(body("text")))
 
 
-def test_a_body_of_over_4_mib_is_refused_before_its_signature_is_computed(edge):
-    """A8: refused although it is signed, so nobody can have us hash and parse without limit."""
+def test_a8_a_body_of_over_4_mib_is_refused_before_its_signature_is_computed(edge):
+    """Refused although it is signed, so nobody can have us hash and parse without limit."""
     raw = b" " * (MAX_BODY_BYTES + 1)
     with pytest.raises(PayloadTooLarge):
         edge.post(raw)
@@ -270,7 +261,7 @@ PATHS_OF_NOBODY = (
 )
 
 
-def test_a_path_that_is_none_of_ours_is_not_found_and_asks_ssm_nothing(edge, subtests):
+def test_a25_a_path_that_is_none_of_ours_is_not_found_and_asks_ssm_nothing(edge, subtests):
     """H7: nothing but an id ever becomes part of a parameter's name."""
     for path in PATHS_OF_NOBODY:
         with subtests.test(path=path), _each_call(edge.aws.ssm, "ssm", lambda number: None) as calls:
@@ -301,16 +292,16 @@ UNUSABLE = {
 }
 
 
-def test_a_signed_body_that_cannot_be_used_is_accepted_and_queues_nothing(edge, subtests):
-    """A9, A10, A11, A13, A14: Meta would send the same bytes again, and unsubscribe the app after an hour."""
+def test_a9_a10_a11_a13_a14_a_signed_body_that_cannot_be_used_is_accepted_and_queues_nothing(edge, subtests):
+    """Meta would send the same bytes again, and unsubscribe the app after an hour."""
     for name, raw in UNUSABLE.items():
         with subtests.test(name):
             assert edge.post(raw) == 0
     assert edge.queued() == []
 
 
-def test_a_signed_body_of_any_depth_is_accepted(edge, subtests):
-    """A11: the parser takes thousands of levels; what comes after it must take them too, or leave the item out."""
+def test_a11_a_signed_body_of_any_depth_is_accepted(edge, subtests):
+    """The parser takes thousands of levels; what comes after it must take them too, or leave the item out."""
     for levels in (100, 500, 1_000, 5_000, 10_000, 50_000):
         with subtests.test(levels=levels):
             deep = b"[" * levels + b"]" * levels
@@ -318,21 +309,20 @@ def test_a_signed_body_of_any_depth_is_accepted(edge, subtests):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "9" * 400])
-def test_a_number_that_is_none_does_not_cost_the_message(edge, number):
-    """A12."""
+def test_a12_a_number_that_is_none_does_not_cost_the_message(edge, number):
     assert edge.post(body("text").replace(b"1757330002434", number.encode())) == 1
     assert [one.notification.item["message"]["mid"] for one in edge.queued()] == [
         payload("text")["entry"][0]["messaging"][0]["message"]["mid"]
     ]
 
 
-def test_control_characters_pass_the_queue_unchanged(edge):
-    """B4: SQS refuses them in a body, so the body that we send is ASCII."""
+def test_b4_control_characters_pass_the_queue_unchanged(edge):
+    """SQS refuses them in a body, so the body that we send is ASCII."""
     assert edge.post(compact(messaging(message("a", "\x00\x01\ufffe 👋")))) == 1
     assert edge.queued()[0].notification.item["message"]["text"] == "\x00\x01\ufffe 👋"
 
 
-def test_half_a_surrogate_pair_does_not_cost_the_message(edge):
+def test_b4_half_a_surrogate_pair_does_not_cost_the_message(edge):
     assert edge.post(compact(messaging(message("a", "before \ud800 after")))) == 1
     assert edge.queued()[0].notification.item["message"]["text"].startswith("before ")
 
@@ -340,16 +330,14 @@ def test_half_a_surrogate_pair_does_not_cost_the_message(edge):
 # ── when AWS fails
 
 
-def test_a_queue_that_throttles_once_is_asked_again(edge):
-    """A16."""
+def test_a16_a_queue_that_throttles_once_is_asked_again(edge):
     with _each_call(edge.aws.sqs, "sqs.SendMessageBatch", lambda n: _throttled(edge.url) if n == 0 else None) as calls:
         assert edge.post(body("text")) == 1
     assert len(calls) == 2
     assert edge.queued()
 
 
-def test_a_queue_that_cannot_be_reached_once_is_asked_again(edge):
-    """A16."""
+def test_a16_a_queue_that_cannot_be_reached_once_is_asked_again(edge):
 
     def down_once(number):
         if number == 0:
@@ -361,8 +349,8 @@ def test_a_queue_that_cannot_be_reached_once_is_asked_again(edge):
     assert len(edge.queued()) == 1
 
 
-def test_a_queue_that_is_down_is_unavailable_and_the_redelivery_is_queued(edge):
-    """A17: 503, and Meta sends again."""
+def test_a17_a_queue_that_is_down_is_unavailable_and_the_redelivery_is_queued(edge):
+    """503, and Meta sends again."""
 
     def down(_):
         raise EndpointConnectionError(endpoint_url=edge.url)
@@ -373,8 +361,8 @@ def test_a_queue_that_is_down_is_unavailable_and_the_redelivery_is_queued(edge):
     assert edge.post(body("text")) == 1
 
 
-def test_a_queue_that_took_the_event_and_lost_its_answer_may_get_it_twice_but_never_not_at_all(edge):
-    """A18: on a standard queue a double is possible; ingest stores it once."""
+def test_a18_a_queue_that_took_the_event_and_lost_its_answer_may_get_it_twice_but_never_not_at_all(edge):
+    """On a standard queue a double is possible; ingest stores it once."""
 
     def lost(**_):
         edge.aws.sqs.meta.events.unregister("after-call.sqs.SendMessageBatch", lost)
@@ -387,8 +375,7 @@ def test_a_queue_that_took_the_event_and_lost_its_answer_may_get_it_twice_but_ne
     assert len({one.notification.item["message"]["mid"] for one in edge.queued()}) == 1
 
 
-def test_ssm_throttled_on_a_cold_start_is_unavailable_and_not_unauthorized(edge):
-    """A27."""
+def test_a27_ssm_throttled_on_a_cold_start_is_unavailable_and_not_unauthorized(edge):
     cold = Webhook(Secrets(Parameters(edge.aws.ssm, PREFIX)), Queue(edge.aws.sqs, edge.url))
 
     def down(_):
@@ -446,8 +433,7 @@ def test_the_handshake_of_the_apps_own_path_takes_the_apps_token_only(edge):
         edge.shake(mode="subscribe", verify_token="of the app", challenge="1")
 
 
-def test_a_handshake_with_another_token_or_mode_is_forbidden(edge, subtests):
-    """A23."""
+def test_a23_a_handshake_with_another_token_or_mode_is_forbidden(edge, subtests):
     right = {"mode": "subscribe", "verify_token": "meatyhamhock", "challenge": "1"}
     assert edge.shake(**right) == "1"
     cases = {
@@ -466,7 +452,7 @@ def test_a_handshake_with_another_token_or_mode_is_forbidden(edge, subtests):
             edge.shake(**query)
 
 
-def test_the_handshake_of_an_agent_that_is_not_connected_is_forbidden(edge):
+def test_a23_the_handshake_of_an_agent_that_is_not_connected_is_forbidden(edge):
     for token in ("", "meatyhamhock"):
         with pytest.raises(Forbidden):
             edge.shake(path=connection_path("sub_1", "x"), mode="subscribe", verify_token=token, challenge="1")
@@ -479,8 +465,7 @@ def test_an_app_without_a_verification_token_has_no_handshake(edge):
         edge.shake(path=APP_PATH, mode="subscribe", verify_token="", challenge="1")
 
 
-def test_a_challenge_that_meta_would_not_send_is_never_reflected(edge, subtests):
-    """A24."""
+def test_a24_a_challenge_that_meta_would_not_send_is_never_reflected(edge, subtests):
     injections = ("<script>alert(1)</script>", "1\r\nSet-Cookie: a=b", "1\n", "é", "1 2")
     for challenge in ("", "x" * 257, "x" * 10_240, *injections):
         with subtests.test(challenge=challenge[:30]):
