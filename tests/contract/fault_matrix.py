@@ -9,12 +9,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
 
 _HEAD = """# What goes wrong, and what happens then
 
-Every fault that the connector was built for, and the tests that show how it stands it. A test that shows a case bears its
-number in its name, so `python -m pytest -k _a7_` runs the tests of A7. Where no test shows a case, the reason stands instead.
+Every fault that the connector was built for, and the tests that show how it stands it. A test that shows a case bears
+its number in its name, so `python -m pytest -k _a7_` runs the tests of A7. Where no test shows a case, the reason
+stands instead.
 
-This page is made by `python -m tests.contract.fault_matrix`, from `tests/contract/fault_cases.toml` and the names of the
-tests. A test fails when it is stale, when a number is not here, and when a case has neither a test nor a reason.
-(G, H and J, for SSM, the API's callers and privacy, are named in the docstrings of their tests.)
+This page is made by `python -m tests.contract.fault_matrix`, from `tests/contract/fault_cases.toml` and the names of
+the tests. A test fails when it is stale, when a number is not here, and when a case has neither a test nor a reason.
+G, H and J (SSM, the API's callers, privacy) are named in the docstrings of their tests.
 """
 
 

@@ -1,6 +1,7 @@
 """The faults that the connector must stand, and the tests whose names say which of them they show."""
 
 import ast
+import functools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-CASES = Path(__file__).with_suffix("").parent / "fault_cases.toml"
+CASES = Path(__file__).with_name("fault_cases.toml")
 
 _NUMBERS = re.compile(r"test_((?:[a-z][0-9]+_)+)")
 
@@ -70,5 +71,6 @@ def _tests(path: Path) -> Iterator[str]:
             yield node.name
 
 
+@functools.cache
 def _told() -> dict[str, dict[str, dict[str, str]]]:
     return tomllib.loads(CASES.read_text())

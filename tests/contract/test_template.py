@@ -207,6 +207,13 @@ def test_b10_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
     assert all(count >= 5 for count in tries.values()), f"{tries}: AWS advises at least 5 for a Lambda consumer"
 
 
+def test_d12_each_turn_has_a_worker_of_its_own_and_no_more_work_at_once_than_the_deployment_allows(deployed):
+    turns = deployed.sources["reply"]
+
+    assert turns["BatchSize"] == 1, "a slow agent would keep the turns behind it waiting in the same worker"
+    assert turns["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumReplies"}}
+
+
 def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
     timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in API}
 

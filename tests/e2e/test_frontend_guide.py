@@ -3,13 +3,14 @@
 import ast
 import base64
 import hmac
+import importlib
 import io
 import json
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
@@ -420,20 +421,29 @@ def test_the_codes_left_out_of_the_table_exist_and_are_raised_nowhere_that_answe
     raised = {path.name for path in CODE.rglob("*.py") for name in _called(path) if name == "SessionEnded"}
     assert raised == {"retell.py"}
     assert not [path for path in CODE.rglob("*.py") if "OutsideError" in _called(path)]
-    asking = {path.parent.name for path in _function_files() if "outside.agent" in path.read_text()}
+    asking = {path.parent.name for path in _function_files() if "outside.asker" in path.read_text()}
     assert asking == {"reply"}
 
 
 def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_store():
-    kinds = (errors.ReconnectNeeded, errors.TryLater, errors.OutcomeUnknown, errors.SessionEnded)
-    ended = {PAUSED, *_literals("conversation/turn.py", "_Ended", argument=1)}
+    kinds = (
+        errors.ReconnectNeeded,
+        errors.TryLater,
+        errors.RateLimited,
+        errors.OutcomeUnknown,
+        errors.SessionEnded,
+    )
+    turn, asking = "conversation/turn.py", "conversation/asking.py"
+    ended = {"empty_answer", *_texts(turn, "Ended", argument=1), *_texts(turn, "_excused", argument=1)}
+    lost = {*_texts(asking, "Unproven", argument=0), *_texts(asking, "Refused", argument=0)}
+    assert PAUSED in ended
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
-    of_retell = set(_literals("agents/retell.py", "Refused", argument=0))
+    of_retell = set(_texts("agents/retell.py", "Refused", argument=0))
     stored = set(re.findall(r'\{"code": "(\w+)"\}', (CODE / "conversation" / "ingest.py").read_text()))
     assert len(of_retell) == 4
     assert stored
-    expected = {kind.code for kind in kinds} | ended | stopped | of_retell | stored | _reasons_of_instagram()
+    expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | stored | _reasons_of_instagram()
     rows = [row["error.code"] for row in guide.table("Error codes of a message")]
     assert sorted(rows) == sorted(expected)
 
@@ -511,7 +521,7 @@ _PROVOKED = {
     (200, None): "permission_missing",
     (100, None): "graph_refused",
     (190, 463): "reconnect_needed",
-    (613, None): "try_later",
+    (613, None): "rate_limited",
     (2, None): "outcome_unknown",
 }
 
@@ -560,13 +570,31 @@ def _refusal(code: int | None, subcode: int | None) -> Answer:
     return Answer(400, {"error": {"code": code, "error_subcode": subcode}}, {})
 
 
-def _literals(path: str, name: str, *, argument: int) -> list[str]:
-    """Return the texts that a module of the connector gives to `name(…)` as its n-th argument."""
+def _texts(path: str, name: str, *, argument: int) -> list[str]:
+    """Return the texts that a module of the connector may give to `name(…)` as its n-th argument."""
+    module = importlib.import_module(".".join(["connector", *Path(path).with_suffix("").parts]))
     calls = (node for node in ast.walk(ast.parse((CODE / path).read_text())) if isinstance(node, ast.Call))
-    arguments = (
-        call.args[argument] for call in calls if getattr(call.func, "id", None) == name and len(call.args) > argument
-    )
-    return [one.value for one in arguments if isinstance(one, ast.Constant)]
+    arguments = [
+        call.args[argument]
+        for call in calls
+        if name in (getattr(call.func, "id", None), getattr(call.func, "attr", None)) and len(call.args) > argument
+    ]
+    return [text for one in arguments for text in _texts_of(one, vars(module))]
+
+
+def _texts_of(node: ast.expr, names: Mapping[str, Any]) -> list[str]:
+    """Return what an expression may come to: its own texts and the module's constants. What it is given is unknown."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.Name(id=name) if isinstance(names.get(name), str):
+            return [names[name]]
+        case ast.BoolOp(values=choices):
+            return [text for choice in choices for text in _texts_of(choice, names)]
+        case ast.IfExp(body=one, orelse=other):
+            return _texts_of(one, names) + _texts_of(other, names)
+        case _:
+            return []
 
 
 def _called(path: Path) -> set[str]:

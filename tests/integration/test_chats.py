@@ -36,8 +36,8 @@ def test_a_message_is_stored_once_in_a_chat(chats):
     assert [message.text for message in chats.ongoing(USER).messages] == ["first"]
 
 
-def test_a_message_is_stored_once_across_chats(chats, collection):
-    """A20: the redelivery comes when the session has ended."""
+def test_a20_a_message_is_stored_once_across_chats(chats, collection):
+    """The redelivery comes when the session has ended."""
     _add(chats, user_message("mid:a"))
     collection.update_many({}, {"$set": {"status": "ended"}})
     assert _add(chats, user_message("mid:b")) is not None
@@ -60,16 +60,14 @@ def test_a_duplicate_changes_nothing(chats, collection):
     assert collection.find_one() == before
 
 
-def test_sixteen_writers_racing_to_open_a_chat_open_one_and_store_every_message_once(chats, collection, race):
-    """F5."""
+def test_f5_sixteen_writers_racing_to_open_a_chat_open_one_and_store_every_message_once(chats, collection, race):
     stored = race(16, lambda index: _add(chats, user_message(f"mid:{index}")))
     assert None not in stored, stored
     assert collection.count_documents({}) == 1
     assert sorted(message.key for message in chats.ongoing(USER).messages) == sorted(f"mid:{n}" for n in range(16))
 
 
-def test_sixteen_writers_of_one_message_store_it_once_and_one_is_told_so(chats, collection, race):
-    """B5."""
+def test_b5_sixteen_writers_of_one_message_store_it_once_and_one_is_told_so(chats, collection, race):
     stored = race(16, lambda index: _add(chats, user_message("mid:a", f"writer {index}")))
     assert [one for one in stored if isinstance(one, Exception)] == []
     assert len([one for one in stored if one is not None]) == 1
@@ -165,8 +163,7 @@ def test_a_message_comes_back_as_it_was_stored(chats):
     assert read.key == written.key
 
 
-def test_messages_stand_in_the_order_of_their_times_whatever_the_order_of_arrival(chats):
-    """B3."""
+def test_b3_messages_stand_in_the_order_of_their_times_whatever_the_order_of_arrival(chats):
     for name, seconds in (("c", 3), ("a", 1), ("b", 2)):
         _add(chats, user_message(f"mid:{name}", name, at=START + timedelta(seconds=seconds)))
     assert [message.text for message in chats.ongoing(USER).messages] == ["a", "b", "c"]
@@ -195,150 +192,13 @@ JSON = st.recursive(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(max_size=4), JSON, max_size=3), st.text(st.characters(), max_size=8))
-def test_whatever_meta_writes_can_be_stored_once_it_is_cleaned(chats, collection, item, text):
-    """§4.2: lone surrogates, 64-bit integers, field names with dots and dollars."""
+def test_f6_whatever_meta_writes_can_be_stored_once_it_is_cleaned(chats, collection, item, text):
+    """Lone surrogates, 64-bit integers, field names with dots and dollars."""
     cleaned = clean(item)
     collection.delete_many({})
     assert _add(chats, user_message("mid:a", clean(text), reply_to=cleaned, postback=cleaned)) is not None
     document = collection.find_one()
     assert document["messages"][0]["replyTo"] == cleaned
-
-
-# ── what happens to it
-
-
-@pytest.fixture
-def known(chats):
-    _add(chats, user_message("mid:a", "first", attachments=(Attachment("image", "https://x", "T"),)))
-    return chats
-
-
-def _only(chats):
-    (message,) = chats.ongoing(USER).messages
-    return message
-
-
-def test_an_edit_replaces_the_text_and_says_when(known):
-    assert known.edit("a", "second", START)
-    assert (_only(known).text, _only(known).edited_at) == ("second", START)
-
-
-def test_the_newest_edit_stands_whatever_the_order_of_arrival(known):
-    assert known.edit("a", "newest", START + timedelta(seconds=2))
-    assert known.edit("a", "older", START + timedelta(seconds=1))
-    assert _only(known).text == "newest"
-
-
-def test_an_edit_never_changes_what_we_said(chats):
-    _add(chats, our_message("sent:1", "ours", mid="a"))
-    assert not chats.edit("a", "changed", START)
-    assert _only(chats).text == "ours"
-
-
-def test_an_unsend_removes_what_was_said_and_keeps_that_it_was_there(known, collection):
-    assert known.unsend("a", START)
-    message = _only(known)
-    assert (message.text, message.attachments, message.deleted_at) == (None, (), START)
-    assert "first" not in str(collection.find_one())
-    assert "https://x" not in str(collection.find_one())
-
-
-def test_an_edit_after_an_unsend_brings_nothing_back(known, collection):
-    known.unsend("a", START)
-    known.edit("a", "second", START + timedelta(seconds=1))
-    assert "second" not in str(collection.find_one())
-
-
-def test_a_reaction_is_set_replaced_and_taken_back(known):
-    assert known.react("a", USER, "❤️", START)
-    assert known.react("a", USER, "👍", START + timedelta(seconds=1))
-    assert [one["emoji"] for one in _only(known).reactions] == ["👍"]
-    assert known.react("a", USER, None, START + timedelta(seconds=2))
-    assert _only(known).reactions == ()
-
-
-def test_an_older_reaction_that_arrives_late_does_not_replace_a_newer_one(known):
-    """Meta promises no order of arrival; the signed times give it."""
-    known.react("a", USER, "👍", START + timedelta(seconds=2))
-    known.react("a", USER, "❤️", START + timedelta(seconds=1))
-    assert [one["emoji"] for one in _only(known).reactions] == ["👍"]
-
-
-def test_a_read_receipt_marks_what_was_sent_up_to_that_message_and_nothing_else(chats):
-    _add(chats, user_message("mid:u", at=START))
-    for number, status in enumerate(
-        [MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.SENT, MessageStatus.SENT]
-    ):
-        at = START + timedelta(seconds=number)
-        _add(chats, our_message(f"sent:{number}", mid=f"m{number}", status=status, at=at))
-    assert chats.mark_read(USER, "m3", START + timedelta(hours=1))
-    told = {message.mid: message.status.value for message in chats.ongoing(USER).messages}
-    assert told == {"u": "received", "m0": "read", "m1": "read", "m2": "failed", "m3": "read", "m4": "sent"}
-
-
-def test_changes_to_a_message_that_is_not_here_are_told_apart(known):
-    assert not known.edit("b", "x", START)
-    assert not known.unsend("b", START)
-    assert not known.react("b", USER, "x", START)
-    assert not known.mark_read(USER, "b", START)
-    assert not known.mark_read(OTHER_USER, "a", START)
-
-
-# ── pages
-
-
-def _fill(chats, times):
-    """Store a message for each time, of two users in turns, and return their keys, newest first."""
-    stored = []
-    for number, seconds in enumerate(times):
-        message = user_message(f"mid:{number}", at=START + timedelta(seconds=seconds))
-        stored.append(chats.add(USER if number % 2 else OTHER_USER, ACCOUNT, message))
-    return [one.key for one in sorted(stored, key=lambda one: (one.created_at, one.id), reverse=True)]
-
-
-def _walk(chats, limit, user_id=None):
-    keys, cursor = [], None
-    while True:
-        page = read_page(chats, limit=limit, cursor=cursor, user_id=user_id)
-        assert len(page.messages) <= limit
-        keys += [message.key for _, message in page.messages]
-        if page.next_cursor is None:
-            return keys
-        assert len(page.messages) == limit, "only the last page may be short"
-        cursor = page.next_cursor
-
-
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5))
-def test_pages_give_every_message_once_newest_first_even_under_equal_times(chats, collection, times, limit):
-    collection.delete_many({})
-    keys = _fill(chats, times)
-    assert len(keys) == len(times)
-    assert _walk(chats, limit) == keys
-
-
-def test_pages_go_across_chats_and_sessions_and_can_be_of_one_user(chats, collection):
-    keys = _fill(chats, range(6))
-    collection.update_many({}, {"$set": {"status": "ended"}})
-    _add(chats, user_message("mid:new", at=START + timedelta(seconds=9)))
-    assert _walk(chats, 2) == ["mid:new", *keys]
-    assert _walk(chats, 2, USER) == ["mid:new", "mid:5", "mid:3", "mid:1"]
-    assert {chat.user_id for chat, _ in chats.page(limit=10)} == {USER, OTHER_USER}
-
-
-def test_a_message_stored_while_somebody_turns_pages_moves_none_of_the_others(chats):
-    keys = _fill(chats, range(6))
-    page = read_page(chats, limit=3)
-    _add(chats, user_message("mid:new", at=START + timedelta(seconds=9)))
-    rest = read_page(chats, limit=10, cursor=page.next_cursor)
-    assert [message.key for _, message in [*page.messages, *rest.messages]] == keys
-
-
-def test_the_role_and_the_status_come_back_as_they_were(chats):
-    _add(chats, our_message("sent:1", status=MessageStatus.UNKNOWN, error={"code": "outcome_unknown"}))
-    ((_, message),) = chats.page(limit=1)
-    assert (message.role, message.status) == (Role.HUMAN, MessageStatus.UNKNOWN)
-    assert message.error == {"code": "outcome_unknown"}
 
 
 # ── when the database fails
@@ -357,15 +217,14 @@ def failing(mongodb):
     mongodb.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
-def test_a_write_whose_answer_is_lost_is_stored_once(chats, failing):
-    """F1, F2: the driver's retryable write."""
+def test_f1_f2_a_write_whose_answer_is_lost_is_stored_once(chats, failing):
+    """The driver's retryable write."""
     failing("update", closeConnection=True)
     assert _add(chats, user_message("mid:a")) is not None
     assert len(chats.ongoing(USER).messages) == 1
 
 
-def test_a_primary_that_steps_down_costs_one_retry(chats, failing):
-    """F1."""
+def test_f1_a_primary_that_steps_down_costs_one_retry(chats, failing):
     failing("update", errorCode=10107, errorLabels=["RetryableWriteError"])
     assert _add(chats, user_message("mid:a")) is not None
 
@@ -380,8 +239,7 @@ def test_an_operation_that_the_database_refuses_is_unavailable(chats, failing, c
 
 
 @pytest.mark.parametrize("code", [13, 18])
-def test_a_database_that_does_not_let_us_in_is_misconfigured(chats, failing, code):
-    """F9."""
+def test_f9_a_database_that_does_not_let_us_in_is_misconfigured(chats, failing, code):
     failing("find", errorCode=code)
     with pytest.raises(Misconfigured):
         chats.ongoing(USER)

@@ -1,4 +1,4 @@
-"""The edge that Meta talks to, with the real secrets, parameters and queue on moto. Cases A1 to A18, A23 to A27."""
+"""The edge that Meta talks to, with the real secrets, parameters and queue on moto."""
 
 import json
 from base64 import b64encode

@@ -109,8 +109,9 @@ class Ingest:
             who.account_id,
             words,
             turn_due_in=None if event.standby else self.quiet,
-            referral=event.referral,
         )
+        if event.referral:
+            chats.refer(who.user_id, event.referral, who.at)
         if event.mid:
             self._apply_kept(connection, event.mid)
         if event.standby:

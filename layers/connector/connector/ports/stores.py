@@ -53,7 +53,6 @@ class Chats(Protocol):
         message: Message,
         *,
         turn_due_in: timedelta | None = None,
-        referral: Mapping[str, Any] | None = None,
     ) -> Message | None:
         """Store a message; None when it was stored before."""
         ...
@@ -63,7 +62,7 @@ class Chats(Protocol):
         ...
 
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
-        """Record how the user came back."""
+        """Record what brought the user here."""
         ...
 
     def describe(self, user_id: str, person: Person) -> None:

@@ -49,7 +49,6 @@ class Chats:
         message: Message,
         *,
         turn_due_in: timedelta | None = None,
-        referral: Mapping[str, Any] | None = None,
     ) -> Message | None:
         """Store a message in the user's ongoing chat, which is opened where there is none or the last one is full.
 
@@ -57,7 +56,7 @@ class Chats:
         stored before: nothing has changed then.
         """
         message = replace(message, id=str(ObjectId()))
-        update = self._addition(message, turn_due_in, referral)
+        update = self._addition(message, turn_due_in)
         for _ in range(_RACES):
             try:
                 if self._push(user_id, message, update, _HAS_ROOM):
@@ -81,9 +80,7 @@ class Chats:
                 self._close(user_id)
         raise AssertionError("a chat ended five times while a message was being stored")
 
-    def _addition(
-        self, message: Message, turn_due_in: timedelta | None, referral: Mapping[str, Any] | None
-    ) -> Document:
+    def _addition(self, message: Message, turn_due_in: timedelta | None) -> Document:
         moment = self._clock()
         newest: Document = {"lastMessageAt": message.created_at}
         if message.role is Role.USER:
@@ -92,8 +89,6 @@ class Chats:
         if turn_due_in is not None:
             due_at = moment + turn_due_in
             fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}
-        if referral:
-            fields["metadata.referral"] = dict(referral)
         return {
             # `$sort` keeps the order of Meta's signed times; Meta promises no order of arrival.
             "$push": {"messages": {"$each": [write_message(message)], "$sort": {"createdAt": 1}}},
@@ -147,13 +142,17 @@ class Chats:
             )
 
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
-        """Record how the customer came back, which opens the window. Returns whether there is a chat for it."""
+        """Record what brought the customer here, unless something later has, and that it opens the window.
+
+        Returns whether there is a chat for it.
+        """
+        earlier = [{"metadata.referral": None}, {"metadata.referral.at": {"$lt": at}}]
         with translated():
-            referred = self._collection.update_one(
-                self._ongoing(user_id),
-                {"$set": {"metadata.referral": dict(referral)}, "$max": {"windowOpenedAt": at}},
+            found = self._collection.update_one(self._ongoing(user_id), {"$max": {"windowOpenedAt": at}})
+            self._collection.update_one(
+                self._ongoing(user_id) | {"$or": earlier}, {"$set": {"metadata.referral": {**referral, "at": at}}}
             )
-        return referred.matched_count == 1
+        return found.matched_count == 1
 
     def describe(self, user_id: str, person: Person) -> None:
         """Record who the customer is."""

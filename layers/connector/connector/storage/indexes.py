@@ -18,9 +18,10 @@ _INDEXES = (
     ),
     IndexModel(
         [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("messages.key", ASCENDING)],
-        name="instagram_message_key",
+        name="instagram_message_once",
         unique=True,
-        partialFilterExpression=OURS,
+        # A chat without messages would stand in it under the key `null`, and a tenant could have but one of those.
+        partialFilterExpression=OURS | {"messages.key": {"$exists": True}},
     ),
     IndexModel(
         [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("messages.mid", ASCENDING)],

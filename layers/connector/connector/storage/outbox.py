@@ -40,7 +40,7 @@ class Outbox:
         with translated():
             return (
                 self._collection.update_one(
-                    self._tenant | fence | {"messages": {"$elemMatch": pending}},
+                    self._tenant | fence | _holding(pending),
                     {
                         "$set": {
                             "messages.$.status": MessageStatus.SENDING.value,
@@ -63,7 +63,7 @@ class Outbox:
         mistaken = {"key": f"mid:{mid}", "role": Role.HUMAN.value}
         with translated():
             self._collection.update_one(
-                self._tenant | {"messages": {"$elemMatch": mistaken}},
+                self._tenant | _holding(mistaken),
                 {"$pull": {"messages": mistaken}, "$set": {"pausedUntil": None}},
             )
 
@@ -124,10 +124,14 @@ class Outbox:
     def _settle(self, message: Message, from_statuses: Sequence[str], fields: Document) -> None:
         with translated():
             self._collection.update_one(
-                self._tenant
-                | {"messages": {"$elemMatch": {"key": message.key, "status": {"$in": list(from_statuses)}}}},
+                self._tenant | _holding({"key": message.key, "status": {"$in": list(from_statuses)}}),
                 {
                     "$set": {f"messages.$.{name}": value for name, value in fields.items()}
                     | {"updatedAt": self._clock()}
                 },
             )
+
+
+def _holding(message: Document) -> Document:
+    """Match the chat that holds this message. `$elemMatch` alone would not find it by the index of keys."""
+    return {"messages.key": message["key"], "messages": {"$elemMatch": message}}
