@@ -6,6 +6,7 @@ it ends: their standard input closes then.
 """
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -14,7 +15,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from local.aws import CREDENTIALS
 from local.template import ROOT, Function
+
+
+def runtime_variables(aws_url: str) -> dict[str, str]:
+    """Return what the Lambda runtime gives every function, and where AWS is."""
+    return CREDENTIALS | {
+        "AWS_ENDPOINT_URL": aws_url,
+        "PYTHONPATH": str(ROOT / "layers" / "connector"),
+        "PATH": os.environ.get("PATH", ""),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+    }
 
 
 class InvocationFailed(Exception):

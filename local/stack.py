@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 
 import requests
 
-from local.aws import CREDENTIALS, Aws
-from local.environments import Pool
+from local.aws import Aws
+from local.environments import Pool, runtime_variables
 from local.errors import CannotStart
 from local.folder import Folder
 from local.gateway import Gateway
@@ -24,7 +23,7 @@ from local.simulators.meta.app import create_app as create_meta
 from local.simulators.retell.app import create_app as create_retell
 from local.simulators.server import serve
 from local.site import create_site
-from local.template import ROOT, Function, Template, read_template
+from local.template import Function, Template, read_template
 
 STACK = "instagram-connector"
 
@@ -118,14 +117,7 @@ class Stack:
             "FacebookGraphUrl": graph_url,
             "RetellUrl": retell_url,
         }
-        # What the Lambda runtime gives every function, and where AWS is.
-        runtime = CREDENTIALS | {
-            "AWS_ENDPOINT_URL": aws.url,
-            "PYTHONPATH": str(ROOT / "layers" / "connector"),
-            "PATH": os.environ.get("PATH", ""),
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-        }
+        runtime = runtime_variables(aws.url)
         pools = [
             (function, Pool(function, runtime | template.environment(function, values), self._logs))
             for function in template.functions

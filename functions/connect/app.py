@@ -1,7 +1,8 @@
 """POST …/instagram/connect: join this chat agent to an Instagram account."""
 
 from connector import http, settings
-from connector.contract import Connected, ConnectRequest, Success
+from connector.contract.base import Success
+from connector.contract.connection import Connected, ConnectRequest
 from connector.lifecycle.connect import Wish, connect
 from connector.tenancy import Tenant
 from connector.wiring import outside, stores

@@ -1,7 +1,8 @@
 """POST …/instagram/disconnect: end this chat agent's connection. The chats stay."""
 
 from connector import http
-from connector.contract import Disconnected, Success
+from connector.contract.base import Success
+from connector.contract.connection import Disconnected
 from connector.lifecycle.disconnect import disconnect
 from connector.tenancy import Tenant
 from connector.wiring import outside, stores

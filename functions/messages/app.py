@@ -5,7 +5,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from connector import http
-from connector.contract import Messages, MetaId, Success
+from connector.contract.base import MetaId, Success
+from connector.contract.messages import Messages
 from connector.conversation.history import read_page
 from connector.tenancy import Tenant
 from connector.wiring import stores

@@ -1,36 +1,17 @@
 """The turn queue: answer one conversation's unanswered messages, once."""
 
 from dataclasses import asdict
-from datetime import timedelta
 
 from connector import records, settings
-from connector.conversation.turn import TurnTaker
 from connector.envelopes import TurnMessage, read
-from connector.instagram.limits import MAX_TEXT_BYTES
 from connector.logs import count, logger
-from connector.storage.documents import now
 from connector.tenancy import Tenant
-from connector.wiring import outside, stores
-
-_LEASE = timedelta(seconds=135)  # this function's timeout, and 15 s for clocks that differ
+from connector.wiring import workers
 
 
 def _answer(body: str) -> None:
     message = TurnMessage.of(read(body))
-    tenant = Tenant(message.subaccount_id, message.agent_id)
-    taker = TurnTaker(
-        tenant,
-        stores.connections(),
-        stores.chats(tenant),
-        stores.turns(tenant),
-        stores.turn_queue(),
-        outside.asker,
-        outside.delivery,
-        now,
-        _LEASE,
-        MAX_TEXT_BYTES,
-        settings.fallback_text(),
-    )
+    taker = workers.turn_taker(Tenant(message.subaccount_id, message.agent_id))
     outcome = taker.answer(message.user_id, message.message_key)
     if outcome is not None:
         count("TurnPutOff" if outcome.again_in_seconds else f"Turn{outcome.state.value.capitalize()}")

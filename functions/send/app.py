@@ -1,7 +1,9 @@
 """POST …/instagram/send: send a customer what a person wrote."""
 
 from connector import http
-from connector.contract import MessageView, SendRequest, Success
+from connector.contract.base import Success
+from connector.contract.messages import MessageView
+from connector.contract.sending import SendRequest
 from connector.conversation.send import Sender
 from connector.storage.documents import now
 from connector.tenancy import Tenant

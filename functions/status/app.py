@@ -1,7 +1,8 @@
 """GET …/instagram/status: say whether this chat agent is connected, and to which account."""
 
 from connector import http
-from connector.contract import Status, Success
+from connector.contract.base import Success
+from connector.contract.connection import Status
 from connector.tenancy import Tenant
 from connector.wiring import stores
 

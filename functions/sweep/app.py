@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from connector.conversation.sweep import Sweep
 from connector.logs import count, logger, metrics
-from connector.storage.documents import now
-from connector.wiring import stores
+from connector.wiring import workers
 
 _LIMIT = 1000  # turns in one run; more wait a minute
 
@@ -14,7 +12,7 @@ _LIMIT = 1000  # turns in one run; more wait a minute
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> None:
     """Run once. An error is the invocation's: the next run, a minute later, does what this one could not."""
-    scheduled = Sweep(stores.waiting(), stores.turn_queue(), now).run(_LIMIT)
+    scheduled = workers.sweep().run(_LIMIT)
     count("TurnsSwept", scheduled)
     if scheduled:
         logger.warning("turns taken up again", extra={"turns": scheduled})

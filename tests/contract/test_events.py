@@ -16,7 +16,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from connector.accounts import Account
 from connector.auth import authenticate
-from connector.contract import ConnectRequest, SendRequest
+from connector.contract.connection import ConnectRequest
+from connector.contract.sending import SendRequest
 from connector.envelopes import InboxMessage, TurnMessage, read
 from connector.gateway import Request
 from connector.instagram import signatures

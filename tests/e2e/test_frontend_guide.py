@@ -26,7 +26,8 @@ import connector
 from connector import errors
 from connector.accounts import ConnectionStatus
 from connector.chat import PAUSED, MessageStatus, Role
-from connector.contract import AttachmentView, ConnectRequest, MessageView, Status
+from connector.contract.connection import ConnectRequest, Status
+from connector.contract.messages import AttachmentView, MessageView
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
 from connector.instagram.limits import MAX_TEXT_BYTES

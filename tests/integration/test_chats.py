@@ -10,12 +10,14 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.chat import Attachment, MessageStatus, Role, clean
-from connector.conversation.history import read_page
+from connector.chat import LATE, LOOPING, PAUSED, Attachment, MessageStatus, Person, clean
 from connector.errors import Misconfigured, Unavailable
+from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.documents import now
+from connector.storage.indexes import ensure_indexes
 from connector.storage.mongodb import database as connector_database
+from connector.storage.pages import Pages
 from connector.tenancy import Tenant
 from tests.integration.world import START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
@@ -56,7 +58,7 @@ def test_a_message_of_an_ended_chat_opens_no_chat_when_it_comes_again(chats, col
 def test_a_duplicate_changes_nothing(chats, collection):
     _add(chats, user_message("mid:a"), turn_due_in=timedelta(seconds=5))
     before = collection.find_one()
-    assert _add(chats, user_message("mid:a"), turn_due_in=timedelta(seconds=500), referral={"ref": "x"}) is None
+    assert _add(chats, user_message("mid:a", at=now()), turn_due_in=timedelta(seconds=500)) is None
     assert collection.find_one() == before
 
 
@@ -74,7 +76,7 @@ def test_b5_sixteen_writers_of_one_message_store_it_once_and_one_is_told_so(chat
     assert [document["messages"][0]["key"] for document in collection.find()] == ["mid:a"]
 
 
-def test_writers_of_several_messages_and_their_doubles_store_each_once(chats, collection, race):
+def test_b5_writers_of_several_messages_and_their_doubles_store_each_once(chats, collection, race):
     stored = race(16, lambda index: _add(chats, user_message(f"mid:{index % 4}")))
     assert len([one for one in stored if one is not None]) == 4, stored
     assert collection.count_documents({}) == 1
@@ -115,14 +117,17 @@ def test_documents_of_other_channels_are_never_touched_and_never_refused(collect
         },
     ]
     collection.insert_many(theirs)
-    chats = Chats(collection, TENANT)
-    chats.ensure_indexes()
+    ensure_indexes(collection)
+    chats, changes = Chats(collection, TENANT), Changes(collection, TENANT)
     assert _add(chats, user_message("mid:a")) is not None
-    chats.edit("a", "changed", now())
-    chats.react("a", USER, "❤️", now())
-    chats.mark_read(USER, "a", now())
-    chats.unsend("a", now())
-    assert len(chats.page(limit=10)) == 1
+    chats.pause(USER, now(), PAUSED)
+    chats.refer(USER, {"ref": "x"}, now())
+    chats.describe(USER, Person("ada", "Ada", now()))
+    changes.edit("a", "changed", now())
+    changes.react("a", USER, "❤️", now())
+    changes.mark_read(USER, "a", now())
+    changes.unsend("a", now())
+    assert len(Pages(collection, TENANT).page(limit=10)) == 1
     assert list(collection.find({"metadata.channel": {"$ne": "instagram"}})) == theirs
     collection.insert_one({name: value for name, value in theirs[3].items() if name != "_id"})
 
@@ -130,16 +135,20 @@ def test_documents_of_other_channels_are_never_touched_and_never_refused(collect
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_one_tenant_neither_sees_nor_changes_anothers_chats(chats, collection, other):
     """H5: the same user, the same mids."""
-    theirs = Chats(collection, other)
+    theirs, their_changes = Chats(collection, other), Changes(collection, other)
     _add(chats, our_message("sent:1", mid="a", status=MessageStatus.SENT))
+    _add(chats, user_message("mid:b"))
     before = collection.find_one()
     assert theirs.ongoing(USER) is None
     assert not theirs.has("sent:1")
-    assert theirs.page(limit=10) == []
-    assert not theirs.edit("a", "changed", now())
-    assert not theirs.unsend("a", now())
-    assert not theirs.react("a", USER, "❤️", now())
-    assert not theirs.mark_read(USER, "a", now())
+    assert Pages(collection, other).page(limit=10) == []
+    assert not their_changes.edit("b", "changed", now())
+    assert not their_changes.unsend("a", now())
+    assert not their_changes.react("a", USER, "❤️", now())
+    assert not their_changes.mark_read(USER, "a", now())
+    assert not theirs.refer(USER, {"ref": "x"}, now())
+    theirs.pause(USER, now(), PAUSED)
+    theirs.describe(USER, Person("ada", "Ada", now()))
     assert collection.find_one() == before
     assert _add(theirs, user_message("sent:1")) is not None, "a key is unique within a tenant, not beyond it"
     assert collection.count_documents({}) == 2
@@ -178,6 +187,78 @@ def test_a_chat_says_when_its_turn_is_due_and_for_which_message(chats):
     assert chat.is_due("mid:a", now())
     assert not chat.is_due("mid:0", now())
     assert chat.is_due("mid:0", now() + timedelta(seconds=61))
+
+
+def test_a_chat_is_looked_after_when_its_turn_message_is_late(chats, collection):
+    _add(chats, our_message("sent:1"))
+    assert collection.find_one()["wakeAt"] is None, "nobody waits for an answer to what a person wrote"
+    _add(chats, user_message("mid:a"), turn_due_in=timedelta(seconds=60))
+    chat, document = chats.ongoing(USER), collection.find_one()
+    assert document["wakeAt"] == chat.turn_due_at + LATE
+
+
+def test_the_window_is_open_from_the_newest_thing_the_customer_did_whatever_the_order_of_arrival(chats):
+    _add(chats, user_message("mid:b", at=START + timedelta(seconds=9)))
+    _add(chats, user_message("mid:a", at=START))
+    _add(chats, our_message("sent:1", at=START + timedelta(seconds=99)))
+    assert chats.ongoing(USER).window_opened_at == START + timedelta(seconds=9)
+    assert chats.refer(USER, {"ref": "spring"}, START + timedelta(seconds=5))
+    assert chats.ongoing(USER).window_opened_at == START + timedelta(seconds=9)
+    assert chats.refer(USER, {"ref": "spring"}, START + timedelta(seconds=20))
+    assert chats.ongoing(USER).window_opened_at == START + timedelta(seconds=20)
+
+
+def test_of_all_that_brought_a_customer_here_the_latest_stands(chats):
+    _add(chats, user_message("mid:a"))
+    chats.refer(USER, {"ref": "summer"}, START + timedelta(seconds=9))
+    chats.refer(USER, {"ref": "spring"}, START)
+    assert chats.ongoing(USER).referral["ref"] == "summer"
+    chats.refer(USER, {"ref": "autumn"}, START + timedelta(seconds=10))
+    assert chats.ongoing(USER).referral["ref"] == "autumn"
+
+
+def test_who_has_no_chat_is_neither_paused_nor_referred_nor_described(chats, collection):
+    chats.pause(USER, now(), PAUSED)
+    assert not chats.refer(USER, {"ref": "x"}, now())
+    chats.describe(USER, Person("ada", "Ada", now()))
+    assert collection.count_documents({}) == 0
+
+
+def test_a_pause_is_never_made_shorter(chats):
+    _add(chats, user_message("mid:a"))
+    chats.pause(USER, START + timedelta(hours=2), PAUSED)
+    chats.pause(USER, START + timedelta(hours=1), LOOPING)
+    chat = chats.ongoing(USER)
+    assert chat.paused_until == START + timedelta(hours=2)
+    assert chat.is_paused(START + timedelta(minutes=119))
+    assert not chat.is_paused(START + timedelta(hours=2))
+
+
+def test_who_the_customer_is_comes_back_as_it_was_told_and_what_else_is_known_stays(chats):
+    _add(chats, user_message("mid:a"))
+    chats.refer(USER, {"ref": "spring"}, START)
+    chats.describe(USER, Person("ada", "Ада 👩‍💻", START))
+    chats.describe(USER, Person("ada", None, START + timedelta(days=2)))
+    chat = chats.ongoing(USER)
+    assert chat.person == Person("ada", None, START + timedelta(days=2))
+    assert (chat.user_id, chat.account_id, chat.referral["ref"]) == (USER, ACCOUNT, "spring")
+
+
+# ── a chat without messages: its writer died between two writes, or was about to make the second
+
+
+def test_c1_the_writer_of_a_first_message_may_die_between_opening_the_chat_and_storing_it(chats, collection):
+    assert chats._open(USER, ACCOUNT)
+    assert _add(chats, user_message("mid:a")) is not None
+    assert [one["messages"][0]["key"] for one in collection.find()] == ["mid:a"]
+
+
+def test_f5_customers_who_write_for_the_first_time_at_one_moment_all_have_a_chat(chats, collection, race):
+    """As one unique key, `null` would belong to the first of the chats that have no message yet."""
+    assert [chats._open(user_id, ACCOUNT) for user_id in (USER, OTHER_USER)] == [True, True]
+    stored = race(16, lambda index: chats.add(f"user_{index}", ACCOUNT, user_message(f"mid:{index}")))
+    assert [one for one in stored if one is None or isinstance(one, Exception)] == []
+    assert collection.count_documents({"status": "ongoing"}) == 18
 
 
 JSON = st.recursive(

@@ -2,7 +2,9 @@
 
 import pytest
 
-from connector.chat import MessageStatus, Role, TurnState
+from connector.chat import PAUSED, SEND_UNKNOWN, MessageStatus, Role, TurnState
+from connector.storage.changes import Changes
+from connector.storage.documents import now
 from connector.storage.outbox import Outbox
 from connector.storage.turns import Turns
 from connector.tenancy import Tenant
@@ -30,7 +32,16 @@ def _told(chats):
     return message.mid, message.status
 
 
-def test_beginning_to_send_is_told_true_once(outbox, pending, race):
+def _answered(chats, turns, lease=LEASE):
+    """Return a chat whose turn has an answer of one part, and the part."""
+    chats.add(USER, ACCOUNT, user_message("mid:a"))
+    chat = turns.claim(chats.ongoing(USER), generation=1, lease=lease)
+    part = our_message(f"turn:{chat.turn.id}:0", "hello", role=Role.AGENT, turn_id=chat.turn.id)
+    chat = turns.store_answer(chat, [part])
+    return chat, chat.of_turn(chat.turn.id, Role.AGENT)[0]
+
+
+def test_b5_beginning_to_send_is_told_true_once(outbox, pending, race):
     assert sorted(race(16, lambda _: outbox.begin_sending(pending))) == [False] * 15 + [True]
 
 
@@ -41,11 +52,9 @@ def test_only_what_is_pending_may_be_sent(chats, outbox, status):
     assert _only(chats).status is status
 
 
-def test_a_part_is_sent_only_by_the_worker_that_holds_its_turn(chats, outbox, collection):
+def test_c14_a_part_is_sent_only_by_the_worker_that_holds_its_turn(chats, outbox, collection):
     turns = Turns(collection, TENANT)
-    chats.add(USER, ACCOUNT, user_message("mid:a"))
-    zombie = turns.claim(chats.ongoing(USER), generation=1, lease=NO_LEASE)
-    (part,) = turns.store_answer(zombie, [our_message(f"turn:{zombie.turn.id}:0", turn_id=zombie.turn.id)])
+    zombie, part = _answered(chats, turns, lease=NO_LEASE)
     holder = turns.claim(chats.ongoing(USER), generation=1, lease=LEASE)
     assert not outbox.begin_sending(part, chat=zombie)
     assert outbox.begin_sending(part, chat=holder)
@@ -62,8 +71,7 @@ def test_another_tenant_sends_and_settles_nothing(chats, outbox, collection, pen
     assert _told(chats) == (None, MessageStatus.PENDING)
 
 
-def test_what_was_sent_has_its_mid_and_then_is_delivered_by_its_echo(chats, outbox, pending):
-    """E10: the echo comes after."""
+def test_e10_what_was_sent_has_its_mid_and_then_is_delivered_by_its_echo(chats, outbox, pending):
     outbox.begin_sending(pending)
     outbox.record_sent(pending, "m")
     assert _told(chats) == ("m", MessageStatus.SENT)
@@ -71,16 +79,14 @@ def test_what_was_sent_has_its_mid_and_then_is_delivered_by_its_echo(chats, outb
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_an_echo_that_is_faster_than_the_answer_settles_the_message(chats, outbox, pending):
-    """E10: the echo comes before."""
+def test_e10_an_echo_that_is_faster_than_the_answer_settles_the_message(chats, outbox, pending):
     outbox.begin_sending(pending)
     assert outbox.attach_echo(USER, "m", "hello")
     outbox.record_sent(pending, "m")
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending):
-    """C9, C10."""
+def test_c9_c10_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending):
     outbox.begin_sending(pending)
     outbox.record_unsent(pending, MessageStatus.UNKNOWN, {"code": "outcome_unknown"})
     assert outbox.attach_echo(USER, "m", "hello")
@@ -95,18 +101,17 @@ def test_an_echo_that_was_faster_is_not_undone_by_a_lost_answer(chats, outbox, p
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_an_echo_that_comes_twice_is_ours_both_times(chats, outbox, pending):
-    """E10."""
+def test_e10_an_echo_that_comes_twice_is_ours_both_times(chats, outbox, pending):
     outbox.begin_sending(pending)
     outbox.record_sent(pending, "m")
     assert [outbox.attach_echo(USER, "m", "hello") for _ in range(2)] == [True, True]
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_an_echo_does_not_take_back_that_the_customer_has_read_it(chats, outbox, pending):
+def test_an_echo_does_not_take_back_that_the_customer_has_read_it(chats, outbox, pending, collection):
     outbox.begin_sending(pending)
     outbox.record_sent(pending, "m")
-    chats.mark_read(USER, "m", pending.created_at)
+    Changes(collection, TENANT).mark_read(USER, "m", pending.created_at)
     assert outbox.attach_echo(USER, "m", "hello")
     assert _told(chats) == ("m", MessageStatus.READ)
 
@@ -115,8 +120,7 @@ def test_an_echo_does_not_take_back_that_the_customer_has_read_it(chats, outbox,
     ("user_id", "text"),
     [(USER, "something else"), (OTHER_USER, "hello"), (USER, None), (USER, "Hello")],
 )
-def test_an_echo_that_says_something_else_or_to_somebody_else_is_not_ours(chats, outbox, pending, user_id, text):
-    """E10: a person wrote it."""
+def test_e10_an_echo_that_says_something_else_or_to_somebody_else_is_not_ours(chats, outbox, pending, user_id, text):
     outbox.begin_sending(pending)
     assert not outbox.attach_echo(user_id, "m", text)
     assert _told(chats) == (None, MessageStatus.SENDING)
@@ -144,7 +148,7 @@ def test_two_messages_of_one_text_are_settled_by_two_echoes_one_each(chats, outb
     assert {one.mid for one in chats.ongoing(USER).messages} == {"m0", "m1"}
 
 
-def test_an_echo_and_the_answer_racing_leave_one_mid_and_no_wait(chats, outbox, race):
+def test_e10_an_echo_and_the_answer_racing_leave_one_mid_and_no_wait(chats, outbox, race):
     for number in range(10):
         stored = chats.add(USER, ACCOUNT, our_message(f"sent:{number}", f"hello {number}"))
         outbox.begin_sending(stored)
@@ -178,3 +182,77 @@ def test_the_turns_of_a_chat_are_not_changed_by_what_a_person_sends(chats, outbo
     outbox.record_sent(sent, "m")
     turns.finish(turn, TurnState.FAILED, "x")
     assert _told(chats) == ("m", MessageStatus.SENT)
+
+
+# ── proof
+
+
+@pytest.mark.parametrize("status", MessageStatus)
+def test_c8_only_what_was_lost_sight_of_waits_again_when_it_is_proven_absent(chats, outbox, status):
+    stored = chats.add(USER, ACCOUNT, our_message("sent:1", status=status, error={"code": "x"}))
+    outbox.record_absent(stored)
+    is_lost = status in (MessageStatus.SENDING, MessageStatus.UNKNOWN)
+    waits_again = (MessageStatus.PENDING, None)
+    assert (_only(chats).status, _only(chats).error) == (waits_again if is_lost else (status, {"code": "x"}))
+
+
+def test_c8_what_is_proven_absent_is_sent_once_more_and_no_more_than_that(chats, outbox, pending, race):
+    outbox.begin_sending(pending)
+    outbox.record_absent(pending)
+    assert sorted(race(8, lambda _: outbox.begin_sending(pending))) == [False] * 7 + [True]
+
+
+def test_c9_it_says_when_it_was_last_handed_over_for_whoever_looks_for_it(chats, outbox, pending):
+    before = now()
+    outbox.begin_sending(pending)
+    first = _only(chats).sending_at
+    outbox.record_absent(pending)
+    outbox.begin_sending(pending)
+    assert before <= first <= _only(chats).sending_at <= now()
+
+
+def test_c9_an_echo_that_comes_after_the_turn_was_given_up_makes_its_question_answered(chats, outbox, collection):
+    turns = Turns(collection, TENANT)
+    chat, part = _answered(chats, turns)
+    outbox.begin_sending(part, chat=chat)
+    turns.finish(chat, TurnState.FAILED, SEND_UNKNOWN)
+    assert _told(chats) == (None, MessageStatus.UNKNOWN)
+    assert outbox.attach_echo(USER, "m", "hello")
+    asked, said = chats.ongoing(USER).messages
+    assert (asked.status, asked.error) == (MessageStatus.ANSWERED, None)
+    assert (said.mid, said.status, said.error) == ("m", MessageStatus.DELIVERED, None)
+
+
+def test_an_echo_answers_no_question_whose_turn_ended_for_another_reason(chats, outbox, collection):
+    turns = Turns(collection, TENANT)
+    chat, part = _answered(chats, turns)
+    outbox.begin_sending(part, chat=chat)
+    turns.finish(chat, TurnState.SKIPPED, PAUSED)
+    assert outbox.attach_echo(USER, "m", "hello")
+    asked, said = chats.ongoing(USER).messages
+    assert (asked.status, asked.error) == (MessageStatus.UNANSWERED, {"code": PAUSED})
+    assert said.status is MessageStatus.DELIVERED
+
+
+def test_a_part_is_not_released_while_a_person_has_the_conversation(chats, outbox, collection):
+    turns = Turns(collection, TENANT)
+    chat, part = _answered(chats, turns)
+    chats.pause(USER, now() + LEASE, PAUSED)
+    assert not outbox.begin_sending(part, chat=chat)
+    chats._collection.update_one({}, {"$set": {"pausedUntil": now()}})
+    assert outbox.begin_sending(part, chat=chat), "the pause is over"
+
+
+def test_e10_an_echo_of_our_own_words_that_instagram_has_changed_leaves_no_second_message_and_no_pause(
+    chats, outbox, pending
+):
+    outbox.begin_sending(pending)
+    assert not outbox.attach_echo(USER, "m", "hello.")
+    echoed = our_message("mid:m", "hello.", mid="m", status=MessageStatus.DELIVERED)
+    chats.add(USER, ACCOUNT, echoed)
+    chats.pause(USER, now() + LEASE, PAUSED)
+    outbox.record_sent(pending, "m")
+    assert [(one.key, one.mid, one.status) for one in chats.ongoing(USER).messages] == [
+        ("sent:1", "m", MessageStatus.SENT)
+    ]
+    assert not chats.ongoing(USER).is_paused(now())

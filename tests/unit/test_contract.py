@@ -7,16 +7,10 @@ from pydantic import ValidationError
 
 from connector.accounts import Account, Connection, ConnectionStatus
 from connector.chat import Attachment, Chat, Message, MessageStatus, Role
-from connector.contract import (
-    Connected,
-    ConnectRequest,
-    Disconnected,
-    Messages,
-    MessageView,
-    SendRequest,
-    Status,
-    Success,
-)
+from connector.contract.base import Success
+from connector.contract.connection import Connected, ConnectRequest, Disconnected, Status
+from connector.contract.messages import Messages, MessageView
+from connector.contract.sending import SendRequest
 from connector.conversation.history import Page
 from connector.tenancy import Tenant
 from tests.unit.payloads import ACCOUNT, PAGE, SENT_AT, USER

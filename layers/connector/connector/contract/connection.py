@@ -1,0 +1,85 @@
+"""The bodies and answers of connect, status and disconnect."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from connector.accounts import Connection
+from connector.contract.base import AgentId, Body, MetaId, Secret, Time
+from connector.instagram.links import profile_url, qr_code_data_url
+
+
+class ConnectRequest(Body):
+    """What connect needs.
+
+    `retellAgentId` is for an agent whose id at Retell is not the path's agentId, `appSecret` for a connection that has
+    a Meta app of its own.
+    """
+
+    access_token: Secret = Field(repr=False)
+    instagram_account_id: MetaId
+    page_id: MetaId
+    webhook_verification_token: Secret = Field(repr=False)
+    retell_agent_id: AgentId | None = None
+    app_secret: Secret | None = Field(default=None, repr=False)
+
+
+class Connected(Body):
+    """A connection's address, to show to customers."""
+
+    qr_code_data_url: str
+    instagram_url: str
+    username: str
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Connected":
+        """Return it for a connection."""
+        url = profile_url(connection.account.username)
+        return cls(qr_code_data_url=qr_code_data_url(url), instagram_url=url, username=connection.account.username)
+
+
+class LastError(Body):
+    """What last went wrong at Meta or at the agent."""
+
+    code: str
+    at: Time
+
+
+class Status(Body):
+    """What is known of a connection."""
+
+    is_connected: bool
+    status: str
+    username: str | None = None
+    instagram_url: str | None = None
+    qr_code_data_url: str | None = None
+    instagram_account_id: str | None = None
+    page_id: str | None = None
+    connected_at: Time | None = None
+    last_event_at: Time | None = None
+    last_error: LastError | None = None
+    webhook_path: str
+
+    @classmethod
+    def of(cls, connection: Connection | None, webhook_path: str) -> "Status":
+        """Return it for a connection, or for none."""
+        if connection is None or connection.status == "disconnected":
+            return cls(is_connected=False, status="disconnected", webhook_path=webhook_path)
+        address = Connected.of(connection)
+        return cls(
+            is_connected=connection.is_connected,
+            status=connection.status,
+            **address.model_dump(),
+            instagram_account_id=connection.account.account_id,
+            page_id=connection.account.page_id,
+            connected_at=connection.connected_at,
+            last_event_at=connection.last_event_at,
+            last_error=LastError.model_validate(connection.last_error) if connection.last_error else None,
+            webhook_path=webhook_path,
+        )
+
+
+class Disconnected(Body):
+    """What disconnect answers."""
+
+    is_connected: Literal[False] = False
