@@ -6,12 +6,12 @@ from connector import records, settings
 from connector.envelopes import TurnMessage, read
 from connector.logs import count, logger
 from connector.tenancy import Tenant
-from connector.wiring import workers
+from connector.wiring.turns import turn_taker
 
 
 def _answer(body: str) -> None:
     message = TurnMessage.of(read(body))
-    taker = workers.turn_taker(Tenant(message.subaccount_id, message.agent_id))
+    taker = turn_taker(Tenant(message.subaccount_id, message.agent_id))
     outcome = taker.answer(message.user_id, message.message_key)
     if outcome is not None:
         count("TurnPutOff" if outcome.again_in_seconds else f"Turn{outcome.state.value.capitalize()}")
