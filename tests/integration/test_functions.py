@@ -2,20 +2,25 @@
 
 import importlib
 import json
+import threading
 import time
 from base64 import b64encode
+from datetime import timedelta
 from types import SimpleNamespace
 
 import jwt
 import pytest
 
 from connector import settings
+from connector.errors import Unavailable
 from connector.instagram.graph import SUBSCRIBED_FIELDS
+from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
 from connector.wiring import outside, stores
 from tests.unit.payloads import (
     ACCOUNT,
     PAGE,
+    SENT_AT,
     USER,
     body,
     compact,
@@ -48,9 +53,15 @@ CONTEXT = SimpleNamespace(
 
 
 def _token(**changes):
-    now = int(time.time())
-    claims = {"sub": "u", "iat": now, "exp": now + 600, "subaccountId": "sub_1"} | changes
+    issued_at = int(time.time())
+    claims = {"sub": "u", "iat": issued_at, "exp": issued_at + 600, "subaccountId": "sub_1"} | changes
     return jwt.encode(claims, JWT_KEY, algorithm="HS256")
+
+
+def _written(*mids):
+    """Return a post in which a customer has just written these messages."""
+    age = int((now() - SENT_AT).total_seconds() * 1000)
+    return compact(messaging(*(message(mid, "What are your hours?", at=age) for mid in mids)))
 
 
 class Deployment:
@@ -62,6 +73,8 @@ class Deployment:
         self.meta = meta
         self.retell = retell
         self.sent = []
+        self.actions = []
+        self.headers = {}
         meta.behave = self._meta
         retell.behave = self._retell
         self._said = 0
@@ -71,8 +84,13 @@ class Deployment:
         match request.method, request.path.rpartition("/")[2]:
             case "GET", node if node == ACCOUNT:
                 reply = {"id": ACCOUNT, "username": "acme", "name": "Acme"}
+            case "GET", node if node == USER:
+                reply = {"id": USER, "username": "ada", "name": "Ada"}
             case "GET", _:
                 reply = {"id": PAGE, "instagram_business_account": {"id": ACCOUNT}}
+            case "POST", "messages" if action := request.json.get("sender_action"):
+                self.actions.append(action)
+                reply = {"recipient_id": USER}
             case "POST", "messages":
                 self.sent.append(request.json["message"]["text"])
                 reply = {"recipient_id": USER, "message_id": f"out-{len(self.sent)}"}
@@ -102,6 +120,7 @@ class Deployment:
             path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
         )
         told = self.function(verb)(event, CONTEXT)
+        self.headers = told["headers"]
         return told["statusCode"], json.loads(told["body"])
 
     def post(self, raw, **changes):
@@ -125,10 +144,27 @@ class Deployment:
             for number, text in enumerate(bodies)
         ]
         told = self.function(name)({"Records": records}, CONTEXT)
+        for thread in threading.enumerate():
+            if thread.name == "attention":
+                thread.join(10)
         return [int(one["itemIdentifier"]) for one in told["batchItemFailures"]]
+
+    def sweep(self):
+        """Have the schedule call."""
+        self.function("sweep")({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events"}, CONTEXT)
 
     def inbox(self):
         return self.aws.bodies(self.environment["INBOX_QUEUE_URL"])
+
+    def turns(self):
+        return self.aws.bodies(self.environment["TURN_QUEUE_URL"])
+
+    def take_in(self, *mids):
+        """Have a connected account's customer write, and return the turn messages."""
+        self.call("POST", "connect", payload=CONNECT)
+        self.post(_written(*mids))
+        assert self.deliver("ingest", *self.inbox()) == []
+        return self.turns()
 
 
 @pytest.fixture
@@ -150,7 +186,10 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
 
 def _forget():
     """Forget what an execution environment keeps."""
-    for kept in (stores.secrets, connector_database, outside.graph, outside._retell):
+    for kept in (
+        *(stores.secrets, stores.waiting, connector_database),
+        *(outside.graph, outside._courtesy, outside._retell),
+    ):
         kept.cache_clear()
 
 
@@ -159,11 +198,11 @@ def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_message
     assert (status, told["success"]) == (200, True), told
     assert deployment.meta.requests[-1].query == {"subscribed_fields": SUBSCRIBED_FIELDS}
 
-    assert deployment.post(body("text")) == 200
+    assert deployment.post(_written("a")) == 200
     assert deployment.deliver("ingest", *deployment.inbox()) == []
-    turns = deployment.aws.bodies(deployment.environment["TURN_QUEUE_URL"])
-    assert deployment.deliver("reply", *turns) == []
+    assert deployment.deliver("reply", *deployment.turns()) == []
     assert deployment.sent == ["We open at nine."]
+    assert deployment.actions == ["mark_seen", "typing_on"]
 
     status, told = deployment.call("POST", "send", payload={"to": USER, "message": "And until six."})
     assert (status, told["data"]["status"], told["data"]["mid"]) == (200, "sent", "out-2"), told
@@ -210,11 +249,18 @@ def failing_database(mongodb):
 
 @pytest.mark.usefixtures("failing_database")
 @pytest.mark.parametrize(("method", "verb"), ROUTES)
-def test_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
-    """F3, H18."""
+def test_f3_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
+    """H18."""
     payload = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}}.get(verb)
     status, told = deployment.call(method, verb, payload=payload)
     assert (status, told["success"], told["error"]["code"]) == (503, False, "unavailable")
+    assert deployment.headers["Retry-After"] == "5"
+
+
+@pytest.mark.usefixtures("failing_database")
+def test_f3_a_sweep_that_finds_no_database_fails_as_an_invocation_and_the_next_is_a_minute_away(deployment):
+    with pytest.raises(Unavailable):
+        deployment.sweep()
 
 
 @pytest.mark.parametrize("tenant", [("..", "a"), ("sub_1", "a b"), ("sub_1", "$ne"), ("sub_1", "x" * 65), ("ſub", "a")])
@@ -253,8 +299,7 @@ def test_a_body_that_is_none_is_refused_by_the_names_of_its_fields_and_not_by_th
     assert "hush" not in json.dumps(told)
 
 
-def test_the_webhook_answers_meta_by_its_statuses(deployment):
-    """A1, A9, A24."""
+def test_a1_a3_a9_the_webhook_answers_meta_by_its_statuses(deployment):
     assert deployment.post(body("text")) == 200
     assert deployment.post(b"null") == 200
     assert deployment.post(body("text"), **{"x-hub-signature-256": "sha256=" + "é" * 64}) == 401
@@ -265,10 +310,9 @@ def test_the_webhook_answers_meta_by_its_statuses(deployment):
     assert (told["statusCode"], told["body"]) == (200, "1158201444")
 
 
-def test_one_bad_record_of_a_batch_is_reported_and_the_others_are_done(deployment):
-    """B6, B7, B12."""
+def test_b6_b7_b12_one_bad_record_of_a_batch_is_reported_and_the_others_are_done(deployment):
     deployment.call("POST", "connect", payload=CONNECT)
-    deployment.post(compact(messaging(message("a"), message("b"))))
+    deployment.post(_written("a", "b"))
     first, second = deployment.inbox()
     assert deployment.deliver("ingest", first, "not ours", second) == [1]
     assert deployment.deliver("ingest", "not ours", "{}") == [0, 1]
@@ -276,22 +320,78 @@ def test_one_bad_record_of_a_batch_is_reported_and_the_others_are_done(deploymen
     assert len(told["data"]["messages"]) == 2
 
 
-def test_a_record_that_is_put_off_comes_again_after_what_the_other_side_said(deployment):
-    """B14, D3: its visibility is shortened; where that fails, it comes when its visibility ends."""
-    deployment.call("POST", "connect", payload=CONNECT)
-    deployment.post(body("text"))
-    deployment.deliver("ingest", *deployment.inbox())
-    (turn,) = deployment.aws.bodies(deployment.environment["TURN_QUEUE_URL"])
+def test_d3_a_turn_that_is_put_off_is_scheduled_for_when_the_other_side_said_and_its_message_is_done(
+    deployment, database
+):
+    (turn,) = deployment.take_in("a")
+    scheduled = []
+    deployment.aws.sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessageBatch", lambda params, **_: scheduled.extend(params["Entries"])
+    )
+    deployment.retell.behave = answer({"status": "error"}, 429, {"Retry-After": "7"})
+    assert deployment.deliver("reply", turn) == [], "a turn message of its own comes for the next try"
+    assert [one["DelaySeconds"] for one in scheduled] == [7]
+    deployment.retell.behave = deployment._retell
+    assert deployment.deliver("reply", turn) == []
+    assert deployment.sent == [], "it is not time yet"
+    database["chats"].update_one({}, {"$set": {"turn.leaseUntil": now()}})
+    assert deployment.deliver("reply", scheduled[0]["MessageBody"]) == []
+    assert deployment.sent == ["We open at nine."]
+
+
+def test_b14_a_record_that_meets_a_failing_store_comes_again_soon(deployment, mongodb):
+    (turn,) = deployment.take_in("a")
     seen = []
     deployment.aws.sqs.meta.events.register(
         "provide-client-params.sqs.ChangeMessageVisibility", lambda params, **_: seen.append(params)
     )
-    deployment.retell.behave = answer({"status": "error"}, 429, {"Retry-After": "7"})
+    data = {"failCommands": ["findAndModify"], "errorCode": 8000, "appName": "instagram-connector"}
+    mongodb.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
     assert deployment.deliver("reply", turn) == [0]
-    assert [(one["ReceiptHandle"], one["VisibilityTimeout"]) for one in seen] == [("handle-0", 7)]
-    deployment.retell.behave = deployment._retell
+    assert [(one["ReceiptHandle"], one["VisibilityTimeout"]) for one in seen] == [("handle-0", 5)]
     assert deployment.deliver("reply", turn) == []
     assert deployment.sent == ["We open at nine."]
+
+
+def test_a_turn_whose_message_was_lost_is_swept_up_and_answered(deployment, database):
+    """C2: whatever became of the message, the chat itself says that somebody should have come."""
+    deployment.take_in("a")
+    deployment.sweep()
+    assert deployment.turns() == [], "its message may still come"
+    database["chats"].update_one({}, {"$set": {"wakeAt": now() - timedelta(seconds=1)}})
+    deployment.sweep()
+    deployment.sweep()
+    (turn,) = deployment.turns()
+    assert deployment.deliver("reply", turn) == []
+    assert deployment.sent == ["We open at nine."]
+    assert database["chats"].find_one()["wakeAt"] is None
+
+
+def test_f10_the_sweep_makes_the_index_that_it_goes_by_where_no_connect_has_made_it(deployment, database):
+    database["chats"].drop_indexes()
+    deployment.sweep()
+    assert "instagram_wakes" in database["chats"].index_information()
+
+
+def test_d2_the_agent_is_asked_about_a_customer_by_name_and_the_fallback_is_said_where_it_cannot_be(
+    deployment, monkeypatch, database
+):
+    monkeypatch.setenv("FALLBACK_TEXT", "Somebody will write to you.")
+    (turn,) = deployment.take_in("a")
+    deployment.retell.behave = answer({"message": "no such agent"}, 404)
+    assert deployment.deliver("reply", turn) == []
+    opening = deployment.retell.requests[0].json
+    assert opening["retell_llm_dynamic_variables"] == {
+        "channel": "instagram",
+        "instagram_username": "ada",
+        "instagram_name": "Ada",
+    }
+    assert deployment.sent == ["Somebody will write to you."]
+    _, told = deployment.call("GET", "messages")
+    assert [(one["role"], one["status"], one["error"]) for one in told["data"]["messages"]] == [
+        ("agent", "sent", None),
+        ("user", "unanswered", {"code": "agent_not_found"}),
+    ]
 
 
 def test_a_setting_that_is_missing_or_no_number_is_misconfigured(deployment, monkeypatch):

@@ -49,10 +49,15 @@ class WebhookFunction:
 
     def queued(self) -> list[InboxMessage]:
         """Take everything off the queue, in the order in which it came."""
-        bodies = [*self.sqs.bodies]
-        self.sqs.bodies.clear()
-        self.sqs.batches.clear()
-        return [InboxMessage.of(read(body)) for body in bodies]
+        return queued(self.sqs)
+
+
+def queued(sqs: StrictSqs) -> list[InboxMessage]:
+    """Take every inbox message off a queue, in the order in which it came."""
+    bodies = [*sqs.bodies]
+    sqs.bodies.clear()
+    sqs.batches.clear()
+    return [InboxMessage.of(read(body)) for body in bodies]
 
 
 def put_secrets(aws: Any) -> None:

@@ -42,6 +42,12 @@ class Connection:
     last_error: Mapping[str, Any] | None
     limited_until: datetime | None = None
     """Until when Meta takes no more messages of this account's, because it sent too many."""
+    paused_until: datetime | None = None
+    """Until when the agent is silent in all conversations."""
+
+    def is_paused(self, moment: datetime) -> bool:
+        """Return whether the agent is silent in all conversations."""
+        return self.paused_until is not None and self.paused_until > moment
 
     @property
     def is_connected(self) -> bool:

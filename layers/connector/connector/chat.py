@@ -92,6 +92,10 @@ class Message:
     read_at: datetime | None = None
     sending_at: datetime | None = None
     """Ours: when it was last handed to Meta."""
+    content: Mapping[str, Any] | None = None
+    """Ours, where it is more than a text: what was asked to be sent (`contract/sending.py`)."""
+    by_person_only: bool = False
+    """Ours: allowed only because a person wrote it (Meta's tag HUMAN_AGENT)."""
 
     @property
     def is_with_customer(self) -> bool:

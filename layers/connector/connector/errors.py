@@ -9,6 +9,9 @@
     ├── NotFound                    404  not_found              absent, or another tenant's
     ├── NotConnected                409  not_connected          this agent has no Instagram account
     ├── AccountInUse                409  account_in_use         the account has another agent
+    ├── NotAllowed                  409  (its reason)           Instagram's rules, or ours, forbid it now
+    ├── KeyReused                   409  idempotency_key_reused the key has been used for something else
+    ├── InProgress                  409  in_progress            the same request is being carried out
     ├── PayloadTooLarge             413  payload_too_large
     ├── Misconfigured               500  internal_error         the deployment lacks something
     ├── Unavailable                 503  unavailable            a part of ours does not answer
@@ -118,6 +121,38 @@ class AccountInUse(ConnectorError):
         super().__init__(
             "This Instagram account is already connected to another chat agent. Disconnect it there first."
         )
+
+
+class NotAllowed(ConnectorError):
+    """Raised by send when the policy forbids it. `code` is the reason, in snake_case; the message says until when."""
+
+    status = HTTPStatus.CONFLICT
+    code = "not_allowed"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class KeyReused(ConnectorError):
+    """Raised when an Idempotency-Key comes again with another body."""
+
+    status = HTTPStatus.CONFLICT
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key has been used for another request. Use a new key for each.")
+
+
+class InProgress(ConnectorError):
+    """Raised when a request with the same Idempotency-Key is being carried out just now."""
+
+    status = HTTPStatus.CONFLICT
+    code = "in_progress"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The same request is being carried out. Ask again in a moment for its answer.")
 
 
 class PayloadTooLarge(ConnectorError):

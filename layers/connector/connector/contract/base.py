@@ -10,6 +10,7 @@ from connector.tenancy import ID_PATTERN
 
 MetaId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
 AgentId = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
+IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
 Time = Annotated[
     datetime,

@@ -1,28 +1,251 @@
-"""The body of send."""
+"""The body of send. Instagram's limits are checked here, so that a refusal names the field and the limit."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    HttpUrl,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from connector.chat import Attachment
 from connector.contract.base import Body, MetaId
-from connector.instagram.limits import MAX_TEXT_BYTES
+from connector.contract.messages import MessageView
+from connector.conversation.send import Letter
+from connector.conversation.text import split
+from connector.instagram import limits
 
 
-def _fits(text: str) -> str:
-    size = len(text.encode("utf-8", "surrogatepass"))
+def _is_unicode(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("empty", "must not be empty")
-    if size > MAX_TEXT_BYTES:
-        problem = "has {size} bytes in UTF-8; Instagram takes at most {most}"
-        raise PydanticCustomError("too_long", problem, {"size": size, "most": MAX_TEXT_BYTES})
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
         raise PydanticCustomError("not_unicode", "must be Unicode, and holds half of a surrogate pair")
     return text
 
 
+def _fits(text: str) -> str:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if text.strip() and size > limits.MAX_TEXT_BYTES:
+        problem = "has {size} bytes in UTF-8; Instagram takes at most {most}"
+        raise PydanticCustomError("too_long", problem, {"size": size, "most": limits.MAX_TEXT_BYTES})
+    return _is_unicode(text)
+
+
+LongText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_is_unicode)]
+Text = Annotated[str, AfterValidator(_fits)]
+Title = Annotated[str, StringConstraints(max_length=limits.MAX_BUTTON_TITLE), AfterValidator(_is_unicode)]
+Payload = Annotated[str, StringConstraints(max_length=limits.MAX_PAYLOAD), AfterValidator(_is_unicode)]
+ElementText = Annotated[str, StringConstraints(max_length=limits.MAX_ELEMENT_TEXT), AfterValidator(_is_unicode)]
+ButtonsText = Annotated[str, StringConstraints(max_length=limits.MAX_BUTTONS_TEXT), AfterValidator(_is_unicode)]
+Url = Annotated[HttpUrl, PlainSerializer(str, return_type=str)]
+Mid = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+
+
+class QuickReply(Body):
+    """An answer that the customer can tap. Its payload comes back with the tap."""
+
+    title: Title
+    payload: Payload
+
+
+class TextContent(Body):
+    """A text, perhaps with answers to tap."""
+
+    type: Literal["text"]
+    text: Text
+    quick_replies: Annotated[tuple[QuickReply, ...], Field(max_length=limits.MAX_QUICK_REPLIES)] = ()
+
+
+class ImageContent(Body):
+    """One to ten pictures (PNG or JPEG, up to 8 MB each), which Meta fetches from these URLs."""
+
+    type: Literal["image"]
+    urls: Annotated[tuple[Url, ...], Field(min_length=1, max_length=limits.MAX_IMAGES)]
+
+
+class FileContent(Body):
+    """A recording, a video, or a PDF (up to 25 MB), which Meta fetches from this URL."""
+
+    type: Literal["audio", "video", "file"]
+    url: Url
+
+
+class LinkButton(Body):
+    """A button that opens a page."""
+
+    type: Literal["link"]
+    title: Title
+    url: Url
+
+
+class PostbackButton(Body):
+    """A button whose payload comes back with the tap."""
+
+    type: Literal["postback"]
+    title: Title
+    payload: Payload
+
+
+type Button = Annotated[LinkButton | PostbackButton, Field(discriminator="type")]
+
+
+class Element(Body):
+    """One card of a carousel. It needs more than a title."""
+
+    title: ElementText
+    subtitle: ElementText | None = None
+    image_url: Url | None = None
+    url: Url | None = None
+    buttons: Annotated[tuple[Button, ...], Field(max_length=limits.MAX_BUTTONS)] = ()
+
+
+def _more_than_a_title(element: Element) -> Element:
+    if not (element.subtitle or element.image_url or element.url or element.buttons):
+        raise PydanticCustomError("title_only", "needs a subtitle, imageUrl, url or button besides its title")
+    return element
+
+
+class CardsContent(Body):
+    """Cards to swipe through (Meta's generic template)."""
+
+    type: Literal["cards"]
+    elements: Annotated[
+        tuple[Annotated[Element, AfterValidator(_more_than_a_title)], ...],
+        Field(min_length=1, max_length=limits.MAX_ELEMENTS),
+    ]
+
+
+class ButtonsContent(Body):
+    """A text with buttons under it (Meta's button template)."""
+
+    type: Literal["buttons"]
+    text: ButtonsText
+    buttons: Annotated[tuple[Button, ...], Field(min_length=1, max_length=limits.MAX_BUTTONS)]
+
+
+class PostContent(Body):
+    """A post that the account has published, by its media id."""
+
+    type: Literal["post"]
+    media_id: MetaId
+
+
+class HeartContent(Body):
+    """The heart sticker."""
+
+    type: Literal["heart"]
+
+
+class Reaction(Body):
+    """A heart on one of the customer's messages, or `null` to take it back."""
+
+    type: Literal["reaction"]
+    mid: Mid
+    reaction: Literal["love"] | None = "love"
+
+
+class Typing(Body):
+    """The three dots, for some seconds."""
+
+    type: Literal["typing"]
+
+
+Content = TextContent | ImageContent | FileContent | CardsContent | ButtonsContent | PostContent | HeartContent
+
+
+def _kind(message: Any) -> str:
+    """Return which member of the union a message is, so that a refusal speaks of that one only."""
+    kind = message.get("type") if isinstance(message, dict) else getattr(message, "type", "words")
+    return "file" if kind in ("audio", "video") else str(kind)
+
+
 class SendRequest(Body):
-    """A text for a customer."""
+    """What to send, and to whom.
+
+    `message` is a text, or one of the other kinds. `split` lets a text that is too long go out in parts, instead of
+    being refused. `replyTo` quotes a message of the conversation. A person who writes takes the conversation over: the
+    agent falls silent in it, unless `pauseAgent` is false.
+    """
 
     to: MetaId
-    message: Annotated[str, AfterValidator(_fits)]
+    split: bool = False
+    message: Annotated[
+        Annotated[LongText, Tag("words")]
+        | Annotated[TextContent, Tag("text")]
+        | Annotated[ImageContent, Tag("image")]
+        | Annotated[FileContent, Tag("file")]
+        | Annotated[CardsContent, Tag("cards")]
+        | Annotated[ButtonsContent, Tag("buttons")]
+        | Annotated[PostContent, Tag("post")]
+        | Annotated[HeartContent, Tag("heart")]
+        | Annotated[Reaction, Tag("reaction")]
+        | Annotated[Typing, Tag("typing")],
+        Discriminator(
+            _kind,
+            custom_error_type="unknown_kind",
+            custom_error_message="must be a text, or have one of the types text, image, audio, video, file, cards, "
+            "buttons, post, heart, reaction, typing",
+        ),
+    ]
+    reply_to: Mid | None = None
+    pause_agent: bool = True
+
+    @field_validator("message", mode="after")
+    @classmethod
+    def _fits_or_is_split(cls, message: object, info: ValidationInfo) -> object:
+        return _fits(message) if isinstance(message, str) and not info.data.get("split") else message
+
+    def letters(self) -> tuple[Letter, ...]:
+        """Return what is to be sent, in order; nothing for a reaction or for typing."""
+        match self.message:
+            case str() as text:
+                return tuple(Letter(part.strip()) for part in split(text, limits.MAX_TEXT_BYTES) if part.strip())
+            case Reaction() | Typing():
+                return ()
+            case content:
+                return (Letter(_text(content), content.model_dump(by_alias=True, mode="json"), _attachments(content)),)
+
+
+def _text(content: Content) -> str | None:
+    return content.text if isinstance(content, TextContent | ButtonsContent) else None
+
+
+def _attachments(content: Content) -> tuple[Attachment, ...]:
+    """Return what a frontend shows of it, in the words that Meta's webhooks use for what customers send."""
+    match content:
+        case ImageContent():
+            return tuple(Attachment("image", str(url)) for url in content.urls)
+        case FileContent():
+            return (Attachment(content.type, str(content.url)),)
+        case CardsContent():
+            return tuple(
+                Attachment("template", str(one.image_url) if one.image_url else None, one.title)
+                for one in content.elements
+            )
+        case PostContent():
+            return (Attachment("ig_post", None),)
+        case HeartContent():
+            return (Attachment("like_heart", None),)
+        case _:
+            return ()
+
+
+class SentView(MessageView):
+    """The message that was sent: the last one, where a text was split."""
+
+    parts: tuple[MessageView, ...]
+    """All of them, in order."""
+
+
+class Acted(Body):
+    """What was done that is no message."""
+
+    done: Literal["reaction", "typing"]

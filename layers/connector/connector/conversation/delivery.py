@@ -39,7 +39,7 @@ class Delivery:
             return None
         try:
             self._require_no_limit()
-            mid = self.messenger.send_text(self.connection.account.page_id, user_id, message.text or "")
+            mid = self._send(message, user_id)
         except OutcomeUnknown as error:
             self.outbox.record_unsent(message, MessageStatus.UNKNOWN, {"code": error.code})
             raise
@@ -57,6 +57,12 @@ class Delivery:
             raise
         self.outbox.record_sent(message, mid)
         return replace(message, mid=mid, status=MessageStatus.SENT)
+
+    def _send(self, message: Message, user_id: str) -> str:
+        page_id = self.connection.account.page_id
+        if message.content or message.reply_to or message.by_person_only:
+            return self.messenger.send(page_id, user_id, message)
+        return self.messenger.send_text(page_id, user_id, message.text or "")
 
     def find(self, message: Message, chat: Chat) -> bool:
         """Look in the customer's thread for a message whose sending was lost sight of, and record what is found.

@@ -1,11 +1,18 @@
 """Who may speak in a conversation now, and why not. Rules only: they look at a chat and a time, and change nothing."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.chat import Chat, Message, Role
+from connector.accounts import Connection, ConnectionStatus
+from connector.chat import PAUSED, Chat, Message, Role
 
-# Meta, "Messaging window": a business may answer within 24 hours of what the customer last did.
+# Meta, "Messaging window": a business may answer within 24 hours of what the customer last did (wrote, tapped a button
+# or a quick reply, mentioned the business in a story, came through a link), and a person within seven days.
 WINDOW = timedelta(hours=24)
+PERSONS_WINDOW = timedelta(days=7)
+
+RATE_LIMITED = "rate_limited"
+WINDOW_CLOSED = "window_closed"
 
 # How a conversation of two machines looks. People do neither; what is caught by mistake is only paused.
 _SAME_IN_A_ROW = 3
@@ -14,11 +21,6 @@ _SHORT = 20  # characters
 _SAME_WITHIN = timedelta(minutes=10)
 _MOST_TURNS = 10
 _MOST_TURNS_WITHIN = timedelta(minutes=1)
-
-
-def is_window_open(chat: Chat, moment: datetime) -> bool:
-    """Return whether Instagram allows a reply in this chat."""
-    return chat.window_opened_at is not None and moment < chat.window_opened_at + WINDOW
 
 
 def is_loop(chat: Chat, turn_id: str, moment: datetime) -> bool:
@@ -38,3 +40,55 @@ def is_loop(chat: Chat, turn_id: str, moment: datetime) -> bool:
     }
     repeats = len(said) == in_a_row and len(set(said)) == 1 and said[0] != ""
     return repeats or len(answered - {turn_id}) >= _MOST_TURNS
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether something may be sent; if not, why, and from or until when that changes something."""
+
+    reason: str | None = None
+    """None: it may be sent."""
+    message: str = ""
+    at: datetime | None = None
+    by_person_only: bool = False
+    """It may be sent only as what a person wrote (Meta's tag HUMAN_AGENT)."""
+
+
+def judge(writer: Role, connection: Connection | None, chat: Chat | None, moment: datetime) -> Verdict:
+    """Return whether `writer` (the agent, or a human) may write to the customer of a chat now.
+
+    Of a customer who has no chat here nothing is known: they may have written before the account was connected. Then it
+    is left to Meta.
+    """
+    if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
+        return Verdict(ConnectionStatus.DISCONNECTED.value, "This chat agent has no Instagram account connected.")
+    if not connection.is_connected:
+        return Verdict(connection.status.value, "Instagram no longer accepts the access token.")
+    if connection.limited_until is not None and connection.limited_until > moment:
+        told = f"Meta takes no messages of this account until {_clock(connection.limited_until)}."
+        return Verdict(RATE_LIMITED, told, connection.limited_until)
+    if writer is Role.AGENT and connection.is_paused(moment):
+        told = f"The agent is paused until {_clock(connection.paused_until)}."
+        return Verdict(PAUSED, told, connection.paused_until)
+    if chat is None:
+        return Verdict()
+    if writer is Role.AGENT and chat.is_paused(moment):
+        told = f"The agent is paused in this conversation until {_clock(chat.paused_until)}."
+        return Verdict(chat.paused_because or PAUSED, told, chat.paused_until)
+    return _judge_window(writer, chat.window_opened_at, moment)
+
+
+def _judge_window(writer: Role, opened_at: datetime | None, moment: datetime) -> Verdict:
+    if opened_at is None or moment < opened_at + WINDOW:
+        return Verdict()
+    closed = f"Instagram's 24 hours for a reply closed {_clock(opened_at + WINDOW)}"
+    until = opened_at + PERSONS_WINDOW
+    if moment >= until:
+        return Verdict(WINDOW_CLOSED, f"{closed}. They open again when the customer writes.", opened_at + WINDOW)
+    if writer is Role.HUMAN:
+        return Verdict(by_person_only=True)
+    return Verdict(WINDOW_CLOSED, f"{closed}; a person may reply until {_clock(until)}.", opened_at + WINDOW)
+
+
+def _clock(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "then"

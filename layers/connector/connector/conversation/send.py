@@ -1,24 +1,40 @@
-"""A person's message, sent through the API."""
+"""A person's messages, sent through the API: stored first, so that whatever happens, they are there."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
 from uuid import uuid4
 
-from connector.accounts import Connection, ConnectionStatus
-from connector.chat import Message, MessageStatus, Role
+from connector.accounts import Connection
+from connector.chat import PAUSED, Attachment, Chat, Message, MessageStatus, Role
+from connector.conversation import policy
 from connector.conversation.delivery import Delivery
-from connector.errors import NotConnected, ReconnectNeeded
-from connector.ports.stores import Chats, Connections
+from connector.errors import (
+    InProgress,
+    KeyReused,
+    NotAllowed,
+    NotConnected,
+    OutcomeUnknown,
+    RateLimited,
+    ReconnectNeeded,
+    Refused,
+)
+from connector.ports.stores import Changes, Chats, Connections, Outbox
 from connector.tenancy import Tenant
+
+# By then, whoever has begun to send a message has been answered, or has died.
+_ABANDONED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A message as sent, and the agent's session of its chat."""
+class Letter:
+    """One message to be sent."""
 
-    message: Message
-    chat_id: str | None
+    text: str | None
+    content: Mapping[str, Any] | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +44,146 @@ class Sender:
     tenant: Tenant
     connections: Connections
     chats: Chats
+    changes: Changes
+    outbox: Outbox
     delivery_of: Callable[[Connection], Delivery]
     clock: Callable[[], datetime]
+    pause: timedelta
+    """How long the agent is silent in a conversation after a person wrote in it."""
 
-    def send(self, user_id: str, text: str) -> Sent:
-        """Send a text. It is stored first, so that whatever happens, it is there.
+    def send(
+        self,
+        user_id: str,
+        letters: Sequence[Letter],
+        *,
+        reply_to: str | None = None,
+        pauses_agent: bool = True,
+        idempotency_key: str | None = None,
+    ) -> tuple[Chat | None, Sequence[Message]]:
+        """Send letters, in order, and return them as sent, with their chat.
+
+        With an idempotency key a repetition sends nothing twice: it returns what stands, or goes on where the first one
+        was lost.
 
         Raises:
-            NotConnected: the agent has no account now.
-            Refused, ReconnectNeeded, TryLater: it was not sent; the stored message says why.
+            NotConnected, ReconnectNeeded: the agent has no (usable) account now. Nothing is stored.
+            NotAllowed, Refused, TryLater: it was not sent; the stored message says why.
             OutcomeUnknown: it may have been sent; the stored message says so.
+            KeyReused, InProgress: the idempotency key does not allow it (now).
         """
+        connection = self._connection()
+        verdict = policy.judge(Role.HUMAN, connection, self.chats.ongoing(user_id), self.clock())
+        name = sha256(idempotency_key.encode()).hexdigest() if idempotency_key else uuid4().hex
+        sent = []
+        for index, letter in enumerate(letters):
+            wanted = Message(
+                key=f"sent:{name}:{index}",
+                role=Role.HUMAN,
+                text=letter.text,
+                status=MessageStatus.PENDING,
+                created_at=self.clock(),
+                attachments=letter.attachments,
+                reply_to={"mid": reply_to} if reply_to else None,
+                content=letter.content,
+                by_person_only=verdict.by_person_only,
+            )
+            stored = self.chats.add(user_id, connection.account.account_id, wanted)
+            stored = stored or self._again(connection, user_id, wanted)
+            if stored.status is MessageStatus.PENDING:
+                self._require_allowed(stored, verdict)
+                if pauses_agent and self.pause:
+                    self.chats.pause(user_id, self.clock() + self.pause, PAUSED)
+                stored = self._deliver(connection, user_id, stored)
+            sent.append(stored)
+        return self.chats.ongoing(user_id), sent
+
+    def react(self, user_id: str, mid: str, reaction: str | None) -> None:
+        """Put a reaction on a customer's message, or take it back.
+
+        Raises:
+            NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
+        """
+        account = self._connection().account
+        self.delivery_of(self._connection()).messenger.react(account.page_id, user_id, mid, reaction)
+        self.changes.react(mid, account.account_id, "❤️" if reaction else None, self.clock())
+
+    def show_typing(self, user_id: str) -> None:
+        """Show the customer that somebody is typing.
+
+        Raises:
+            NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
+        """
+        connection = self._connection()
+        self.delivery_of(connection).messenger.act(connection.account.page_id, user_id, "typing_on")
+
+    def _connection(self) -> Connection:
         connection = self.connections.get(self.tenant)
-        if connection is not None and connection.status is ConnectionStatus.NEEDS_RECONNECTION:
-            raise ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
-        if connection is None or not connection.is_connected:
+        verdict = policy.judge(Role.HUMAN, connection, None, self.clock())
+        if verdict.reason == "needs_reconnection":
+            raise ReconnectNeeded(f"{verdict.message} Connect the account again.")
+        if connection is None or verdict.reason == "disconnected":
             raise NotConnected
-        delivery = self.delivery_of(connection)
-        written = Message(
-            key=f"sent:{uuid4().hex}",
-            role=Role.HUMAN,
-            text=text,
-            status=MessageStatus.PENDING,
-            created_at=self.clock(),
-        )
-        stored = self.chats.add(user_id, connection.account.account_id, written)
-        sent = delivery.deliver(stored, user_id) if stored else None
+        return connection
+
+    def _require_allowed(self, message: Message, verdict: policy.Verdict) -> None:
+        if verdict.reason is None:
+            return
+        self.outbox.record_refused(message, {"code": verdict.reason, "message": verdict.message, "at": verdict.at})
+        if verdict.reason == policy.RATE_LIMITED and verdict.at is not None:
+            seconds = round((verdict.at - self.clock()).total_seconds()) + 1
+            raise RateLimited(verdict.message, after_seconds=max(1, seconds))
+        raise NotAllowed(verdict.reason, verdict.message)
+
+    def _again(self, connection: Connection, user_id: str, wanted: Message) -> Message:
+        """Return what stands of a message that was asked for before; `PENDING` where it is to be sent now."""
+        found = self.chats.find(wanted.key)
+        if found is None:
+            raise InProgress  # it was removed just now, or its chat is ending
+        chat, stored = found
+        if (stored.text, stored.content, stored.reply_to, chat.user_id) != (
+            wanted.text,
+            wanted.content,
+            wanted.reply_to,
+            user_id,
+        ):
+            raise KeyReused
+        match stored.status:
+            case MessageStatus.FAILED:
+                return self._retried(stored)
+            case MessageStatus.UNKNOWN:
+                return self._proven(connection, chat, stored)
+            case MessageStatus.PENDING | MessageStatus.SENDING:
+                if self.clock() < (stored.sending_at or stored.created_at) + _ABANDONED:
+                    raise InProgress
+                return self._proven(connection, chat, stored) if stored.sending_at else stored
+        return stored
+
+    def _retried(self, stored: Message) -> Message:
+        """Return a message that failed as one to be sent again, if that was for the moment; else fail as before."""
+        error = stored.error or {}
+        code = str(error.get("code"))
+        if code in ("try_later", policy.RATE_LIMITED):
+            self.outbox.reopen(stored)
+            return replace(stored, status=MessageStatus.PENDING, error=None)
+        if code == ReconnectNeeded.code:
+            raise ReconnectNeeded(
+                "Instagram did not accept the access token. Send it with a new key after a reconnect."
+            )
+        message = str(error.get("message") or "It was refused when it was first sent.")
+        raise NotAllowed(code, message) if error.get("at") else Refused(code, message)
+
+    def _proven(self, connection: Connection, chat: Chat, stored: Message) -> Message:
+        if stored.content and stored.content["type"] != "text":
+            raise OutcomeUnknown(
+                "Whether it was sent cannot be found out: look into the conversation before sending again."
+            )
+        chat = self.chats.ongoing(chat.user_id) or chat  # with what is known of the thread
+        if self.delivery_of(connection).find(stored, chat):
+            return replace(stored, status=MessageStatus.SENT, error=None)
+        return replace(stored, status=MessageStatus.PENDING, error=None)
+
+    def _deliver(self, connection: Connection, user_id: str, message: Message) -> Message:
+        sent = self.delivery_of(connection).deliver(message, user_id)
         if sent is None:
-            raise AssertionError("a message with a key of its own was taken by somebody else")
-        chat = self.chats.ongoing(user_id)
-        return Sent(sent, chat.chat_id if chat else None)
+            raise InProgress
+        return sent

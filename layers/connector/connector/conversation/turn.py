@@ -106,8 +106,9 @@ class TurnTaker:
         try:
             if len(chat.messages) >= MAX_MESSAGES:
                 chat = self.turns.roll_over(chat, "full", keeps_session=True)
-            self._require_may_speak(chat)
-            chat = self._answered(chat, self._usable(chat, connection))
+            usable = self._usable(chat, connection)
+            self._require_sense(chat)
+            chat = self._answered(chat, usable)
             turn = claimed(chat)
             ends_chat = turn.ends_chat
             for part in chat.of_turn(turn.id, Role.AGENT):
@@ -128,14 +129,11 @@ class TurnTaker:
             self._schedule_next(chat.user_id)
         return Outcome(state, reason)
 
-    def _require_may_speak(self, chat: Chat) -> None:
-        """End the turn where it must not go on: because of a person, the window, a loop, or what it did to workers."""
+    def _require_sense(self, chat: Chat) -> None:
+        """End the turn where going on makes no sense: it kills its workers, talks to a machine, or has no question."""
         turn, moment = claimed(chat), self.clock()
         if turn.tries > _MOST_DEATHS:
             raise Ended(TurnState.FAILED, "given_up")
-        self._require_awake(chat)
-        if not policy.is_window_open(chat, moment):
-            raise Ended(TurnState.SKIPPED, "window_closed")
         if turn.state is not TurnState.OPEN:
             return
         if policy.is_loop(chat, turn.id, moment):
@@ -198,15 +196,16 @@ class TurnTaker:
             raise Ended(TurnState.SKIPPED, chat.paused_because or PAUSED)
 
     def _usable(self, chat: Chat, connection: Connection | None) -> Connection:
-        """Return the connection, if the turn may still speak for it."""
+        """Return the connection, if the turn may still speak for it, and the policy has nothing against it."""
         if (
             connection is None
             or connection.generation != claimed(chat).generation
             or connection.account.account_id != chat.account_id
         ):
             raise Ended(TurnState.SKIPPED, "disconnected")
-        if not connection.is_connected:
-            raise Ended(TurnState.SKIPPED, connection.status.value)
+        verdict = policy.judge(Role.AGENT, connection, chat, self.clock())
+        if verdict.reason is not None and verdict.reason != policy.RATE_LIMITED:  # that is waited for
+            raise Ended(TurnState.SKIPPED, verdict.reason)
         return connection
 
     def _is_over(self, since: datetime, error: TryLater, tries: int) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.chat import Person, clean
+from connector.chat import Message, Person, clean
 from connector.errors import OutcomeUnknown, Refused, TryLater
 from connector.instagram.errors import error_of
+from connector.instagram.outgoing import body_of
 from connector.transport import Answer, Transport
 
 # What the app is told about. The Page call installs the app; which Instagram fields come is set in Meta's dashboard.
@@ -105,6 +106,34 @@ class Graph:
         if not isinstance(mid, str) or not mid:
             raise OutcomeUnknown("Meta answered without naming the message.")
         return mid
+
+    def send(self, page_id: str, user_id: str, message: Message) -> str:
+        """Send one message of any kind, once, and return the mid that Meta gives it.
+
+        Raises:
+            Refused, ReconnectNeeded, TryLater: it was not sent.
+            OutcomeUnknown: it may have been sent.
+        """
+        # Meta fetches files before it answers: it gives a video 75 s, and a function's caller has not so long.
+        answer = self._transport.send("POST", f"{page_id}/messages", json=body_of(message, user_id), timeout=20)
+        if not answer.is_success:
+            raise error_of(answer)
+        mid = (answer.body or {}).get("message_id")
+        if not isinstance(mid, str) or not mid:
+            raise OutcomeUnknown("Meta answered without naming the message.")
+        return mid
+
+    def react(self, page_id: str, user_id: str, mid: str, reaction: str | None) -> None:
+        """Put a reaction on a customer's message, or take it back.
+
+        Raises:
+            Refused, ReconnectNeeded, TryLater, OutcomeUnknown: as `send`; doing it twice is the same as once.
+        """
+        payload = {"message_id": mid} | ({"reaction": reaction} if reaction else {})
+        body = {"recipient": {"id": user_id}, "sender_action": "react" if reaction else "unreact", "payload": payload}
+        answer = self._transport.send("POST", f"{page_id}/messages", json=body)
+        if not answer.is_success:
+            raise error_of(answer)
 
     def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
         """Return the newest texts that the account has sent to a user, of the 20 messages that Meta lets be read.

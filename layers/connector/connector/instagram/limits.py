@@ -1,4 +1,13 @@
-"""What Instagram takes (Meta, "Send messages")."""
+"""What Instagram takes (Meta, "Send messages", "Generic template", "Button template", "Quick replies")."""
 
 # "Must be UTF-8 and be 1000 bytes or less."
 MAX_TEXT_BYTES = 1000
+
+MAX_IMAGES = 10
+MAX_QUICK_REPLIES = 13
+MAX_BUTTON_TITLE = 20  # characters, of buttons and quick replies
+MAX_PAYLOAD = 1000  # characters, of what comes back when a button is tapped
+MAX_ELEMENTS = 10  # of a generic template
+MAX_ELEMENT_TEXT = 80  # characters, of an element's title and subtitle
+MAX_BUTTONS = 3
+MAX_BUTTONS_TEXT = 640  # characters, above the buttons of a button template

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from connector.agents.answers import Answer, Transcript
-from connector.chat import Person
+from connector.chat import Message, Person
 from connector.envelopes import TurnMessage
 
 
@@ -49,6 +49,18 @@ class Messenger(Protocol):
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send one text, once, and return its mid."""
+        ...
+
+    def send(self, page_id: str, user_id: str, message: Message) -> str:
+        """Send one message of any kind, once, and return its mid."""
+        ...
+
+    def react(self, page_id: str, user_id: str, mid: str, reaction: str | None) -> None:
+        """Put a reaction on a message, or take it back."""
+        ...
+
+    def act(self, page_id: str, user_id: str, action: str) -> None:
+        """Show the customer something about the sender."""
         ...
 
     def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:

@@ -34,6 +34,10 @@ class Connections(Protocol):
         """Record until when Meta takes no more calls for the account."""
         ...
 
+    def pause(self, tenant: Tenant, until: datetime | None) -> None:
+        """Keep the tenant's agent silent until then; None to let it speak."""
+        ...
+
     def record_event(self, connection: Connection, at: datetime) -> None:
         """Record when Meta last told us something."""
         ...
@@ -59,6 +63,14 @@ class Chats(Protocol):
 
     def pause(self, user_id: str, until: datetime, because: str) -> None:
         """Keep the agent silent in the user's chat until then."""
+        ...
+
+    def resume(self, user_id: str) -> bool:
+        """Let the agent speak again."""
+        ...
+
+    def find(self, key: str) -> tuple[Chat, Message] | None:
+        """Return a message, and its chat without others."""
         ...
 
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
@@ -161,6 +173,14 @@ class Outbox(Protocol):
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed or is unknown."""
+        ...
+
+    def record_refused(self, message: Message, error: Mapping[str, Any]) -> None:
+        """Record that a message must not be sent."""
+        ...
+
+    def reopen(self, message: Message) -> None:
+        """Let a message that failed for the moment wait again."""
         ...
 
     def record_absent(self, message: Message) -> None:

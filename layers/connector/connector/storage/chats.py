@@ -15,7 +15,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
-from connector.storage.documents import now, read_chat, write_message
+from connector.storage.documents import now, read_chat, read_message, write_message
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
 from connector.storage.succession import ended, first_document, roll_over
@@ -23,8 +23,12 @@ from connector.tenancy import Tenant
 
 _RACES = 5  # lost before giving up; each loss means that another writer ended the chat just then
 _FULL = "full"
-_HAS_NO_ROOM = {f"messages.{MAX_MESSAGES - 1}": {"$exists": True}}
-_HAS_ROOM = {f"messages.{MAX_MESSAGES - 1}": {"$exists": False}}
+_MOST_BYTES = 8 * 1024 * 1024  # half of what MongoDB takes: what is stored of a message afterwards needs room too
+_HAS_ROOM: Document = {
+    f"messages.{MAX_MESSAGES - 1}": {"$exists": False},
+    "$expr": {"$lt": [{"$bsonSize": "$$ROOT"}, _MOST_BYTES]},
+}
+_HAS_NO_ROOM: Document = {"$nor": [_HAS_ROOM]}
 _RESTS = {"$or": [{"turn": None}, {"turn.state": {"$in": [state.value for state in FINAL_STATES]}}]}
 
 
@@ -119,19 +123,18 @@ class Chats:
         return True
 
     def _close(self, user_id: str) -> None:
-        """End a chat that MongoDB lets grow no more. What waits in it says why it was not answered."""
-        left = {"status": MessageStatus.UNANSWERED.value, "error": {"code": "chat_full"}}
-        with translated():
-            self._collection.update_one(
-                self._ongoing(user_id),
-                {
-                    "$set": ended(_FULL, self._clock())
-                    | {f"messages.$[waiting].{name}": value for name, value in left.items()}
-                },
-                array_filters=[
-                    {"waiting.role": Role.USER.value, "waiting.status": MessageStatus.RECEIVED.value},
-                ],
-            )
+        """End a chat that MongoDB lets grow no more. What waits in it says why it was not answered, if that fits."""
+        named = {"status": MessageStatus.UNANSWERED.value, "error": {"code": "chat_full"}}
+        waiting = {"waiting.role": Role.USER.value, "waiting.status": MessageStatus.RECEIVED.value}
+        over = ended(_FULL, self._clock())
+        left = {f"messages.$[waiting].{name}": value for name, value in named.items()}
+        try:
+            with translated():
+                self._collection.update_one(self._ongoing(user_id), {"$set": over | left}, array_filters=[waiting])
+        except TooLarge:
+            fewer_bytes = {name: over[name] for name in ("status", "wakeAt")}
+            with translated():
+                self._collection.update_one(self._ongoing(user_id), {"$set": fewer_bytes})
 
     def pause(self, user_id: str, until: datetime, because: str) -> None:
         """Keep the agent silent in the user's ongoing chat, at least until then."""
@@ -140,6 +143,24 @@ class Chats:
                 self._ongoing(user_id),
                 {"$max": {"pausedUntil": until}, "$set": {"pausedBecause": because, "updatedAt": self._clock()}},
             )
+
+    def resume(self, user_id: str) -> bool:
+        """Let the agent speak again in the user's ongoing chat. Returns whether there is one."""
+        with translated():
+            resumed = self._collection.update_one(
+                self._ongoing(user_id),
+                {"$set": {"pausedUntil": None, "pausedBecause": None, "updatedAt": self._clock()}},
+            )
+        return resumed.matched_count == 1
+
+    def find(self, key: str) -> tuple[Chat, Message] | None:
+        """Return a message, and the chat it stands in (which then holds no others)."""
+        with translated():
+            document = self._collection.find_one(
+                self._tenant | {"messages.key": key},
+                {"messages": {"$elemMatch": {"key": key}}, "metadata": 1, "chatId": 1, "pausedUntil": 1},
+            )
+        return (read_chat({**document, "messages": []}), read_message(document["messages"][0])) if document else None
 
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
         """Record what brought the customer here, unless something later has, and that it opens the window.

@@ -128,6 +128,13 @@ class Connections:
                 {"_id": str(connection.tenant), "generation": connection.generation}, {"$max": {"limitedUntil": until}}
             )
 
+    def pause(self, tenant: Tenant, until: datetime | None) -> None:
+        """Keep the tenant's agent silent in all conversations until then; None to let it speak."""
+        with translated():
+            self._collection.update_one(
+                {"_id": str(tenant)}, {"$set": {"pausedUntil": until, "updatedAt": self._clock()}}
+            )
+
     def record_event(self, connection: Connection, at: datetime) -> None:
         """Record when Meta last told us something for this connection."""
         with translated():
@@ -146,4 +153,5 @@ def _read(document: Document) -> Connection:
         last_event_at=document.get("lastEventAt"),
         last_error=document.get("lastError"),
         limited_until=document.get("limitedUntil"),
+        paused_until=document.get("pausedUntil"),
     )

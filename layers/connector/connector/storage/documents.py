@@ -27,6 +27,8 @@ def write_message(message: Message) -> Document:
         "deletedAt": message.deleted_at,
         "readAt": message.read_at,
         "sendingAt": message.sending_at,
+        "content": message.content,
+        "byPersonOnly": message.by_person_only,
     }
 
 
@@ -50,6 +52,8 @@ def read_message(document: Document) -> Message:
         deleted_at=document["deletedAt"],
         read_at=document["readAt"],
         sending_at=document.get("sendingAt"),
+        content=document.get("content"),
+        by_person_only=document.get("byPersonOnly", False),
     )
 
 

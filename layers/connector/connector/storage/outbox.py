@@ -71,6 +71,14 @@ class Outbox:
         """Record that a send failed, is unknown, or (PENDING) was not made and waits again."""
         self._settle(message, [MessageStatus.SENDING.value], {"status": status.value, "error": error})
 
+    def record_refused(self, message: Message, error: Mapping[str, Any]) -> None:
+        """Record that a message must not be sent."""
+        self._settle(message, [MessageStatus.PENDING.value], {"status": MessageStatus.FAILED.value, "error": error})
+
+    def reopen(self, message: Message) -> None:
+        """Let a message that failed for the moment wait to be sent again."""
+        self._settle(message, [MessageStatus.FAILED.value], {"status": MessageStatus.PENDING.value, "error": None})
+
     def record_absent(self, message: Message) -> None:
         """Record the proof that a message whose answer was lost has not reached Meta: it waits to be sent again."""
         lost = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]

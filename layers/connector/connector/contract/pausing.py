@@ -1,0 +1,28 @@
+"""The bodies and answers of pause and resume."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from connector.contract.base import Body, MetaId, Time
+
+
+class PauseRequest(Body):
+    """Whose conversation the agent is to leave alone (all, where no one is named), and for how many minutes."""
+
+    user_id: MetaId | None = None
+    minutes: Annotated[int, Field(ge=1, le=43_200, strict=True)] = 60
+
+
+class ResumeRequest(Body):
+    """In whose conversation the agent may speak again; in all, where no one is named."""
+
+    user_id: MetaId | None = None
+
+
+class Paused(Body):
+    """Whether and until when the agent is silent."""
+
+    is_paused: bool
+    paused_until: Time | None = None
+    user_id: str | None = None

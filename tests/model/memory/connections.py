@@ -1,0 +1,80 @@
+"""Connections, in memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from connector.accounts import Account, Connection, ConnectionStatus
+from connector.errors import AccountInUse
+from connector.tenancy import Tenant
+from tests.model.memory.shelf import Shelf
+
+
+class Connections:
+    """As `connector.storage.connections`."""
+
+    def __init__(self, shelf: Shelf, clock: Callable[[], datetime]) -> None:
+        self._shelf = shelf
+        self._clock = clock
+
+    def get(self, tenant: Tenant) -> Connection | None:
+        """Return the tenant's connection."""
+        return self._shelf.connections.get(tenant)
+
+    def of_account(self, account_id: str) -> Connection | None:
+        """Return the connection that holds an account."""
+        for one in self._shelf.connections.values():
+            if one.account.account_id == account_id and one.status is not ConnectionStatus.DISCONNECTED:
+                return one
+        return None
+
+    def connect(self, tenant: Tenant, account: Account, *, retell_agent_id: str, token_version: int) -> Connection:
+        """Join the tenant to the account, and raise its generation."""
+        holder = self.of_account(account.account_id)
+        if holder is not None and holder.tenant != tenant:
+            raise AccountInUse
+        before = self.get(tenant)
+        return self._put(
+            Connection(
+                tenant,
+                account,
+                retell_agent_id,
+                ConnectionStatus.CONNECTED,
+                before.generation + 1 if before else 1,
+                token_version,
+                self._clock(),
+                None,
+                None,
+            )
+        )
+
+    def disconnect(self, tenant: Tenant) -> None:
+        """End the tenant's connection."""
+        known = self.get(tenant)
+        if known and known.status is not ConnectionStatus.DISCONNECTED:
+            self._put(replace(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
+
+    def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
+        """Record what last went wrong, unless the connection has been renewed since."""
+        known = self._same(connection)
+        if known and known.status is not ConnectionStatus.DISCONNECTED:
+            status = ConnectionStatus.NEEDS_RECONNECTION if needs_reconnection else known.status
+            self._put(replace(known, last_error={"code": code, "at": self._clock()}, status=status))
+
+    def record_limit(self, connection: Connection, until: datetime) -> None:
+        """Record until when Meta takes no more calls for this account."""
+        if known := self._same(connection):
+            self._put(replace(known, limited_until=max(known.limited_until or until, until)))
+
+    def record_event(self, connection: Connection, at: datetime) -> None:
+        """Record when Meta last told us something for this connection."""
+        if known := self.get(connection.tenant):
+            self._put(replace(known, last_event_at=max(known.last_event_at or at, at)))
+
+    def _same(self, connection: Connection) -> Connection | None:
+        known = self.get(connection.tenant)
+        return known if known and known.generation == connection.generation else None
+
+    def _put(self, connection: Connection) -> Connection:
+        self._shelf.connections[connection.tenant] = connection
+        return connection

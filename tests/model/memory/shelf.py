@@ -1,0 +1,81 @@
+"""What the stores in memory stand on: chats as values that are replaced whole, so that a copy of all costs nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from connector.accounts import Connection
+from connector.chat import Chat, Message
+from connector.instagram.events import Other
+from connector.tenancy import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One document of `chats`: the chat, and what stands beside it that the business never sees."""
+
+    tenant: Tenant
+    chat: Chat
+    created_at: datetime
+    is_ongoing: bool = True
+    ended_because: str | None = None
+    wake_at: datetime | None = None
+    last_message_at: datetime | None = None
+    last_user_message_at: datetime | None = None
+    reacted_at: tuple[tuple[str, datetime], ...] = ()
+    """When the reaction to a message was last changed, by the message's key."""
+
+    def message(self, found: Callable[[Message], bool]) -> Message | None:
+        """Return the first message of which `found` is true."""
+        for one in self.chat.messages:
+            if found(one):
+                return one
+        return None
+
+    def saying(self, **fields: Any) -> "Record":
+        """Return the record with other fields of its chat."""
+        return replace(self, chat=replace(self.chat, **fields))
+
+    def changing(self, found: Callable[[Message], bool], **fields: Any) -> "Record":
+        """Return the record with other fields in every message of which `found` is true."""
+        return self.saying(messages=tuple(replace(one, **fields) if found(one) else one for one in self.chat.messages))
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Everything that is stored. Records are never changed, only put in the place of others."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    """By the chat's id, in the order in which they were made."""
+    connections: dict[Tenant, Connection] = field(default_factory=dict)
+    kept: dict[tuple[Tenant, str], Other] = field(default_factory=dict)
+    made: int = 0
+
+    def new_id(self, kind: str) -> str:
+        """Return an id that nothing has yet."""
+        self.made += 1
+        return f"{kind}-{self.made}"
+
+    def put(self, record: Record) -> Record:
+        """Put a record in the place of the one with its chat's id, or beside the others."""
+        self.records[record.chat.id] = record
+        return record
+
+    def of(self, tenant: Tenant) -> Iterator[Record]:
+        """Return a tenant's records."""
+        return (record for record in self.records.values() if record.tenant == tenant)
+
+    def ongoing(self, tenant: Tenant, user_id: str) -> Record | None:
+        """Return the user's ongoing chat."""
+        for record in self.records.values():
+            if record.is_ongoing and record.chat.user_id == user_id and record.tenant == tenant:
+                return record
+        return None
+
+    def holding(self, tenant: Tenant, found: Callable[[Message], bool]) -> Record | None:
+        """Return the first of a tenant's records with a message of which `found` is true."""
+        for record in self.records.values():
+            if record.tenant == tenant and record.message(found):
+                return record
+        return None
