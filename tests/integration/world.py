@@ -14,6 +14,7 @@ from connector.chat import Chat, Message, MessageStatus, Person, Role, TurnState
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
+from connector.conversation.send import Letter, Sender
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
 from connector.envelopes import InboxMessage, Route, TurnMessage
@@ -131,6 +132,9 @@ class ScriptedMessenger:
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[str, str], None] = lambda mid, text: None
         self.delivers_lost = True
+        self.messages: list[Message] = []
+        """What was sent that is more than a text."""
+        self.acts: list[str] = []
         self.reads = 0
         self.read_errors: list[Exception] = []
         self.who: Person | Exception = Person("ada", "Ada")
@@ -149,6 +153,19 @@ class ScriptedMessenger:
             raise error
         self.after(mid, text)
         return mid
+
+    def send(self, page_id: str, user_id: str, message: Message) -> str:
+        """Send as the script says, whatever kind it is."""
+        self.messages.append(message)
+        return self.send_text(page_id, user_id, message.text or str(message.content))
+
+    def react(self, page_id: str, user_id: str, mid: str, reaction: str | None) -> None:
+        """Note it."""
+        self.acts.append(f"{reaction} on {mid}")
+
+    def act(self, page_id: str, user_id: str, action: str) -> None:
+        """Note it."""
+        self.acts.append(action)
 
     def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
         """Return what Meta has."""
@@ -376,6 +393,26 @@ class World:
             return 0
         self.clock.ahead += max(timedelta(), waiting[0]["wakeAt"] - self.clock())
         return self.sweep()
+
+    # ── what persons do through the API
+
+    def sender(self) -> Sender:
+        """Return what sends persons' messages."""
+        return Sender(
+            self.tenant,
+            self.connections,
+            self.chats,
+            self.changes,
+            self.outbox,
+            lambda connection: Delivery(connection, self.connections, self.outbox, self.messenger, self.clock),
+            self.clock,
+            self.pause,
+        )
+
+    def send(self, text: str, **options: Any) -> Message:
+        """Have a person send a text, and return the message as sent."""
+        _, (sent,) = self.sender().send(self.user_id, [Letter(text)], **options)
+        return sent
 
     # ── what is stored
 

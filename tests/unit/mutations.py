@@ -40,7 +40,7 @@ KEYS = [
     *("is_echo", "is_deleted", "is_unsupported", "is_self", "reply_to", "quick_reply", "referral", "read"),
     *("reaction", "action", "emoji", "postback", "", "\0", "a\0b", "\ud800", "$where", "a.b", "__proto__", "👋" * 300),
 ]
-VALUES = [
+VALUES: list[Json] = [
     *(None, True, False, 0, -1, 1, 1.5, 1e308, 2**53 + 1, 2**63, -(2**63) - 1, 2**64, 10**30, 1757330002),
     *(
         "",

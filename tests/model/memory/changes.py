@@ -51,19 +51,16 @@ class Changes:
 
     def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:
         """Mark what we sent, up to and with the message `mid`, as read."""
-        for record in self._shelf.of(self._tenant):
-            seen = record.message(lambda one: one.mid == mid)
-            if seen and record.chat.user_id == user_id:
-                newest = seen.created_at
-                self._shelf.put(
-                    record.changing(
-                        lambda one: one.status in _SENT and one.created_at <= newest,
-                        status=MessageStatus.READ,
-                        read_at=at,
-                    )
-                )
-                return True
-        return False
+        record = self._shelf.holding(self._tenant, lambda one: one.mid == mid, user_id)
+        seen = record.message(lambda one: one.mid == mid) if record else None
+        if record is None or seen is None:
+            return False
+
+        def is_seen(one: Message) -> bool:
+            return one.status in _SENT and one.created_at <= seen.created_at
+
+        self._shelf.put(record.changing(is_seen, status=MessageStatus.READ, read_at=at))
+        return True
 
     def _change(
         self, found: Callable[[Message], bool], applies: Callable[[Message, Record], bool], **fields: Any

@@ -66,6 +66,20 @@ class Chats:
             until = _later(record.chat.paused_until, until)
             self._shelf.put(record.saying(paused_until=until, paused_because=because))
 
+    def resume(self, user_id: str) -> bool:
+        """Let the agent speak again."""
+        record = self._ongoing(user_id)
+        if record is None:
+            return False
+        self._shelf.put(record.saying(paused_until=None, paused_because=None))
+        return True
+
+    def find(self, key: str) -> tuple[Chat, Message] | None:
+        """Return a message, and the chat it stands in."""
+        record = self._shelf.holding(self._tenant, lambda one: one.key == key)
+        message = record.message(lambda one: one.key == key) if record else None
+        return (record.chat, message) if record and message else None
+
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
         """Record what brought the customer here, unless something later has."""
         record = self._ongoing(user_id)

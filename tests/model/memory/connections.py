@@ -45,6 +45,7 @@ class Connections:
                 self._clock(),
                 None,
                 None,
+                paused_until=before.paused_until if before else None,
             )
         )
 
@@ -65,6 +66,11 @@ class Connections:
         """Record until when Meta takes no more calls for this account."""
         if known := self._same(connection):
             self._put(replace(known, limited_until=max(known.limited_until or until, until)))
+
+    def pause(self, tenant: Tenant, until: datetime | None) -> None:
+        """Keep the tenant's agent silent until then; None to let it speak."""
+        if known := self.get(tenant):
+            self._put(replace(known, paused_until=until))
 
     def record_event(self, connection: Connection, at: datetime) -> None:
         """Record when Meta last told us something for this connection."""

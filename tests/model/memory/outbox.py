@@ -48,6 +48,14 @@ class Outbox:
         """Record that a send failed, is unknown, or waits again."""
         self._settle(message, (MessageStatus.SENDING,), status=status, error=error)
 
+    def record_refused(self, message: Message, error: Mapping[str, Any]) -> None:
+        """Record that a message must not be sent."""
+        self._settle(message, (MessageStatus.PENDING,), status=MessageStatus.FAILED, error=error)
+
+    def reopen(self, message: Message) -> None:
+        """Let a message that failed for the moment wait again."""
+        self._settle(message, (MessageStatus.FAILED,), status=MessageStatus.PENDING, error=None)
+
     def record_absent(self, message: Message) -> None:
         """Record the proof that a message was not sent."""
         self._settle(message, _UNSETTLED, status=MessageStatus.PENDING, error=None)
@@ -68,22 +76,22 @@ class Outbox:
         return True
 
     def _deliver_unsettled(self, user_id: str, mid: str, text: str | None) -> bool:
-        for record in self._shelf.of(self._tenant):
-            lost = record.message(lambda one: one.mid is None and one.text == text and one.status in _UNSETTLED)
-            if lost and record.chat.user_id == user_id:
-                key, turn_id = lost.key, lost.turn_id
-                changed = record.changing(
-                    lambda one: one.key == key, mid=mid, status=MessageStatus.DELIVERED, error=None
-                )
-                if turn_id:
-                    changed = changed.changing(
-                        lambda one: one.turn_id == turn_id and (one.error or {}).get("code") == SEND_UNKNOWN,
-                        status=MessageStatus.ANSWERED,
-                        error=None,
-                    )
-                self._shelf.put(changed)
-                return True
-        return False
+        def is_lost(one: Message) -> bool:
+            return one.mid is None and one.text == text and one.status in _UNSETTLED
+
+        record = self._shelf.holding(self._tenant, is_lost, user_id)
+        lost = record.message(is_lost) if record else None
+        if record is None or lost is None:
+            return False
+        record = record.changing(lambda one: one.key == lost.key, mid=mid, status=MessageStatus.DELIVERED, error=None)
+        if lost.turn_id:
+            record = record.changing(
+                lambda one: one.turn_id == lost.turn_id and (one.error or {}).get("code") == SEND_UNKNOWN,
+                status=MessageStatus.ANSWERED,
+                error=None,
+            )
+        self._shelf.put(record)
+        return True
 
     def _settle(self, message: Message, statuses: Collection[MessageStatus], **fields: Any) -> None:
         record = self._holding(lambda one: one.key == message.key and one.status in statuses)

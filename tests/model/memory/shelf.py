@@ -73,9 +73,9 @@ class Shelf:
                 return record
         return None
 
-    def holding(self, tenant: Tenant, found: Callable[[Message], bool]) -> Record | None:
-        """Return the first of a tenant's records with a message of which `found` is true."""
-        for record in self.records.values():
-            if record.tenant == tenant and record.message(found):
+    def holding(self, tenant: Tenant, found: Callable[[Message], bool], user_id: str | None = None) -> Record | None:
+        """Return the first record of a tenant (and of one user) with a message of which `found` is true."""
+        for record in self.of(tenant):
+            if user_id in (None, record.chat.user_id) and record.message(found):
                 return record
         return None

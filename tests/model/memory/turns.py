@@ -54,7 +54,11 @@ class Turns:
 
     def begin_asking(self, chat: Chat) -> Chat:
         """Record that the agent is about to be asked."""
-        asking = {"state": TurnState.ASKING, "asked_at": self._clock(), "asked_after": chat.questions}
+        asking: dict[str, Any] = {
+            "state": TurnState.ASKING,
+            "asked_at": self._clock(),
+            "asked_after": chat.questions,
+        }
         self._write(chat, turn=asking, questions=None)
         return replace(chat, turn=replace(claimed(chat), **asking), questions=None)
 
@@ -138,13 +142,13 @@ def _settled(record: Record, turn: Turn, state: TurnState, reason: str | None) -
     """Return the record with the turn, and all its messages, as its end leaves them."""
     is_done = state is TurnState.DONE
     error = None if is_done else {"code": reason}
-    asked = {"status": MessageStatus.ANSWERED if is_done else MessageStatus.UNANSWERED, "error": error}
+    asked = MessageStatus.ANSWERED if is_done else MessageStatus.UNANSWERED
 
     def settle(one: Message) -> Message:
         if one.turn_id != turn.id:
             return one
         if one.role is Role.USER:
-            return replace(one, **asked)
+            return replace(one, status=asked, error=error)
         if is_done:
             return one
         if one.status is MessageStatus.PENDING:

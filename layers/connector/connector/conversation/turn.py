@@ -77,6 +77,7 @@ class TurnTaker:
     part_bytes: int
     fallback: str = ""
     """What a customer is told when the agent cannot answer; "" for nothing."""
+    most_messages: int = MAX_MESSAGES
 
     def answer(self, user_id: str, message_key: str | None) -> Outcome | None:
         """Answer what the user wrote, if it is time to; None when there is nothing to do for this worker.
@@ -104,7 +105,7 @@ class TurnTaker:
     def _take(self, chat: Chat, connection: Connection | None) -> Outcome:
         state, reason, ends_chat = TurnState.DONE, None, False
         try:
-            if len(chat.messages) >= MAX_MESSAGES:
+            if len(chat.messages) >= self.most_messages:
                 chat = self.turns.roll_over(chat, "full", keeps_session=True)
             usable = self._usable(chat, connection)
             self._require_sense(chat)

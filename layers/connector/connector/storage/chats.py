@@ -24,21 +24,26 @@ from connector.tenancy import Tenant
 _RACES = 5  # lost before giving up; each loss means that another writer ended the chat just then
 _FULL = "full"
 _MOST_BYTES = 8 * 1024 * 1024  # half of what MongoDB takes: what is stored of a message afterwards needs room too
-_HAS_ROOM: Document = {
-    f"messages.{MAX_MESSAGES - 1}": {"$exists": False},
-    "$expr": {"$lt": [{"$bsonSize": "$$ROOT"}, _MOST_BYTES]},
-}
-_HAS_NO_ROOM: Document = {"$nor": [_HAS_ROOM]}
 _RESTS = {"$or": [{"turn": None}, {"turn.state": {"$in": [state.value for state in FINAL_STATES]}}]}
 
 
 class Chats:
     """The Instagram chats of one tenant."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        collection: Collection[Document],
+        tenant: Tenant,
+        clock: Callable[[], datetime] = now,
+        most_messages: int = MAX_MESSAGES,
+    ) -> None:
         self._collection = collection
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
+        self._has_room: Document = {
+            f"messages.{most_messages - 1}": {"$exists": False},
+            "$expr": {"$lt": [{"$bsonSize": "$$ROOT"}, _MOST_BYTES]},
+        }
 
     def ongoing(self, user_id: str) -> Chat | None:
         """Return the user's ongoing chat, if any."""
@@ -63,14 +68,14 @@ class Chats:
         update = self._addition(message, turn_due_in)
         for _ in range(_RACES):
             try:
-                if self._push(user_id, message, update, _HAS_ROOM):
+                if self._push(user_id, message, update, self._has_room):
                     return message
                 if self.has(message.key):
                     return None
                 if not self._open(user_id, account_id):
                     roll_over(
                         self._collection,
-                        self._ongoing(user_id) | _HAS_NO_ROOM | _RESTS,
+                        self._ongoing(user_id) | {"$nor": [self._has_room]} | _RESTS,
                         _FULL,
                         self._clock(),
                         keeps_session=True,

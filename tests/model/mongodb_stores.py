@@ -1,0 +1,83 @@
+"""All stores of one system, in a real MongoDB."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from connector.chat import MAX_MESSAGES
+from connector.storage import indexes
+from connector.storage.changes import Changes
+from connector.storage.chats import Chats
+from connector.storage.connections import COLLECTION, Connections
+from connector.storage.documents import read_chat
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.kept_events import KeptEvents
+from connector.storage.outbox import Outbox
+from connector.storage.turns import Turns
+from connector.storage.waiting import Waiting
+from connector.tenancy import Tenant
+from tests.model.memory.shelf import Record
+
+
+class MongodbStores:
+    """The connector's own stores over one database."""
+
+    def __init__(
+        self,
+        database: Database[dict[str, Any]],
+        clock: Callable[[], datetime],
+        most_messages: int = MAX_MESSAGES,
+    ) -> None:
+        self._database = database
+        self._collection = database["chats"]
+        self._clock = clock
+        self._most_messages = most_messages
+        self.connections = Connections(database[COLLECTION], clock)
+        self.waiting = Waiting(self._collection, clock)
+
+    def ensure_indexes(self, tenant: Tenant) -> None:
+        """Create the indexes that connecting a tenant creates."""
+        self.connections.ensure_indexes()
+        indexes.ensure_indexes(self._collection)
+        self.kept(tenant).ensure_indexes()
+
+    def chats(self, tenant: Tenant) -> Chats:
+        """Return a tenant's chats."""
+        return Chats(self._collection, tenant, self._clock, self._most_messages)
+
+    def changes(self, tenant: Tenant) -> Changes:
+        """Return what customers do to a tenant's messages."""
+        return Changes(self._collection, tenant, self._clock)
+
+    def turns(self, tenant: Tenant) -> Turns:
+        """Return the turns of a tenant's chats."""
+        return Turns(self._collection, tenant, self._clock)
+
+    def outbox(self, tenant: Tenant) -> Outbox:
+        """Return what goes out in a tenant's chats."""
+        return Outbox(self._collection, tenant, self._clock)
+
+    def kept(self, tenant: Tenant) -> KeptEvents:
+        """Return what is kept of a tenant's events."""
+        return KeptEvents(self._database[KEPT_EVENTS], tenant)
+
+    def records(self) -> Sequence[Record]:
+        """Return every chat, in the order in which they were opened."""
+        return [_read(document) for document in self._collection.find().sort("_id", 1)]
+
+
+def _read(document: dict[str, Any]) -> Record:
+    reactions = {one["key"]: one["reactedAt"] for one in document["messages"] if one["reactedAt"]}
+    return Record(
+        tenant=Tenant(document["subaccountId"], document["agentId"]),
+        chat=read_chat(document),
+        created_at=document["createdAt"],
+        is_ongoing=document["status"] == "ongoing",
+        ended_because=document.get("endedBecause"),
+        wake_at=document["wakeAt"],
+        last_message_at=document["lastMessageAt"],
+        last_user_message_at=document["lastUserMessageAt"],
+        reacted_at=tuple(sorted(reactions.items())),
+    )

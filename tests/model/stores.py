@@ -1,0 +1,52 @@
+"""What a system stands on, whichever way it is stored."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connector.accounts import Account, Connection
+from connector.ports import stores as ports
+from connector.tenancy import Tenant
+from tests.model.memory.shelf import Record
+
+
+class Connections(ports.Connections, Protocol):
+    """The connections, with what the API does to them."""
+
+    def connect(self, tenant: Tenant, account: Account, *, retell_agent_id: str, token_version: int) -> Connection:
+        """Join a tenant to an account."""
+        ...
+
+    def disconnect(self, tenant: Tenant) -> None:
+        """End a tenant's connection."""
+        ...
+
+
+class Stores(Protocol):
+    """All stores of one system."""
+
+    connections: Connections
+    waiting: ports.Waiting
+
+    def chats(self, tenant: Tenant) -> ports.Chats:
+        """Return a tenant's chats."""
+        ...
+
+    def changes(self, tenant: Tenant) -> ports.Changes:
+        """Return what customers do to a tenant's messages."""
+        ...
+
+    def turns(self, tenant: Tenant) -> ports.Turns:
+        """Return the turns of a tenant's chats."""
+        ...
+
+    def outbox(self, tenant: Tenant) -> ports.Outbox:
+        """Return what goes out in a tenant's chats."""
+        ...
+
+    def kept(self, tenant: Tenant) -> ports.KeptEvents:
+        """Return what is kept of a tenant's events."""
+        ...
+
+    def records(self) -> Sequence[Record]:
+        """Return every chat, in the order in which they were opened."""
+        ...
