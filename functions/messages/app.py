@@ -5,9 +5,12 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from connector import http
-from connector.contract.base import MetaId, Success
+from connector.chat import MessageStatus, Role
+from connector.contract.base import AskedTime, MetaId, Success
 from connector.contract.messages import Messages
-from connector.conversation.history import read_page
+from connector.conversation.cursors import Cursors
+from connector.conversation.history import MOST_CHARACTERS, Filters, read_page
+from connector.ports.reading import Scope
 from connector.tenancy import Tenant
 from connector.wiring import stores
 
@@ -21,11 +24,11 @@ def get(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     user_id: Annotated[MetaId | None, Query(alias="userId")] = None,
+    role: Annotated[Role | None, Query()] = None,
+    status: Annotated[MessageStatus | None, Query()] = None,
+    since: Annotated[AskedTime | None, Query()] = None,
+    until: Annotated[AskedTime | None, Query()] = None,
+    q: Annotated[str | None, Query(max_length=MOST_CHARACTERS)] = None,
 ) -> Success[Messages]:
-    """Answer with one page, of everybody or of one user."""
-    http.refuse_unknown_query(app, "limit", "cursor", "userId")
-    pages = stores.pages(Tenant(subaccount_id, agent_id))
-    return Success(data=Messages.of(read_page(pages, limit=limit, cursor=cursor, user_id=user_id)))
-
-
-handler = http.entry(app)
+    """Answer with one page of the messages that all filters let through."""
+    ...

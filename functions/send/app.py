@@ -6,7 +6,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from connector import http
 from connector.contract.base import IdempotencyKey, Success
-from connector.contract.messages import MessageView
 from connector.contract.sending import Acted, Reaction, SendRequest, SentView, Typing
 from connector.tenancy import Tenant
 from connector.wiring.senders import sender
@@ -33,8 +32,7 @@ def post(
     chat, sent = send.send(
         body.to, body.letters(), reply_to=body.reply_to, pauses_agent=body.pause_agent, idempotency_key=key
     )
-    views = [MessageView.of(one, user_id=body.to, chat_id=chat.chat_id if chat else None) for one in sent]
-    return Success(data=SentView(**views[-1].model_dump(), parts=tuple(views)))
+    return Success(data=SentView.of_all(sent, user_id=body.to, chat_id=chat.chat_id if chat else None))
 
 
 handler = http.entry(app)

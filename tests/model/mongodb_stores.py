@@ -63,6 +63,11 @@ class MongodbStores:
         """Return what is kept of a tenant's events."""
         return KeptEvents(self._database[KEPT_EVENTS], tenant)
 
+    def wakes_at(self) -> datetime | None:
+        """Return when the sweep will next find something."""
+        waking = self._collection.find({"wakeAt": {"$ne": None}}).sort("wakeAt", 1).limit(1).to_list()
+        return waking[0]["wakeAt"] if waking else None
+
     def records(self) -> Sequence[Record]:
         """Return every chat, in the order in which they were opened."""
         return [_read(document) for document in self._collection.find().sort("_id", 1)]

@@ -1,6 +1,7 @@
 """What a system stands on, whichever way it is stored."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from connector.accounts import Account, Connection
@@ -45,6 +46,10 @@ class Stores(Protocol):
 
     def kept(self, tenant: Tenant) -> ports.KeptEvents:
         """Return what is kept of a tenant's events."""
+        ...
+
+    def wakes_at(self) -> datetime | None:
+        """Return when the sweep will next find something."""
         ...
 
     def records(self) -> Sequence[Record]:

@@ -7,14 +7,28 @@ from http import HTTPStatus
 import pytest
 
 from connector import errors
-from connector.errors import ConnectorError, Detail, InvalidRequest, Misconfigured, NotFound, Refused, Unavailable
-from connector.gateway import Request, answer_error, answer_text
+from connector.conversation.ends import Unproven
+from connector.errors import (
+    ConnectorError,
+    Detail,
+    InvalidRequest,
+    Misconfigured,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    Refused,
+    TryLater,
+    Unavailable,
+)
+from connector.gateway import Request, answer_error, answer_text, retry_after
 from connector.instagram.errors import _REASONS
 from tests.unit.payloads import http_event
 
 
 def _kinds(kind=ConnectorError):
-    return [kind, *(below for one in kind.__subclasses__() for below in _kinds(one))]
+    """Return every kind that a caller may be told. What a turn raises inside (`Unproven`) ends inside."""
+    told = [kind] if kind.__module__ == errors.__name__ else []
+    return [*told, *(below for one in kind.__subclasses__() for below in _kinds(one))]
 
 
 def _codes():
@@ -34,7 +48,7 @@ def test_every_kind_stands_in_the_modules_own_table_with_its_status_and_code():
     table = errors.__doc__
     missing = []
     for kind in _kinds():
-        code = r"\(its reason\)" if kind is Refused else kind.code
+        code = r"\(its reason\)" if kind in (Refused, NotAllowed) else kind.code
         if not re.search(rf"\b{kind.__name__} +{kind.status:d} +{code}", table):
             missing.append(kind.__name__)
     assert missing == []
@@ -46,7 +60,33 @@ def test_every_message_ends_as_a_sentence():
 
 
 def test_only_what_may_work_next_time_is_retryable():
-    assert {kind.__name__ for kind in _kinds() if kind.retryable} == {"Unavailable", "TryLater"}
+    retryable = {kind.__name__ for kind in _kinds() if kind.retryable}
+    assert retryable == {"Unavailable", "TryLater", "RateLimited", "InProgress"}
+
+
+def test_whoever_may_try_again_is_told_when_and_nobody_else():
+    for kind in _kinds():
+        error = kind.__new__(kind)
+        assert ("Retry-After" in retry_after(error)) is kind.retryable, kind.__name__
+    assert answer_error(Unavailable("Later."))["headers"]["Retry-After"] == "5"
+    assert "Retry-After" not in answer_error(Refused("window_closed", "No."))["headers"]
+
+
+def test_e3_a_limited_rate_is_a_429_that_says_for_how_long():
+    error = RateLimited("Meta takes no more messages of this account for now.", after_seconds=840)
+    assert answer_error(error)["headers"]["Retry-After"] == "840"
+    assert _told(error) == (
+        429,
+        {
+            "success": False,
+            "error": {"code": "rate_limited", "message": "Meta takes no more messages of this account for now."},
+        },
+    )
+
+
+def test_what_is_unproven_inside_a_turn_is_nothing_more_than_try_later_to_others():
+    error = Unproven("send_unknown", "It is too early to say.", after_seconds=7)
+    assert (error.status, error.code, error.after_seconds) == (TryLater.status, TryLater.code, 7)
 
 
 def _told(error):

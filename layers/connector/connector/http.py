@@ -87,16 +87,26 @@ def _labelled(event: LambdaEvent) -> dict[str, Any]:
     return {**event, "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
 
 
-def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:
+def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str, free_text: str = "") -> None:
     """Refuse a query that says more than the route understands: a misspelt filter must not return everything.
 
+    API Gateway joins what is said twice by a comma, and Powertools reads the first only. So a comma is refused too, but
+    in `free_text`, which `text_of_query` reads.
+
     Raises:
-        InvalidRequest: naming what is unknown.
+        InvalidRequest: naming what is unknown, or said twice.
     """
-    unknown = sorted(set(app.current_event.query_string_parameters or {}) - set(known))
-    if unknown:
-        problems = [Detail(name, f"is not known here; {', '.join(known)} are") for name in unknown]
-        raise InvalidRequest("The query holds something that is not known here.", details=problems)
+    query = app.current_event.query_string_parameters or {}
+    names = [*known, *filter(None, [free_text])]
+    problems = [Detail(name, f"is not known here; {', '.join(names)} are") for name in sorted(set(query) - set(names))]
+    problems += [Detail(name, "must be given once, without a comma") for name in known if "," in query.get(name, "")]
+    if problems:
+        raise InvalidRequest("The query holds something that cannot be used here.", details=problems)
+
+
+def text_of_query(app: APIGatewayHttpResolver, name: str) -> str | None:
+    """Return a parameter that may hold commas, whole."""
+    return (app.current_event.query_string_parameters or {}).get(name)
 
 
 def _told(error: ConnectorError) -> Response[dict[str, Any]]:

@@ -45,6 +45,10 @@ class MemoryStores:
         """Return what is kept of a tenant's events."""
         return KeptEvents(self.shelf, tenant)
 
+    def wakes_at(self) -> datetime | None:
+        """Return when the sweep will next find something."""
+        return min((one.wake_at for one in self.shelf.records.values() if one.wake_at), default=None)
+
     def records(self) -> Sequence[Record]:
         """Return every chat, in the order in which they were opened."""
         return list(self.shelf.records.values())

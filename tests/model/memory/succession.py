@@ -58,7 +58,15 @@ def roll_over(shelf: Shelf, record: Record, because: str, moment: datetime, *, k
     following = following.saying(
         turn=turn, messages=moved, turn_due_at=old.turn_due_at, turn_due_for=old.turn_due_for, **session
     )
-    shelf.put(replace(following, wake_at=record.wake_at, last_message_at=record.last_message_at))
+    keys = {message.key for message in moved}
+    shelf.put(
+        replace(
+            following,
+            wake_at=record.wake_at,
+            last_message_at=record.last_message_at,
+            reacted_at=tuple(pair for pair in record.reacted_at if pair[0] in keys),
+        )
+    )
 
 
 def _goes_on(message: Message, turn: Turn | None) -> bool:

@@ -1,10 +1,12 @@
 """What all bodies and answers of the documented API have in common."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from connector.tenancy import ID_PATTERN
 
@@ -12,10 +14,26 @@ MetaId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
 AgentId = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
-Time = Annotated[
-    datetime,
-    PlainSerializer(lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), return_type=str),
-]
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+
+
+def write_time(at: datetime) -> str:
+    """Return a time as all answers show it: ISO 8601, UTC, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _read_time(value: object) -> datetime:
+    try:
+        if isinstance(value, str) and _UTC.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("time", "must be a time in ISO 8601, UTC, such as 2026-01-31T09:30:00.000Z")
+
+
+Time = Annotated[datetime, PlainSerializer(write_time, return_type=str)]
+AskedTime = Annotated[datetime, BeforeValidator(_read_time)]
 
 
 class Body(BaseModel):

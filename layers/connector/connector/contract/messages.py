@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connector.chat import Message
+from connector.chat import Attachment, Message
 from connector.contract.base import Body, Time
+from connector.contract.remedies import remedy_of
 from connector.conversation.history import Page
 
 
@@ -14,6 +15,62 @@ class AttachmentView(Body):
     kind: str
     url: str | None
     title: str | None
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> "AttachmentView":
+        """Return it for a stored attachment."""
+        return cls(kind=attachment.kind, url=attachment.url, title=attachment.title)
+
+
+class StoryView(Body):
+    """A story of the account that a customer answers to. The URL is Meta's, and expires."""
+
+    id: str | None
+    url: str | None
+
+
+class ReplyView(Body):
+    """What a message answers to: an earlier message, by its mid, or a story."""
+
+    mid: str | None
+    story: StoryView | None
+
+    @classmethod
+    def of(cls, reply_to: Mapping[str, Any]) -> "ReplyView":
+        """Return it for what Meta told, or for what send was asked."""
+        story = reply_to.get("story")
+        told = StoryView(id=_text(story, "id"), url=_text(story, "url")) if isinstance(story, Mapping) else None
+        return cls(mid=_text(reply_to, "mid"), story=told)
+
+
+class PostbackView(Body):
+    """What the customer tapped instead of typing: a quick reply, a button, or a question of the start screen."""
+
+    payload: str | None
+    title: str | None
+
+
+class ReactionView(Body):
+    """Somebody's reaction to a message: the customer's, or (`userId` is the account's) yours."""
+
+    user_id: str
+    emoji: str
+    at: Time
+
+
+class ErrorView(Body):
+    """Why a message was not sent or not answered, and what to do about it."""
+
+    code: str
+    message: str
+    remedy: str
+
+    @classmethod
+    def of(cls, error: Mapping[str, Any]) -> "ErrorView":
+        """Return it for a stored error. What was said when it happened says more than what its code means."""
+        code = str(error.get("code"))
+        message, remedy = remedy_of(code)
+        return cls(code=code, message=str(error.get("message") or message), remedy=remedy)
 
 
 class MessageView(Body):
@@ -26,8 +83,12 @@ class MessageView(Body):
     role: str
     text: str | None
     attachments: tuple[AttachmentView, ...]
+    content: Mapping[str, Any] | None
+    reply_to: ReplyView | None
+    postback: PostbackView | None
+    reactions: tuple[ReactionView, ...]
     status: str
-    error: Mapping[str, Any] | None
+    error: ErrorView | None
     created_at: Time
     edited_at: Time | None
     deleted_at: Time | None
@@ -43,11 +104,13 @@ class MessageView(Body):
             user_id=user_id,
             role=message.role,
             text=message.text,
-            attachments=tuple(
-                AttachmentView(kind=one.kind, url=one.url, title=one.title) for one in message.attachments
-            ),
+            attachments=tuple(AttachmentView.of(one) for one in message.attachments),
+            content=message.content,
+            reply_to=ReplyView.of(message.reply_to) if message.reply_to else None,
+            postback=PostbackView.model_validate(message.postback) if message.postback else None,
+            reactions=tuple(ReactionView.model_validate(one) for one in message.reactions),
             status=message.status,
-            error=message.error,
+            error=ErrorView.of(message.error) if message.error else None,
             created_at=message.created_at,
             edited_at=message.edited_at,
             deleted_at=message.deleted_at,
@@ -70,3 +133,8 @@ class Messages(Body):
             ),
             next_cursor=page.next_cursor,
         )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) else None

@@ -1,5 +1,6 @@
 """The body of send. Instagram's limits are checked here, so that a refusal names the field and the limit."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from connector.chat import Attachment
+from connector.chat import Attachment, Message
 from connector.contract.base import Body, MetaId
 from connector.contract.messages import MessageView
 from connector.conversation.send import Letter
@@ -243,6 +244,12 @@ class SentView(MessageView):
 
     parts: tuple[MessageView, ...]
     """All of them, in order."""
+
+    @classmethod
+    def of_all(cls, sent: Sequence[Message], *, user_id: str, chat_id: str | None) -> "SentView":
+        """Return it for the messages that one request has sent."""
+        views = [MessageView.of(one, user_id=user_id, chat_id=chat_id) for one in sent]
+        return cls(**views[-1].model_dump(), parts=tuple(views))
 
 
 class Acted(Body):

@@ -1,17 +1,51 @@
 """Reading a connection's messages, newest first, a page at a time."""
 
-import binascii
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from unicodedata import normalize
 
-from connector.chat import Chat, Message
+from connector.chat import Chat, Message, MessageStatus
+from connector.conversation.cursors import Cursors
 from connector.errors import Detail, InvalidRequest
-from connector.ports.stores import Pages
+from connector.ports.reading import Pages, Scope
 
-_CURSOR = re.compile(r"(\d{1,14})\.([0-9a-f]{24})", re.ASCII)
+MOST_CHARACTERS = 200
+"""How long a text to search for may be."""
+
+_ROUNDS = 5
+_LOOKED_AT = 100  # messages in a round, where each must be looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which messages to show: by their entries (`scope`), and by what only a look at each message tells."""
+
+    scope: Scope = Scope()
+    status: MessageStatus | None = None
+    text: str | None = None
+    """What a message's text must contain, in capitals or not."""
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing can match.
+
+        Raises:
+            InvalidRequest: naming the parameter.
+        """
+        since, until = self.scope.since, self.scope.until
+        if since is not None and until is not None and since >= until:
+            raise _unusable("until", "must be later than since")
+        if self.text is not None and not 1 <= len(self.text) <= MOST_CHARACTERS:
+            raise _unusable("q", f"must have 1 to {MOST_CHARACTERS} characters")
+
+    @property
+    def look_at_messages(self) -> bool:
+        """Return whether an entry alone does not tell if its message is to be shown."""
+        return self.status is not None or self.text is not None
+
+    def let_through(self, message: Message) -> bool:
+        """Return whether a message within the scope is to be shown."""
+        is_wanted = self.status is None or message.status is self.status
+        return is_wanted and (self.text is None or _folded(self.text) in _folded(message.text or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,38 +56,42 @@ class Page:
     next_cursor: str | None
 
 
-def read_page(pages: Pages, *, limit: int, cursor: str | None = None, user_id: str | None = None) -> Page:
+def read_page(
+    pages: Pages, cursors: Cursors, *, limit: int, cursor: str | None = None, filters: Filters | None = None
+) -> Page:
     """Return up to `limit` messages older than the cursor.
+
+    What only a look at messages tells is looked for among a fixed number of them. So a page may hold fewer than
+    `limit`, or none, and still have a cursor: the rest follows there.
 
     Raises:
         InvalidRequest: the cursor is none that a page has given.
     """
-    before = _parse(cursor) if cursor is not None else None
-    found = pages.page(limit=limit + 1, before=before, user_id=user_id)
-    page = found[:limit]
-    return Page(page, _cursor_after(page[-1][1]) if len(found) > limit else None)
+    filters = filters or Filters()
+    beyond = cursors.read(cursor) if cursor is not None else None
+    step = _LOOKED_AT if filters.look_at_messages else limit + 1  # one more tells whether this is the last page
+    found: list[tuple[str, Chat, Message]] = []
+    for _ in range(_ROUNDS):
+        entries = pages.entries(filters.scope, limit=step, beyond=beyond)
+        stored = pages.messages(entries)
+        found += [
+            (entry.position, *stored[entry.key])
+            for entry in entries
+            if entry.key in stored and filters.let_through(stored[entry.key][1])
+        ]
+        beyond = entries[-1].position if len(entries) == step else None
+        if beyond is None or len(found) > limit:
+            break
+    if len(found) > limit:
+        beyond = found[limit - 1][0]
+    messages = [(chat, message) for _, chat, message in found[:limit]]
+    return Page(messages, cursors.write(beyond) if beyond is not None else None)
 
 
-def _cursor_after(message: Message) -> str:
-    milliseconds = round(message.created_at.timestamp() * 1000)
-    return _written(f"{milliseconds}.{message.id}")
+def _folded(text: str) -> str:
+    """Return a text as it is compared: whatever the case, and however its accents were typed."""
+    return normalize("NFKC", normalize("NFKC", text).casefold())
 
 
-def _written(plain: str) -> str:
-    return urlsafe_b64encode(plain.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _parse(cursor: str) -> tuple[datetime, str]:
-    try:
-        plain = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, ValueError) as error:
-        raise _not_a_cursor() from error
-    form = _CURSOR.fullmatch(plain)
-    if form is None or _written(plain) != cursor:
-        raise _not_a_cursor()
-    return datetime.fromtimestamp(int(form[1]) / 1000, UTC), form[2]
-
-
-def _not_a_cursor() -> InvalidRequest:
-    problem = Detail("cursor", "must be a nextCursor that this endpoint has returned")
-    return InvalidRequest("The cursor cannot be read. Start again without one.", details=[problem])
+def _unusable(field: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"The request cannot be used. See to: {field}.", details=[Detail(field, problem)])

@@ -19,11 +19,7 @@ from connector.chat import (
     LATE,
     LOOPING,
     MAX_MESSAGES,
-    PAUSED,
-    SEND_UNKNOWN,
     Chat,
-    Message,
-    MessageStatus,
     Role,
     TurnState,
     claimed,
@@ -33,17 +29,15 @@ from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ends import Ended, Unproven
 from connector.conversation.parts import fallback_of, parts_of
+from connector.conversation.patience import is_over, wait_seconds
 from connector.conversation.question import question
+from connector.conversation.speaking import Speaker
 from connector.envelopes import TurnMessage
-from connector.errors import ConnectorError, OutcomeUnknown, ReconnectNeeded, Refused, TryLater
+from connector.errors import ConnectorError, ReconnectNeeded, Refused, TryLater
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Chats, Connections, Superseded, Turns
 from connector.tenancy import Tenant
 
-PATIENCE = timedelta(minutes=15)
-"""How long a customer waits for an agent that is down, and a lost message for its proof."""
-
-_BACK_OFF_SECONDS = (5, 15, 45, 120, 300)
 _LONGEST_DELAY_SECONDS = 900  # what SQS allows; the sweep looks after longer ones
 _QUEUE_TRIES = timedelta(minutes=20)  # how long the queue brings a message again and again
 _MOST_DEATHS = 5
@@ -104,16 +98,17 @@ class TurnTaker:
 
     def _take(self, chat: Chat, connection: Connection | None) -> Outcome:
         state, reason, ends_chat = TurnState.DONE, None, False
+        speaker = Speaker(self.tenant, self.connections, self.chats, self.delivery_of, self.clock)
         try:
             if len(chat.messages) >= self.most_messages:
                 chat = self.turns.roll_over(chat, "full", keeps_session=True)
-            usable = self._usable(chat, connection)
+            usable = speaker.usable(chat, connection)
             self._require_sense(chat)
             chat = self._answered(chat, usable)
             turn = claimed(chat)
             ends_chat = turn.ends_chat
             for part in chat.of_turn(turn.id, Role.AGENT):
-                self._say(chat, part)
+                speaker.say(chat, part)
             if turn.reason is not None:
                 state, reason = TurnState.FAILED, turn.reason
             elif not chat.of_turn(turn.id, Role.AGENT):
@@ -151,7 +146,7 @@ class TurnTaker:
         try:
             chat, answer = self.asker_of(connection, chat.user_id).ask(chat)
         except TryLater as error:
-            if not self._is_over(turn.opened_at, error, turn.fence):
+            if not is_over(turn.opened_at, self.clock(), error, turn.fence):
                 raise
             return self._excused(chat, error.reason if isinstance(error, Unproven) else "agent_unavailable", error)
         except Refused as error:
@@ -165,57 +160,9 @@ class TurnTaker:
             raise Ended(TurnState.FAILED, reason) from error
         return self.turns.store_answer(chat, excuse, reason=reason)
 
-    def _say(self, chat: Chat, part: Message) -> None:
-        if part.is_with_customer:
-            return
-        if part.status is MessageStatus.FAILED:
-            raise Ended(TurnState.FAILED, str((part.error or {}).get("code")))
-        delivery = self.delivery_of(self._usable(chat, self.connections.get(self.tenant)))
-        try:
-            if part.status is not MessageStatus.PENDING and self._finds(delivery, part, chat):
-                return
-            sent = delivery.deliver(part, chat.user_id, chat=chat)
-        except OutcomeUnknown as error:
-            raise Unproven(SEND_UNKNOWN, error.message) from error
-        if sent is None:
-            self._require_awake(self.chats.ongoing(chat.user_id) or chat)
-            raise Superseded
-
-    def _finds(self, delivery: Delivery, part: Message, chat: Chat) -> bool:
-        """Return whether a message that a worker lost sight of has been sent after all."""
-        try:
-            return delivery.find(part, chat)
-        except TryLater as error:
-            if self._is_over(part.sending_at or part.created_at, error, claimed(chat).fence):
-                raise Ended(TurnState.FAILED, SEND_UNKNOWN) from error
-            raise
-        except Refused as error:
-            raise Ended(TurnState.FAILED, SEND_UNKNOWN) from error
-
-    def _require_awake(self, chat: Chat) -> None:
-        if chat.is_paused(self.clock()):
-            raise Ended(TurnState.SKIPPED, chat.paused_because or PAUSED)
-
-    def _usable(self, chat: Chat, connection: Connection | None) -> Connection:
-        """Return the connection, if the turn may still speak for it, and the policy has nothing against it."""
-        if (
-            connection is None
-            or connection.generation != claimed(chat).generation
-            or connection.account.account_id != chat.account_id
-        ):
-            raise Ended(TurnState.SKIPPED, "disconnected")
-        verdict = policy.judge(Role.AGENT, connection, chat, self.clock())
-        if verdict.reason is not None and verdict.reason != policy.RATE_LIMITED:  # that is waited for
-            raise Ended(TurnState.SKIPPED, verdict.reason)
-        return connection
-
-    def _is_over(self, since: datetime, error: TryLater, tries: int) -> bool:
-        """Return whether the next try would come after all patience."""
-        return self.clock() + timedelta(seconds=_wait(error, tries)) > since + PATIENCE
-
     def _put_off(self, chat: Chat, error: TryLater) -> Outcome:
         turn = claimed(chat)
-        seconds = _wait(error, turn.fence)
+        seconds = wait_seconds(error, turn.fence)
         self.turns.put_off(chat, self.clock() + timedelta(seconds=seconds), look_after=LATE)
         if seconds <= _LONGEST_DELAY_SECONDS:
             self._schedule(chat, seconds)
@@ -234,8 +181,3 @@ class TurnTaker:
             TurnMessage(tenant.subaccount_id, tenant.agent_id, chat.account_id, chat.user_id, chat.turn_due_for),
             delay_seconds=seconds,
         )
-
-
-def _wait(error: TryLater, tries: int) -> int:
-    """Return when to try again, in seconds. What the other side asks for is the least; an outage lasts longer."""
-    return max(_BACK_OFF_SECONDS[min(tries, len(_BACK_OFF_SECONDS)) - 1], error.after_seconds)

@@ -2,23 +2,22 @@
 
 One document is one session of one user with one agent. A message is unique by tenant and `key`: the `$ne` in the
 filter guards inside a document, a unique multikey index guards across documents. Every query names the tenant.
+A message is entered into the list of all messages before it is stored (`storage/entries.py`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bson import ObjectId
-from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_message, write_message
+from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
-from connector.storage.succession import ended, first_document, roll_over
+from connector.storage.succession import ended, open_next, roll_over
 from connector.tenancy import Tenant
 
 _RACES = 5  # lost before giving up; each loss means that another writer ended the chat just then
@@ -38,6 +37,7 @@ class Chats:
         most_messages: int = MAX_MESSAGES,
     ) -> None:
         self._collection = collection
+        self._entries = Entries(collection, tenant)
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
         self._has_room: Document = {
@@ -64,7 +64,7 @@ class Chats:
         `turn_due_in` moves the time from which a turn may answer. Returns the message as stored, or None when it was
         stored before: nothing has changed then.
         """
-        message = replace(message, id=str(ObjectId()))
+        (message,) = self._entries.enter(user_id, message)
         update = self._addition(message, turn_due_in)
         for _ in range(_RACES):
             try:
@@ -118,13 +118,10 @@ class Chats:
         with translated():
             if self._collection.find_one(ongoing, {"_id": 1}):
                 return False
-            last = self._collection.find_one(
-                self._tenant | {"metadata.userId": user_id}, {"messages": 0}, sort=[("createdAt", DESCENDING)]
-            )
-            try:
-                self._collection.insert_one(first_document(ongoing, account_id, self._clock(), last))
-            except DuplicateKeyError:
-                return False  # another writer was faster
+        try:
+            open_next(self._collection, ongoing, account_id, self._clock())
+        except DuplicateKeyError:
+            return False  # another writer was faster
         return True
 
     def _close(self, user_id: str) -> None:

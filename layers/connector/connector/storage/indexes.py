@@ -3,11 +3,18 @@
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.collection import Collection
 
+from connector.storage import entries
 from connector.storage.mongodb import Document, translated
 
 CHANNEL = "instagram"
 OURS = {"metadata.channel": CHANNEL}
 WAKES = {"wakeAt": {"$type": "date"}}
+CURRENT = {"current": True}
+"""The newest chat of each user, whether it goes on or has ended: the one that stands for the conversation."""
+
+MESSAGE_ONCE = "instagram_message_once"
+CONVERSATIONS = "instagram_conversations"
+OF_USER = "instagram_of_user"
 
 _INDEXES = (
     IndexModel(
@@ -18,7 +25,7 @@ _INDEXES = (
     ),
     IndexModel(
         [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("messages.key", ASCENDING)],
-        name="instagram_message_once",
+        name=MESSAGE_ONCE,
         unique=True,
         # A chat without messages would stand in it under the key `null`, and a tenant could have but one of those.
         partialFilterExpression=OURS | {"messages.key": {"$exists": True}},
@@ -29,9 +36,14 @@ _INDEXES = (
         partialFilterExpression=OURS,
     ),
     IndexModel(
-        [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("lastMessageAt", DESCENDING)],
-        name="instagram_newest",
-        partialFilterExpression=OURS,
+        [
+            ("subaccountId", ASCENDING),
+            ("agentId", ASCENDING),
+            ("lastMessageAt", DESCENDING),
+            ("_id", DESCENDING),
+        ],
+        name=CONVERSATIONS,
+        partialFilterExpression=OURS | CURRENT,
     ),
     IndexModel(
         [
@@ -40,7 +52,7 @@ _INDEXES = (
             ("metadata.userId", ASCENDING),
             ("createdAt", DESCENDING),
         ],
-        name="instagram_of_user",
+        name=OF_USER,
         partialFilterExpression=OURS,
     ),
     # The one that no tenant comes first in: the sweep looks after all of them.
@@ -49,6 +61,7 @@ _INDEXES = (
 
 
 def ensure_indexes(chats: Collection[Document]) -> None:
-    """Create the indexes that the guarantees rest on; those that stand already cost nothing."""
+    """Create the indexes that the guarantees rest on, and those of the list of messages; what stands costs nothing."""
     with translated():
         chats.create_indexes(list(_INDEXES))
+    entries.ensure_indexes(chats)

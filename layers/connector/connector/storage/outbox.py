@@ -9,6 +9,7 @@ from pymongo.collection import Collection
 
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, Role, claimed
 from connector.storage.documents import now
+from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -21,6 +22,7 @@ class Outbox:
 
     def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
+        self._entries = Entries(collection, tenant)
         self._clock = clock
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
@@ -62,10 +64,12 @@ class Outbox:
         self._settle(message, unsettled, {"mid": mid, "status": MessageStatus.SENT.value, "error": None})
         mistaken = {"key": f"mid:{mid}", "role": Role.HUMAN.value}
         with translated():
-            self._collection.update_one(
+            pulled = self._collection.update_one(
                 self._tenant | _holding(mistaken),
                 {"$pull": {"messages": mistaken}, "$set": {"pausedUntil": None}},
             )
+        if pulled.matched_count:
+            self._entries.remove(f"mid:{mid}")
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed, is unknown, or (PENDING) was not made and waits again."""

@@ -1,13 +1,14 @@
-"""A tenant's messages, newest first, across all chats."""
+"""A tenant's messages, across all chats: found by their entries, read from where they stand."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 from pymongo.collection import Collection
 
 from connector.chat import Chat, Message
+from connector.ports.reading import Entry, Scope
 from connector.storage.documents import read_chat, read_message
-from connector.storage.indexes import OURS
+from connector.storage.entries import Entries, time_of
+from connector.storage.indexes import MESSAGE_ONCE, OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -17,35 +18,54 @@ class Pages:
 
     def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
         self._collection = collection
+        self._entries = Entries(collection, tenant)
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
-    def page(
-        self, *, limit: int, before: tuple[datetime, str] | None = None, user_id: str | None = None
-    ) -> Sequence[tuple[Chat, Message]]:
-        """Return up to `limit` messages, newest first, each with its chat (which then holds no other messages).
+    def entries(
+        self, scope: Scope, *, limit: int, beyond: str | None = None, oldest_first: bool = False
+    ) -> Sequence[Entry]:
+        """Return up to `limit` entries, newest first (or oldest first), from beyond a position on.
 
-        `before` is the (createdAt, id) of the last message seen. Equal times are common, hence the id.
+        It costs what it returns, however many there are.
         """
-        older: Document = {}
-        if before:
-            created_at, message_id = before
-            older = {
-                "$or": [
-                    {"messages.createdAt": {"$lt": created_at}},
-                    {"messages.createdAt": created_at, "messages.id": {"$lt": message_id}},
-                ]
-            }
-        mine = self._tenant | ({"metadata.userId": user_id} if user_id else {})
+        return self._entries.find(scope, limit=limit, beyond=beyond, oldest_first=oldest_first)
+
+    def messages(self, entries: Sequence[Entry]) -> Mapping[str, tuple[Chat, Message]]:
+        """Return the messages of entries, by key, each with its chat (which then holds no other messages).
+
+        An entry whose message was not stored (yet), or is stored no more, has none.
+        """
+        found = self._read(entries)
+        missing = [entry for entry in entries if entry.key not in found]
+        # A message may have gone over into its chat's successor while this looked, and is there now.
+        return found | self._read(missing)
+
+    def _read(self, entries: Sequence[Entry]) -> dict[str, tuple[Chat, Message]]:
+        if not entries:
+            return {}
+        keys = [entry.key for entry in entries]
+        times = [time_of(entry.position) for entry in entries]
+        # Most of a chat's other messages are told apart by their time, which is cheaper than to look for their key.
+        wanted = [
+            {"$gte": ["$$this.createdAt", min(times)]},
+            {"$lte": ["$$this.createdAt", max(times)]},
+            {"$in": ["$$this.key", {"$literal": keys}]},
+        ]
         with translated():
-            documents = self._collection.aggregate(
-                [
-                    {"$match": mine},
-                    {"$project": {"chatId": 1, "metadata": 1, "messages": 1}},
-                    {"$unwind": "$messages"},
-                    {"$match": older},
-                    {"$sort": {"messages.createdAt": -1, "messages.id": -1}},
-                    {"$limit": limit},
-                ],
-                allowDiskUse=True,
-            ).to_list()
-        return [(read_chat(document | {"messages": []}), read_message(document["messages"])) for document in documents]
+            documents = (
+                self._collection.find(
+                    self._tenant | {"messages.key": {"$in": keys}},
+                    {
+                        "chatId": 1,
+                        "metadata": 1,
+                        "messages": {"$filter": {"input": "$messages", "cond": {"$and": wanted}}},
+                    },
+                )
+                .hint(MESSAGE_ONCE)
+                .to_list()
+            )
+        return {
+            one["key"]: (read_chat(document | {"messages": []}), read_message(one))
+            for document in documents
+            for one in document["messages"]
+        }

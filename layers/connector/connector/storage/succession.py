@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pymongo import DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from connector.chat import FINAL_STATES, MessageStatus, Role
+from connector.storage.indexes import CURRENT
 from connector.storage.mongodb import Document, translated
 
 WAITING = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "turnId": None}
@@ -39,11 +41,37 @@ def first_document(ongoing: Document, account_id: str, moment: datetime, predece
                 "instagramAccountId": account_id,
             },
             "messages": [],
-            "lastMessageAt": None,
+            "lastMessageAt": before.get("lastMessageAt"),
             "createdAt": moment,
             "updatedAt": moment,
         }
+        | CURRENT
     )
+
+
+def open_next(chats: Collection[Document], ongoing: Document, account_id: str, moment: datetime) -> None:
+    """Open a chat for a user who has none that goes on, in the place of the last one as the current chat.
+
+    Raises:
+        DuplicateKeyError: another writer was faster.
+    """
+    users = {name: value for name, value in ongoing.items() if name != "status"}
+
+    def last(session: ClientSession | None) -> Document | None:
+        return chats.find_one(users, {"messages": 0}, sort=[("createdAt", DESCENDING)], session=session)
+
+    def change(session: ClientSession) -> None:
+        before = last(session)
+        if before is not None:
+            chats.update_one({"_id": before["_id"]} | CURRENT, {"$set": {"current": False}}, session=session)
+        chats.insert_one(first_document(ongoing, account_id, moment, before), session=session)
+
+    with translated():
+        if last(None) is None:
+            chats.insert_one(first_document(ongoing, account_id, moment, None))
+            return
+        with chats.database.client.start_session() as session:
+            session.with_transaction(change)
 
 
 def ended(reason: str, moment: datetime) -> Document:
@@ -73,14 +101,17 @@ def roll_over(
         keys = [message["key"] for message in moved]
         chats.update_one(
             {"_id": old["_id"]},
-            {"$pull": {"messages": {"key": {"$in": keys}}}, "$set": ended(reason, moment) | {"turn": None}},
+            {
+                "$pull": {"messages": {"key": {"$in": keys}}},
+                "$set": ended(reason, moment) | {"turn": None, "current": False},
+            },
             session=session,
         )
         carried = (*_OF_WAITING, *(_OF_SESSION if keeps_session else ()))
         chats.insert_one(
             first_document(ongoing, old["metadata"]["instagramAccountId"], moment, old)
             | {name: old.get(name) for name in carried}
-            | {"turn": hanging, "messages": moved, "lastMessageAt": old.get("lastMessageAt")},
+            | {"turn": hanging, "messages": moved},
             session=session,
         )
         return True

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
 from connector.chat import FINAL_STATES, LATE, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
 from connector.ports.stores import Superseded
 from connector.storage.documents import now, read_chat, write_message, write_turn
+from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.storage.succession import WAITING, ended, roll_over
@@ -33,6 +33,7 @@ class Turns:
 
     def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
+        self._entries = Entries(collection, tenant)
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
 
@@ -113,7 +114,7 @@ class Turns:
 
         With a `reason` the parts are what is said in the agent's place, and the turn will have failed.
         """
-        stored = tuple(replace(part, id=str(ObjectId())) for part in parts)
+        stored = self._entries.enter(chat.user_id, *parts)
         turn = claimed(chat)
         fields: Document = {
             "turn.state": TurnState.ANSWERED.value,

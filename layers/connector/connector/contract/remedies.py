@@ -1,0 +1,72 @@
+"""What a message's error code means, and what a person can do about it: the one table of them."""
+
+_CALL_META = "The account's owner must sort it out with Meta."
+_RECONNECT = "Connect the account again with a new access token; the customer can then be answered with send."
+_ANSWER_YOURSELF = "Answer the customer yourself, with send or in the Instagram app."
+_LOOK = "Look into the conversation in Instagram before you send it again."
+
+REMEDIES = {
+    "account_blocked": ("Meta has blocked the account from sending.", _CALL_META),
+    "agent_key_refused": (
+        "Retell refuses the API key.",
+        "The operator must store a valid key; until then, answer the customer yourself.",
+    ),
+    "agent_not_found": (
+        "Retell knows no such agent.",
+        "Connect again with the agent's id at Retell as retellAgentId.",
+    ),
+    "agent_refused": ("Retell refused the request.", f"{_ANSWER_YOURSELF} If it stays, look at the agent at Retell."),
+    "agent_unavailable": ("The agent could not be reached for a quarter of an hour.", _ANSWER_YOURSELF),
+    "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell; until then, answer the customer yourself."),
+    "answer_lost": ("The agent was asked, and its answer was lost. It is not asked twice.", _ANSWER_YOURSELF),
+    "chat_full": ("The conversation's document was full before the agent was asked.", _ANSWER_YOURSELF),
+    "disconnected": (
+        "The account was disconnected, or connected again, before the answer was out.",
+        "If the account is connected now, answer the customer yourself; the agent answers what comes next.",
+    ),
+    "empty_answer": ("The agent had nothing to say.", f"{_ANSWER_YOURSELF} If it happens often, look at its prompt."),
+    "given_up": ("The agent's turn failed five times for reasons of our own.", _ANSWER_YOURSELF),
+    "graph_refused": ("Meta refused, for a reason without a name here.", "Sending the same again will not help."),
+    "loop": (
+        "What answers the agent seems to be a machine, so the agent fell silent for an hour.",
+        "If it is a person, let the agent speak again with resume, or answer yourself.",
+    ),
+    "messages_not_allowed": (
+        "The account does not allow access to its messages.",
+        "Allow it in Instagram: Settings, Message controls, Connected tools.",
+    ),
+    "needs_reconnection": ("The access token had died.", _RECONNECT),
+    "not_linked": (
+        "The Page and the Instagram account are no longer linked.",
+        "Link them in the Page's settings, and connect again.",
+    ),
+    "other_app_in_control": ("Another app has this conversation, and the answer to it.", "Answer there."),
+    "outcome_unknown": ("Instagram's answer was lost: it was sent or not, and nobody knows.", _LOOK),
+    "paused": (
+        "A person has this conversation, and the agent is silent for a while.",
+        "Answer the customer yourself, or let the agent speak again with resume.",
+    ),
+    "permission_missing": (
+        "The access token lacks a permission.",
+        "Connect again with a token that has instagram_basic, pages_messaging and instagram_manage_messages.",
+    ),
+    "rate_limited": ("Meta takes no more messages of this account for a while.", "Send it again in a few minutes."),
+    "reconnect_needed": ("Instagram no longer accepts the access token.", _RECONNECT),
+    "send_unknown": ("The agent's answer was perhaps sent. It is not sent twice.", _LOOK),
+    "session_ended": ("The agent's chat at Retell was over, twice.", _ANSWER_YOURSELF),
+    "taken_back": ("The customer took the message back before the agent was asked.", "Nothing is to be done."),
+    "try_later": ("Meta could not be reached.", "Send it again after a minute."),
+    "user_not_found": ("Instagram knows no such user for this account.", "Use a userId from messages."),
+    "user_unavailable": ("This person cannot receive messages right now.", "Try on another day."),
+    "window_closed": (
+        "The time in which Instagram allows a reply is over.",
+        "Wait until the customer writes again: that opens it.",
+    ),
+}
+
+_UNNAMED = ("It failed for a reason without a name here.", "Look into the conversation in Instagram.")
+
+
+def remedy_of(code: str) -> tuple[str, str]:
+    """Return what happened and what to do about it, a sentence each."""
+    return REMEDIES.get(code, _UNNAMED)

@@ -1,0 +1,135 @@
+"""The list of all messages, in the order of time. Collection `instagram_messages`: one tiny document for each message.
+
+A message itself stands in its chat, among up to 500 others, and no index over `chats` has all messages in one order.
+This one does. A message is entered here before it is stored: whatever dies in between leaves an entry without a
+message, which readers leave out, and never a message that no reader finds. The entry also decides once and for all the
+message's id and time, so that its place does not move when the message is stored at a second try.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.collection import Collection
+
+from connector.chat import Message, Role
+from connector.ports.reading import Entry, Scope
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+COLLECTION = "instagram_messages"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+# One index of each pair serves one role and all: a query for all asks for each, and MongoDB merges the three.
+_OF_ALL = IndexModel(
+    [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("role", ASCENDING), ("position", DESCENDING)],
+    name="by_time",
+)
+_OF_USER = IndexModel(
+    [
+        ("subaccountId", ASCENDING),
+        ("agentId", ASCENDING),
+        ("userId", ASCENDING),
+        ("role", ASCENDING),
+        ("position", DESCENDING),
+    ],
+    name="of_user_by_time",
+)
+
+
+class Entries:
+    """The list of one tenant's messages."""
+
+    def __init__(self, chats: Collection[Document], tenant: Tenant) -> None:
+        """List the messages that stand in `chats`; the list stands beside it."""
+        self._collection: Collection[Document] = chats.database[COLLECTION]
+        self._prefix = f"{tenant}/"
+        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}
+
+    def enter(self, user_id: str, *messages: Message) -> tuple[Message, ...]:
+        """Enter messages that are about to be stored, and return them with the ids and times that they keep."""
+        if not messages:
+            return ()
+        ids = [self._prefix + message.key for message in messages]
+        positions = [position_of(replace(message, id=str(ObjectId()))) for message in messages]
+        fixed = [self._tenant | {"userId": user_id, "role": message.role.value} for message in messages]
+        writes = [
+            UpdateOne({"_id": one}, {"$setOnInsert": fields | {"position": position}}, upsert=True)
+            for one, fields, position in zip(ids, fixed, positions, strict=True)
+        ]
+        stands = dict(zip(ids, positions, strict=True))
+        with translated():
+            entered = self._collection.bulk_write(writes, ordered=False).upserted_ids or {}
+            if len(entered) < len(ids):
+                known = self._collection.find({"_id": {"$in": ids}}, {"position": 1})
+                stands |= {document["_id"]: document["position"] for document in known}
+        return tuple(_placed(message, stands[one]) for message, one in zip(messages, ids, strict=True))
+
+    def remove(self, key: str) -> None:
+        """Take a message off the list that is no longer stored."""
+        with translated():
+            self._collection.delete_one({"_id": self._prefix + key})
+
+    def find(self, scope: Scope, *, limit: int, beyond: str | None, oldest_first: bool) -> Sequence[Entry]:
+        """Return up to `limit` entries, newest first (or oldest first), from beyond a position on."""
+        roles = [role.value for role in ([scope.role] if scope.role else Role)]
+        wanted: Document = self._tenant | {"role": {"$in": roles}}
+        if scope.user_id is not None:
+            wanted["userId"] = scope.user_id
+        if place := _place(scope, beyond, oldest_first=oldest_first):
+            wanted["position"] = place
+        with translated():
+            found = (
+                self._collection.find(wanted, {"position": 1})
+                .sort("position", ASCENDING if oldest_first else DESCENDING)
+                .hint("by_time" if scope.user_id is None else "of_user_by_time")
+                .limit(limit)
+                .to_list()
+            )
+        return [Entry(document["_id"].removeprefix(self._prefix), document["position"]) for document in found]
+
+
+def position_of(message: Message) -> str:
+    """Return a message's place in time: by its time, then (equal times are common) by its id."""
+    return f"{_milliseconds(message.created_at)}{message.id}"
+
+
+def time_of(position: str) -> datetime:
+    """Return the time of a position."""
+    return _EPOCH + int(position.partition(".")[0]) * _MILLISECOND
+
+
+def ensure_indexes(chats: Collection[Document]) -> None:
+    """Create the indexes of the list beside `chats`; those that stand already cost nothing."""
+    with translated():
+        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER])
+
+
+def _place(scope: Scope, beyond: str | None, *, oldest_first: bool) -> Document:
+    """Return the range of positions that is asked for. A time alone is below all positions at this time."""
+    least = [_milliseconds(scope.since)] if scope.since else []
+    ends = [_milliseconds(scope.until)] if scope.until else []
+    place: Document = {}
+    if beyond is not None and oldest_first:
+        place["$gt"] = beyond
+    elif beyond is not None:
+        ends.append(beyond)
+    if least:
+        place["$gte"] = max(least)
+    if ends:
+        place["$lt"] = min(ends)
+    return place
+
+
+def _milliseconds(moment: datetime) -> str:
+    """Return a time as a text that sorts as times do. What lies between two milliseconds counts as the later one."""
+    milliseconds = -((_EPOCH - moment) // _MILLISECOND)
+    return f"{max(0, milliseconds):014d}."
+
+
+def _placed(message: Message, position: str) -> Message:
+    return replace(message, id=position.partition(".")[2], created_at=time_of(position))

@@ -1,0 +1,79 @@
+"""Meta, as far as the connector knows it: threads of what was sent, and an echo of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connector.chat import Message, Person
+from tests.model.clock import Clock
+
+_SENDS_SECONDS = 0.2
+_READABLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text that reached a customer's thread."""
+
+    page_id: str
+    user_id: str
+    mid: str
+    text: str
+    at: datetime
+    """To the second, as Meta tells it."""
+
+
+class SimulatedMeta:
+    """Sends what it is told, once for each time it is told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.sent: list[Sent] = []
+        self.when_sent: Callable[[Sent], None] = lambda _: None
+
+    def send_text(self, page_id: str, user_id: str, text: str) -> str:
+        """Send a text."""
+        self.clock.advance(_SENDS_SECONDS)
+        mid = f"out-{len(self.sent) + 1}"
+        sent = Sent(page_id, user_id, mid, text, self.clock().replace(microsecond=0))
+        self.sent.append(sent)
+        self.when_sent(sent)
+        return mid
+
+    def send(self, page_id: str, user_id: str, message: Message) -> str:
+        """Send a message of any kind."""
+        return self.send_text(page_id, user_id, message.text or "")
+
+    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[Sent]:
+        """Return the newest texts of a thread."""
+        return [one for one in self.sent if (one.page_id, one.user_id) == (page_id, user_id)][-_READABLE:]
+
+    def person(self, user_id: str) -> Person:
+        """Return who a customer is."""
+        return Person(user_id, user_id.title())
+
+
+def words(account_id: str, user_id: str, at: datetime, mid: str, text: str) -> dict[str, Any]:
+    """Return the item in which a customer writes."""
+    return _item(user_id, account_id, at) | {"message": {"mid": mid, "text": text}}
+
+
+def echo(account_id: str, user_id: str, at: datetime, mid: str, text: str) -> dict[str, Any]:
+    """Return the item that echoes what the business wrote."""
+    return _item(account_id, user_id, at) | {"message": {"mid": mid, "text": text, "is_echo": True}}
+
+
+def edit(account_id: str, user_id: str, at: datetime, mid: str, text: str) -> dict[str, Any]:
+    """Return the item in which a customer changes a message."""
+    return _item(user_id, account_id, at) | {"message_edit": {"mid": mid, "text": text, "num_edit": 1}}
+
+
+def unsend(account_id: str, user_id: str, at: datetime, mid: str) -> dict[str, Any]:
+    """Return the item in which a customer takes a message back."""
+    return _item(user_id, account_id, at) | {"message": {"mid": mid, "is_deleted": True}}
+
+
+def _item(sender: str, recipient: str, at: datetime) -> dict[str, Any]:
+    milliseconds = int(at.timestamp() * 1000)
+    return {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": milliseconds}
