@@ -5,12 +5,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from connector import http
-from connector.chat import MessageStatus, Role
-from connector.contract.base import AskedTime, MetaId, Success
+from connector.contract.base import Success
 from connector.contract.messages import Messages
+from connector.contract.queries import MessagesQuery
 from connector.conversation.cursors import Cursors
-from connector.conversation.history import MOST_CHARACTERS, Filters, read_page
-from connector.ports.reading import Scope
+from connector.conversation.history import read_page
 from connector.tenancy import Tenant
 from connector.wiring import stores
 
@@ -18,17 +17,13 @@ app = http.api()
 
 
 @app.get(f"{http.PREFIX}/messages")
-def get(
-    subaccount_id: str,
-    agent_id: str,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
-    user_id: Annotated[MetaId | None, Query(alias="userId")] = None,
-    role: Annotated[Role | None, Query()] = None,
-    status: Annotated[MessageStatus | None, Query()] = None,
-    since: Annotated[AskedTime | None, Query()] = None,
-    until: Annotated[AskedTime | None, Query()] = None,
-    q: Annotated[str | None, Query(max_length=MOST_CHARACTERS)] = None,
-) -> Success[Messages]:
-    """Answer with one page of the messages that all filters let through."""
-    ...
+def get(subaccount_id: str, agent_id: str, query: Annotated[MessagesQuery, Query()]) -> Success[Messages]:
+    """Answer with one page of what all filters let through."""
+    http.refuse_unknown_query(app, MessagesQuery)
+    tenant = Tenant(subaccount_id, agent_id)
+    cursors = Cursors(tenant, "messages")
+    page = read_page(stores.pages(tenant), cursors, limit=query.limit, cursor=query.cursor, filters=query.filters())
+    return Success(data=Messages.of(page))
+
+
+handler = http.entry(app)

@@ -133,6 +133,7 @@ def running_system(folder: Path, **environment: str) -> Iterator[System]:
             time.sleep(0.05)
         yield System(folder, process, json.loads(run.read_text()))
     finally:
+        failure = sys.exception()
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
@@ -140,6 +141,8 @@ def running_system(folder: Path, **environment: str) -> Iterator[System]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError("the system did not stop within 30 s of Ctrl-C") from None
+        if failure is not None:
+            failure.add_note(f"The system said, and its functions in {folder / 'logs'}:\n{said}")
     assert process.returncode in (0, -signal.SIGKILL), said
     assert process.returncode != 0 or not run.exists(), "run.json speaks of a system that has stopped"
 

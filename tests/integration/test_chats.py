@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector.chat import LATE, LOOPING, PAUSED, Attachment, MessageStatus, Person, clean
 from connector.errors import Misconfigured, Unavailable
+from connector.ports.reading import Scope
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.documents import now
@@ -127,7 +128,7 @@ def test_documents_of_other_channels_are_never_touched_and_never_refused(collect
     changes.react("a", USER, "❤️", now())
     changes.mark_read(USER, "a", now())
     changes.unsend("a", now())
-    assert len(Pages(collection, TENANT).page(limit=10)) == 1
+    assert len(Pages(collection, TENANT).entries(Scope(), limit=10)) == 1
     assert list(collection.find({"metadata.channel": {"$ne": "instagram"}})) == theirs
     collection.insert_one({name: value for name, value in theirs[3].items() if name != "_id"})
 
@@ -141,7 +142,7 @@ def test_one_tenant_neither_sees_nor_changes_anothers_chats(chats, collection, o
     before = collection.find_one()
     assert theirs.ongoing(USER) is None
     assert not theirs.has("sent:1")
-    assert Pages(collection, other).page(limit=10) == []
+    assert Pages(collection, other).entries(Scope(), limit=10) == []
     assert not their_changes.edit("b", "changed", now())
     assert not their_changes.unsend("a", now())
     assert not their_changes.react("a", USER, "❤️", now())

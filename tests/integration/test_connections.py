@@ -136,3 +136,12 @@ def test_tenants_of_one_subaccount_or_one_agent_id_are_apart(connections):
     connections.disconnect(TENANT)
     assert connections.get(OTHER).is_connected
     assert connections.get(Tenant("sub_1", "agent_2")).is_connected
+
+
+def test_h20_an_accounts_calls_are_counted_by_the_second_and_by_kind(connections, database, race):
+    connection = _connect(connections)
+    still = Connections(database[COLLECTION], lambda: START)
+    assert race(16, lambda _: still.spend(connection, "text", 10)).count(True) == 10
+    assert still.spend(connection, "media", 10)
+    later = Connections(database[COLLECTION], lambda: START + timedelta(seconds=1))
+    assert later.spend(connection, "text", 10)

@@ -17,6 +17,7 @@ from connector.errors import (
     Refused,
     TryLater,
 )
+from connector.instagram import limits
 from tests.integration.world import Died
 
 FAILED, SENT = MessageStatus.FAILED, MessageStatus.SENT
@@ -131,6 +132,18 @@ def test_a_reaction_and_typing_are_shown_and_are_no_messages(world):
     assert world.messenger.acts == [f"love on {mid}", "typing_on"]
     assert [one["emoji"] for one in world.chat.messages[0].reactions] == ["❤️"]
     assert _persons(world) == []
+
+
+def test_what_an_account_may_send_in_a_second_is_not_exceeded(world):
+    moment = world.clock()
+    world.connections._clock = lambda: moment
+    connection = world.connections.get(world.tenant)
+    for _ in range(limits.SENDS_PER_SECOND):
+        assert world.connections.spend(connection, "text", limits.SENDS_PER_SECOND)
+    with pytest.raises(RateLimited) as limited:
+        world.send("one too many")
+    assert limited.value.after_seconds == 1
+    assert world.messenger.tries == []
 
 
 # ── once

@@ -1,4 +1,4 @@
-"""What waits for a worker: Meta's posts, and what is on the two queues. What fails comes again, as SQS and Meta do it."""
+"""What waits for a worker: Meta's posts, and the two queues. What fails comes again, as with Meta and SQS."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -10,6 +10,7 @@ from connector.errors import Refused, SessionEnded, TryLater
 from tests.model.agent import SimulatedAgent
 from tests.model.meta import Sent
 
+
 class Ledger:
     """Keeps what may have been done, and counts the proofs that it was not."""
 

@@ -70,7 +70,7 @@ class System:
     def agent(self, name: str = TENANT.agent_id) -> SimulatedAgent:
         """Return the agent of this name."""
         if name not in self.agents:
-            self.agents[name] = SimulatedAgent(name, self.clock, lambda number, content: self.script(number, content))
+            self.agents[name] = SimulatedAgent(name, self.clock, self.script)
         return self.agents[name]
 
     # ── what Meta tells

@@ -79,6 +79,8 @@ class Both(RuleBasedStateMachine):
                 return replace(value, id="", turn=turn, messages=tuple(self._plain(one) for one in value.messages))
             case Message():
                 return replace(value, id="", turn_id=self.turn_ids.get(value.turn_id or "", value.turn_id))
+            case [Other(), *_]:
+                return sorted(value, key=lambda one: (one.at, one.key))  # of two at one time, either may be first
             case list() | tuple():
                 return [self._plain(one) for one in value]
         return value

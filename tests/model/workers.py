@@ -72,7 +72,7 @@ class Workers:
                 turns,
                 self._queue,
                 lambda connection, _: self._asker(connection, chats, turns),
-                lambda connection: self._delivery(connection),
+                self._delivery,
                 self._around.clock,
                 LEASE,
                 1000,

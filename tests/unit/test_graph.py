@@ -1,14 +1,17 @@
 """Meta's Graph API: `instagram.graph` and `instagram.errors`, against a real server."""
 
 import json
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.errors import OutcomeUnknown, ReconnectNeeded, Refused, TryLater
+from connector.chat import Person
+from connector.errors import OutcomeUnknown, OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram.errors import error_of
-from connector.instagram.graph import Graph
+from connector.instagram.graph import Graph, SentText
 from connector.transport import Answer
 from tests.unit import peer as behaviour
 from tests.unit.payloads import ACCOUNT, PAGE, USER
@@ -30,8 +33,8 @@ SORTED = [
     *((190, subcode, ReconnectNeeded, "reconnect_needed") for subcode in (None, 458, 459, 460, 463, 464, 467, 492)),
     (102, None, ReconnectNeeded, "reconnect_needed"),
     # limits of the rate
-    *((code, None, TryLater, "try_later") for code in (4, 17, 32, 341, 613, 80001, 80002, 80006)),
-    (613, 2534040, TryLater, "try_later"),
+    *((code, None, RateLimited, "rate_limited") for code in (4, 17, 32, 341, 613, 80001, 80002, 80006)),
+    (613, 2534040, RateLimited, "rate_limited"),
     (1200, 2018024, TryLater, "try_later"),  # "Temporary send message failure. Please try again later."
     # perhaps done
     (1, None, OutcomeUnknown, "outcome_unknown"),
@@ -79,7 +82,7 @@ def test_e1_e3_e4_e5_e6_e7_e12_each_code_of_metas_tables_is_sorted_by_what_can_b
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize(
     ("code", "subcode", "kind"),
-    [(190, None, ReconnectNeeded), (10, 2534022, Refused), (4, None, TryLater), (2, None, OutcomeUnknown)],
+    [(190, None, ReconnectNeeded), (10, 2534022, Refused), (4, None, RateLimited), (2, None, OutcomeUnknown)],
 )
 def test_the_code_decides_and_the_status_does_not(status, code, subcode, kind):
     """The same condition comes as 400, 401, 403 or 500."""
@@ -92,7 +95,7 @@ def test_the_code_decides_and_the_status_does_not(status, code, subcode, kind):
         (302, OutcomeUnknown),
         (400, Refused),
         (404, Refused),
-        (429, TryLater),
+        (429, RateLimited),
         (500, OutcomeUnknown),
         (502, OutcomeUnknown),
         (503, OutcomeUnknown),
@@ -110,7 +113,8 @@ def test_e7_an_answer_without_metas_envelope_is_sorted_by_whether_anything_can_h
         (None, 60),
         ('{"1784":[{"type":"messenger","call_count":97,"estimated_time_to_regain_access":3}]}', 180),
         ('{"1":[{"estimated_time_to_regain_access":0}],"2":[{"estimated_time_to_regain_access":5}]}', 300),
-        ('{"1":[{"estimated_time_to_regain_access":100000}]}', 900),
+        ('{"1":[{"estimated_time_to_regain_access":1440}]}', 24 * 3600),
+        ('{"1":[{"estimated_time_to_regain_access":100000}]}', 24 * 3600),
         ('{"1":[{"estimated_time_to_regain_access":-5}]}', 60),
         ("not json", 60),
         ("[]", 60),
@@ -172,7 +176,7 @@ def test_e8_a_success_that_names_no_message_is_unknown(graph, other_side, body):
         (behaviour.answer(b"", 302, {"Location": "https://elsewhere.invalid/"}), OutcomeUnknown),
         (behaviour.answer(_envelope(10, 2534022), 403), Refused),
         (behaviour.answer(_envelope(190, 463), 401), ReconnectNeeded),
-        (behaviour.answer(_envelope(4), 400), TryLater),
+        (behaviour.answer(_envelope(4), 400), RateLimited),
     ],
     ids=["reset", "truncated", "502", "redirect", "window", "token", "rate"],
 )
@@ -250,3 +254,148 @@ def test_a_subscription_that_meta_does_not_confirm_is_no_success(graph, other_si
     other_side.behave = behaviour.answer({"success": False})
     with pytest.raises((OutcomeUnknown, Refused)):
         graph.subscribe(PAGE)
+
+
+# ── what has been sent
+
+
+THREAD = "aWdfZAG06MTpJR01lc3NhZ2VUaHJlYWQ"
+FIELDS = "messages.limit(20){id,created_time,from,message}"
+SENT_AT = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
+
+
+def _in_thread(mid, text, *, by=ACCOUNT, at="2026-03-01T12:00:05+0000"):
+    return {"id": mid, "created_time": at, "from": {"username": "acme", "id": by}, "message": text}
+
+
+def _thread(*messages):
+    return behaviour.answer({"id": THREAD, "messages": {"data": list(messages)}})
+
+
+LISTED = behaviour.answer({"data": [{"id": THREAD}]})
+
+
+def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(graph, other_side):
+    other_side.script(LISTED, _thread(_in_thread("m2", "And until six."), _in_thread("m1", "Привет 👋")))
+    assert graph.sent_texts(PAGE, ACCOUNT, USER) == (
+        SentText("m2", "And until six.", SENT_AT),
+        SentText("m1", "Привет 👋", SENT_AT),
+    )
+    listing, reading = other_side.requests
+    assert (listing.method, listing.path) == ("GET", f"/v26.0/{PAGE}/conversations")
+    assert listing.query == {"platform": "instagram", "user_id": USER, "fields": "id"}
+    assert (reading.method, reading.path, reading.query) == ("GET", f"/v26.0/{THREAD}", {"fields": FIELDS})
+    assert all(one.headers["authorization"] == "Bearer EAAtoken" for one in other_side.requests)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(_in_thread("m2", "hi", by=USER), id="the-customers"),
+        pytest.param(_in_thread("m2", "hi", by=None), id="nobodys"),
+        pytest.param(_in_thread("m2", "hi") | {"from": "acme"}, id="of-no-account"),
+        pytest.param(_in_thread("m2", ""), id="a-picture"),
+        pytest.param(_in_thread("m2", None), id="without-a-text"),
+        pytest.param(_in_thread(None, "hi"), id="without-a-mid"),
+        pytest.param(_in_thread("m2", "hi", at="1772366405"), id="at-another-kind-of-time"),
+        pytest.param(_in_thread("m2", "hi", at=None), id="at-no-time"),
+        pytest.param({"id": "m2", "created_time": "2026-03-01T12:00:05+0000"}, id="too-old-to-be-read"),
+        pytest.param({}, id="nothing"),
+        pytest.param("m2", id="no-message"),
+    ],
+)
+def test_c9_what_others_wrote_and_what_is_no_text_is_left_out(graph, other_side, other):
+    other_side.script(LISTED, _thread(other, _in_thread("m1", "hi")))
+    assert [one.mid for one in graph.sent_texts(PAGE, ACCOUNT, USER)] == ["m1"]
+
+
+def test_c8_a_thread_in_which_only_the_customer_wrote_proves_that_nothing_was_sent(graph, other_side):
+    other_side.script(LISTED, _thread(_in_thread("m2", "hi", by=USER)))
+    assert graph.sent_texts(PAGE, ACCOUNT, USER) == ()
+
+
+@pytest.mark.parametrize(
+    ("listing", "reading"),
+    [
+        pytest.param({"data": []}, None, id="no-thread"),
+        pytest.param({}, None, id="no-list"),
+        pytest.param({"data": {}}, None, id="another-kind-of-list"),
+        pytest.param({"data": [{"updated_time": "x"}]}, None, id="a-thread-without-a-name"),
+        pytest.param({"data": [{"id": THREAD}]}, {"id": THREAD}, id="a-thread-without-messages"),
+        pytest.param({"data": [{"id": THREAD}]}, {"messages": {"data": []}}, id="an-empty-thread"),
+        pytest.param({"data": [{"id": THREAD}]}, {"messages": []}, id="no-edge"),
+        pytest.param({"data": [{"id": THREAD}]}, {"messages": {"data": ["m1"]}}, id="no-messages"),
+    ],
+)
+def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(graph, other_side, listing, reading):
+    """It holds at least what the customer wrote. Without the rights for it, Meta answers with an empty list."""
+    other_side.script(behaviour.answer(listing), behaviour.answer(reading or {}))
+    with pytest.raises(TryLater):
+        graph.sent_texts(PAGE, ACCOUNT, USER)
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        (behaviour.reset, TryLater),
+        (behaviour.answer(_envelope(2), 500), TryLater),
+        (behaviour.answer(_envelope(4), 400), RateLimited),
+        (behaviour.answer(_envelope(10), 403), Refused),
+        (behaviour.answer(_envelope(190), 401), ReconnectNeeded),
+    ],
+    ids=["reset", "code-2", "rate", "permission", "token"],
+)
+@pytest.mark.parametrize("before", [[], [LISTED]], ids=["at-the-list", "at-the-thread"])
+def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(graph, other_side, before, how, kind):
+    other_side.script(*before, how)
+    with pytest.raises(kind):
+        graph.sent_texts(PAGE, ACCOUNT, USER)
+
+
+@settings(max_examples=30)
+@given(JSON, JSON)
+def test_no_form_of_a_thread_raises_anything_but_what_it_means(listing, reading):
+    with behaviour.peer() as meta, suppress(OutsideError):
+        meta.script(behaviour.answer({"data": listing}), behaviour.answer({"messages": reading}))
+        assert all(one.text for one in Graph(meta.url, "EAAtoken").sent_texts(PAGE, ACCOUNT, USER))
+
+
+# ── manners
+
+
+@pytest.mark.parametrize(
+    ("body", "person"),
+    [
+        ({"id": USER, "name": "Ада 👩‍💻", "username": "ada"}, Person("ada", "Ада 👩‍💻")),
+        ({"id": USER, "username": "ada"}, Person("ada", None)),
+        ({"id": USER}, Person()),
+        ({"name": 5, "username": ["ada"]}, Person()),
+        ({"name": "half \ud800", "username": "ada"}, Person("ada", "half ?")),
+    ],
+)
+def test_a_customer_is_described_by_what_they_let_be_seen(graph, other_side, body, person):
+    other_side.behave = behaviour.answer(body)
+    assert graph.person(USER) == person
+    (request,) = other_side.requests
+    assert (request.path, request.query) == (f"/v26.0/{USER}", {"fields": "name,username"})
+
+
+def test_a_customer_who_does_not_let_themselves_be_seen_is_refused(graph, other_side):
+    other_side.behave = behaviour.answer(_envelope(230), 403)
+    with pytest.raises(Refused):
+        graph.person(USER)
+
+
+@pytest.mark.parametrize("action", ["mark_seen", "typing_on"])
+def test_an_action_is_shown_to_the_customer_without_a_message(graph, other_side, action):
+    other_side.behave = behaviour.answer({"recipient_id": USER})
+    graph.act(PAGE, USER, action)
+    (request,) = other_side.requests
+    assert (request.method, request.path) == ("POST", f"/v26.0/{PAGE}/messages")
+    assert request.json == {"recipient": {"id": USER}, "sender_action": action}
+
+
+def test_an_action_that_meta_refuses_is_told_as_what_it_is(graph, other_side):
+    other_side.behave = behaviour.answer(_envelope(10, 2534022), 400)
+    with pytest.raises(Refused):
+        graph.act(PAGE, USER, "typing_on")

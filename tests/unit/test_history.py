@@ -1,87 +1,145 @@
-"""The cursors of `conversation.history`."""
+"""Turning pages: `conversation.history`, over a list that may have gaps."""
 
-import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.chat import Chat, Message, MessageStatus, Role
-from connector.conversation.history import read_page
+from connector.conversation.cursors import Cursors
+from connector.conversation.history import Filters, read_page
 from connector.errors import InvalidRequest
+from connector.ports.reading import Entry, Scope
+from connector.tenancy import Tenant
 from tests.unit.payloads import ACCOUNT, SENT_AT, USER
 
 CHAT = Chat("c", ACCOUNT, USER)
+CURSORS = Cursors(Tenant("sub_1", "agent_1"), "messages")
+FAR_MORE = 2_000
 
 
-class Recorded:
-    """Chats that have more than one page, and that remember what they were asked."""
+class Listed:
+    """A list of messages, newest first; None is an entry without a message. It counts what was looked at."""
 
-    def __init__(self, created_at=SENT_AT, message_id="a" * 24):
-        message = Message("k", Role.USER, "hi", MessageStatus.RECEIVED, created_at, id=message_id)
-        self.found = [(CHAT, message)] * 3
-        self.asked = None
+    def __init__(self, messages):
+        self.listed = [(Entry(f"k{n}", f"{len(messages) - n:014d}.{'0' * 24}"), one) for n, one in enumerate(messages)]
+        self.looked_at = 0
+        self.scopes = set()
 
-    def page(self, *, limit, before=None, user_id=None):
-        self.asked = (limit, before, user_id)
-        return self.found[:limit]
+    def entries(self, scope, *, limit, beyond=None, oldest_first=False):
+        self.scopes.add(scope)
+        found = [entry for entry, _ in self.listed if beyond is None or entry.position < beyond][:limit]
+        self.looked_at += len(found)
+        return found
 
+    def messages(self, entries):
+        by_key = {entry.key: message for entry, message in self.listed if message}
+        return {entry.key: (CHAT, by_key[entry.key]) for entry in entries if entry.key in by_key}
 
-def _cursor(**fields):
-    return read_page(Recorded(**fields), limit=1).next_cursor
-
-
-@given(
-    st.datetimes(datetime(2010, 10, 6), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
-)
-def test_a_cursor_leads_to_the_message_it_was_made_of_to_the_millisecond(created_at, message_id):
-    created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
-    chats = Recorded()
-    read_page(chats, limit=7, cursor=_cursor(created_at=created_at, message_id=message_id), user_id=USER)
-    assert chats.asked == (8, (created_at, message_id), USER)
+    def all_keys(self):
+        return [entry.key for entry, message in self.listed if message]
 
 
-def test_the_last_page_has_no_cursor():
-    assert read_page(Recorded(), limit=3).next_cursor is None
-    assert read_page(Recorded(), limit=2).next_cursor is not None
+def _message(number=0, text="hi", status=MessageStatus.RECEIVED):
+    at = SENT_AT - timedelta(seconds=number)
+    return Message(f"k{number}", Role.USER, text, status, at, id=f"{number:024x}")
 
 
-def test_a_cursor_fits_into_a_url():
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,100}", _cursor())
+def _listed(*texts):
+    return Listed([_message(number, text) if text is not None else None for number, text in enumerate(texts)])
+
+
+def _walk(listed, limit, **filters):
+    keys, lengths, cursor = [], [], None
+    while True:
+        page = read_page(listed, CURSORS, limit=limit, cursor=cursor, filters=Filters(**filters))
+        keys += [message.key for _, message in page.messages]
+        lengths.append(len(page.messages))
+        assert lengths[-1] <= limit
+        if page.next_cursor is None:
+            return keys, lengths
+        cursor = page.next_cursor
+
+
+@given(st.lists(st.sampled_from(["a", "b", None]), max_size=30), st.integers(1, 7))
+def test_pages_give_every_message_once_in_order_whatever_entries_have_none(texts, limit):
+    listed = _listed(*texts)
+    assert _walk(listed, limit)[0] == listed.all_keys()
+
+
+@given(st.lists(st.sampled_from(["a", "b"]), max_size=30), st.integers(1, 7))
+def test_without_filters_only_the_last_page_is_short_and_none_is_empty_but_the_first(texts, limit):
+    keys, lengths = _walk(_listed(*texts), limit)
+    assert lengths[:-1] == [limit] * (len(lengths) - 1)
+    assert lengths[-1] > 0 or not keys
+
+
+@given(st.lists(st.sampled_from(["a", "b", None]), max_size=300), st.integers(1, 7))
+def test_with_a_filter_pages_give_every_message_that_fits_once_in_order(texts, limit):
+    listed = _listed(*texts)
+    fitting = [f"k{number}" for number, text in enumerate(texts) if text == "a"]
+    assert _walk(listed, limit, text="A")[0] == fitting
+
+
+def test_one_call_looks_at_no_more_than_500_messages_and_says_where_to_go_on():
+    listed = _listed(*["hay"] * 600, "needle", *["hay"] * FAR_MORE)
+    page = read_page(listed, CURSORS, limit=100, filters=Filters(text="needle"))
+    assert (page.messages, listed.looked_at) == ([], 500)
+    page = read_page(listed, CURSORS, limit=100, cursor=page.next_cursor, filters=Filters(text="needle"))
+    assert [message.text for _, message in page.messages] == ["needle"]
+    assert page.next_cursor is not None, "what follows has not been looked at"
+
+
+def test_without_filters_one_call_looks_at_one_more_than_it_returns():
+    listed = _listed(*["hi"] * FAR_MORE)
+    read_page(listed, CURSORS, limit=50)
+    assert listed.looked_at == 51
+
+
+def test_a_filter_that_finds_enough_looks_no_further():
+    listed = _listed(*["hi"] * FAR_MORE)
+    page = read_page(listed, CURSORS, limit=50, filters=Filters(text="hi"))
+    assert (len(page.messages), listed.looked_at) == (50, 100)
 
 
 @pytest.mark.parametrize(
-    "cursor",
+    ("asked", "text"),
     [
-        "",
-        "x",
-        "null",
-        "é",
-        "\ud800",
-        "MTIz",
-        "LjA",
-        _cursor()[:-1],
-        _cursor()[1:],
-        f"{_cursor()}A",
-        f"{_cursor()}=",
-        f"{_cursor()}\n",
-        f"*{_cursor()}",
-        f"****{_cursor()}",
-        f"{_cursor()[:4]} {_cursor()[4:]}",
-        f"{_cursor()[:4]}!{_cursor()[4:]}",
+        ("hello", "Oh HELLO there"),
+        ("STRASSE", "Straße 5"),
+        ("café", "CAFE\u0301"),
+        ("привет", "Привет 👋"),
+        ("👋", "Привет 👋"),
+        ("(a+)+$", "what is (A+)+$?"),
+        ("a, b", "A, B and C"),
+        ("ﬁn", "the FIN"),
     ],
-    ids=ascii,
 )
-def test_a_cursor_that_no_page_has_given_is_refused(cursor):
-    """H9: strictly, so that nobody builds on what happens to work."""
+def test_a_text_is_found_anywhere_in_any_case_and_is_no_pattern(asked, text):
+    """H11."""
+    assert Filters(text=asked).let_through(_message(text=text))
+    assert not Filters(text=asked).let_through(_message(text="something else"))
+    assert not Filters(text=asked).let_through(replace(_message(), text=None))
+
+
+def test_both_filters_must_let_a_message_through():
+    both = Filters(status=MessageStatus.ANSWERED, text="hi")
+    assert both.let_through(_message(status=MessageStatus.ANSWERED))
+    assert not both.let_through(_message())
+    assert not both.let_through(_message(text="no", status=MessageStatus.ANSWERED))
+
+
+def test_the_list_is_asked_for_what_it_can_tell_itself():
+    scope = Scope(user_id=USER, role=Role.USER, since=SENT_AT, until=SENT_AT + timedelta(days=1))
+    listed = _listed("hi")
+    read_page(listed, CURSORS, limit=1, filters=Filters(scope))
+    assert listed.scopes == {scope}
+
+
+@pytest.mark.parametrize("until", [SENT_AT, SENT_AT - timedelta(seconds=1)])
+def test_a_time_that_ends_before_it_begins_is_refused(until):
     with pytest.raises(InvalidRequest) as refusal:
-        read_page(Recorded(), limit=1, cursor=cursor)
-    assert [detail.field for detail in refusal.value.details] == ["cursor"]
-
-
-@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
-def test_no_text_as_cursor_does_anything_but_be_refused(cursor):
-    with pytest.raises(InvalidRequest):
-        read_page(Recorded(), limit=1, cursor=cursor)
+        Filters(Scope(since=SENT_AT, until=until))
+    assert [detail.field for detail in refusal.value.details] == ["until"]

@@ -1,11 +1,13 @@
 """Retell's chat API: `agents.retell`, against a real server."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.agents.answers import Answer, Transcript
 from connector.agents.retell import Retell
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from tests.unit import peer as behaviour
@@ -46,8 +48,7 @@ def test_a_chat_is_opened_with_the_agent_and_what_its_prompt_needs(retell, other
 
 def test_a_question_is_asked_in_its_chat_and_the_answer_is_what_the_agent_says(retell, other_side):
     other_side.behave = _said(_agent("We open at nine."))
-    answer = retell.ask("chat_1", "When?")
-    assert answer == ("We open at nine.",)
+    assert retell.ask("chat_1", "When?") == Answer(("We open at nine.",), ends_session=False)
     (request,) = other_side.requests
     assert (request.path, request.json) == ("/create-chat-completion", {"chat_id": "chat_1", "content": "When?"})
 
@@ -63,7 +64,7 @@ def test_only_what_the_agent_says_is_for_the_customer(retell, other_side):
         {"role": "of tomorrow", "content": "internal"},
         _agent("  We open at nine. \n"),
     )
-    assert retell.ask("chat_1", "When?") == ("One moment, please.", "We open at nine.")
+    assert retell.ask("chat_1", "When?").texts == ("One moment, please.", "We open at nine.")
 
 
 @pytest.mark.parametrize(
@@ -80,15 +81,40 @@ def test_only_what_the_agent_says_is_for_the_customer(retell, other_side):
 )
 def test_d8_an_agent_that_says_nothing_has_said_nothing(retell, other_side, messages):
     other_side.behave = _said(*messages)
-    assert retell.ask("chat_1", "hi") == ()
+    assert retell.ask("chat_1", "hi").texts == ()
 
 
 @pytest.mark.parametrize("content", ["half \ud800 a pair", "\udfff", "nul \0 nul", "\u202e rtl", "👩‍👩‍👧‍👦"])
 def test_d10_what_the_agent_says_can_be_written_as_utf8(retell, other_side, content):
     """JSON may hold half a surrogate pair; nothing after this could send or store it."""
     other_side.behave = behaviour.answer(json.dumps({"messages": [_agent(content)]}).encode("ascii"), 201)
-    for text in retell.ask("chat_1", "hi"):
+    for text in retell.ask("chat_1", "hi").texts:
         text.encode()
+
+
+# ── the agent closes the conversation
+
+
+@pytest.mark.parametrize(
+    ("entry", "ends"),
+    [
+        pytest.param({"role": "tool_call_invocation", "name": "end_call", "arguments": "{}"}, True, id="by-its-name"),
+        pytest.param({"role": "tool_call_invocation", "name": "goodbye", "type": "end_call"}, True, id="by-its-type"),
+        pytest.param({"role": "tool_call_invocation", "name": "look_up", "type": "custom"}, False, id="another-tool"),
+        pytest.param({"role": "tool_call_invocation", "name": ["end_call"]}, False, id="no-name"),
+        pytest.param({"role": "tool_call_result", "name": "end_call", "content": "end_call"}, False, id="a-result"),
+        pytest.param({"role": "agent", "content": "end_call"}, False, id="words"),
+        pytest.param({"role": "user", "type": "end_call", "content": "end_call"}, False, id="the-customers-words"),
+    ],
+)
+def test_an_agent_that_calls_the_tool_that_ends_the_chat_has_ended_it(retell, other_side, entry, ends):
+    other_side.behave = _said(_agent("Goodbye!"), entry)
+    assert retell.ask("chat_1", "bye").ends_session is ends
+
+
+def test_an_agent_may_end_the_chat_without_a_word(retell, other_side):
+    other_side.behave = _said({"role": "tool_call_invocation", "name": "end_call"})
+    assert retell.ask("chat_1", "bye") == Answer((), ends_session=True)
 
 
 ENDED = [
@@ -198,10 +224,121 @@ def test_a_chat_whose_opening_was_lost_is_opened_again_later(retell, other_side,
 
 def test_d1_a_retell_that_cannot_be_reached_is_tried_later():
     retell = Retell(behaviour.nobody(), "key_test", "agent_1")
+    for call in (
+        lambda: retell.open({}, {}),
+        lambda: retell.ask("chat_1", "hi"),
+        lambda: retell.transcript("chat_1"),
+    ):
+        with pytest.raises(TryLater):
+            call()
+
+
+# ── what a chat holds
+
+
+def _user(content):
+    return {"message_id": "m", "role": "user", "content": content, "created_timestamp": 1703302428855}
+
+
+def _holds(*messages, status="ongoing"):
+    return behaviour.answer({"chat_id": "chat_1", "chat_status": status, "message_with_tool_calls": list(messages)})
+
+
+CALL = {"role": "tool_call_invocation", "tool_call_id": "t", "name": "look_up", "type": "custom", "arguments": "{}"}
+RESULT = {"role": "tool_call_result", "tool_call_id": "t", "content": '{"in_stock":true}'}
+MOVE = {"role": "node_transition", "new_node_name": "Counter"}
+END = {"role": "tool_call_invocation", "tool_call_id": "t", "name": "end_call", "arguments": "{}"}
+ANSWERED = Answer(("Yes.",))
+
+
+def test_a_transcript_is_read_from_its_chat_and_changes_nothing(retell, other_side):
+    other_side.behave = _holds(_user("hi"), _agent("Yes."))
+    assert retell.transcript("chat_1") == Transcript(1, ANSWERED, is_over=False)
+    (request,) = other_side.requests
+    assert (request.method, request.path, request.body) == ("GET", "/get-chat/chat_1", b"")
+    assert request.headers["authorization"] == "Bearer key_test"
+
+
+@pytest.mark.parametrize(
+    ("messages", "questions", "answer"),
+    [
+        pytest.param([], 0, None, id="nobody-has-spoken"),
+        pytest.param([_agent("Welcome!")], 0, None, id="the-agent-has-greeted"),
+        pytest.param([_user("a")], 1, None, id="it-thinks"),
+        pytest.param([_user("a"), _agent("Yes.")], 1, ANSWERED, id="it-has-answered"),
+        pytest.param([_user("a"), _agent("No."), _user("b")], 2, None, id="it-thinks-about-the-second"),
+        pytest.param([_user("a"), _agent("No."), _user("b"), _agent("Yes.")], 2, ANSWERED, id="it-has-answered-both"),
+        pytest.param([_user("a"), _agent("One moment."), CALL], 1, None, id="a-tool-is-at-work"),
+        pytest.param([_user("a"), CALL, RESULT], 1, None, id="a-tool-is-done-and-it-thinks"),
+        pytest.param([_user("a"), _agent("One moment."), CALL, RESULT], 1, None, id="one-moment-is-no-answer"),
+        pytest.param(
+            [_user("a"), _agent("One moment."), CALL, RESULT, MOVE, _agent("Yes.")],
+            1,
+            Answer(("One moment.", "Yes.")),
+            id="it-has-answered-after-a-tool",
+        ),
+        pytest.param([_user("a"), _agent("Yes."), MOVE], 1, ANSWERED, id="it-has-moved-on-within-its-flow"),
+        pytest.param([_user("a"), MOVE], 1, None, id="it-has-only-moved"),
+        pytest.param([_user("a"), _agent("Yes."), END], 1, Answer(("Yes.",), ends_session=True), id="it-ends-the-chat"),
+        pytest.param([_user("a"), END], 1, Answer((), ends_session=True), id="it-ends-the-chat-without-a-word"),
+        pytest.param([_user("a"), _agent("x"), END, _user("b")], 2, None, id="what-ended-was-another-question"),
+        pytest.param([_user("a"), 5, None, "x", _agent("Yes.")], 1, ANSWERED, id="with-what-nobody-has-announced"),
+        pytest.param([_user(None), _agent(" Yes. ")], 1, ANSWERED, id="a-question-without-words"),
+    ],
+)
+def test_c4_c5_a_transcript_tells_how_often_the_customer_spoke_and_what_was_answered_last(
+    retell, other_side, messages, questions, answer
+):
+    other_side.behave = _holds(*messages)
+    assert retell.transcript("chat_1") == Transcript(questions, answer, is_over=False)
+
+
+@pytest.mark.parametrize("status", ["ended", "error"])
+@pytest.mark.parametrize(
+    ("messages", "answer"),
+    [
+        pytest.param([_user("a"), _agent("Yes.")], ANSWERED, id="answered"),
+        pytest.param([_user("a"), _agent("Yes."), CALL], ANSWERED, id="in-the-middle-of-a-tool"),
+        pytest.param([_user("a")], None, id="before-it-answered"),
+        pytest.param([_user("a"), CALL, RESULT], None, id="before-it-spoke"),
+        pytest.param([_user("a"), END], Answer((), ends_session=True), id="ended-by-the-agent-without-a-word"),
+    ],
+)
+def test_c5_of_a_chat_that_is_over_nothing_more_will_come(retell, other_side, messages, answer, status):
+    other_side.behave = _holds(*messages, status=status)
+    assert retell.transcript("chat_1") == Transcript(1, answer, is_over=True)
+
+
+@pytest.mark.parametrize("held", [{}, {"message_with_tool_calls": None}, {"message_with_tool_calls": "x"}, []])
+def test_c5_an_agent_that_keeps_no_transcripts_does_not_tell(retell, other_side, held):
+    """`data_storage_setting: basic_attributes_only`: nobody may conclude that nothing was asked."""
+    other_side.behave = behaviour.answer(held)
+    assert retell.transcript("chat_1") == Transcript(None, None, is_over=False)
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_c5_a_chat_that_retell_no_longer_has_is_gone(retell, other_side, status):
+    other_side.behave = behaviour.answer(_error(), status)
+    with pytest.raises(SessionEnded):
+        retell.transcript("chat_1")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [behaviour.answer(_error(), 500), behaviour.answer(b"<html>", 502), behaviour.reset, behaviour.truncate],
+    ids=["500", "502", "reset", "truncated"],
+)
+def test_c5_a_transcript_that_cannot_be_read_now_is_read_later(retell, other_side, how):
+    """Reading changes nothing, so no outcome is unknown."""
+    other_side.behave = how
     with pytest.raises(TryLater):
-        retell.open({}, {})
-    with pytest.raises(TryLater):
-        retell.ask("chat_1", "hi")
+        retell.transcript("chat_1")
+
+
+def test_c5_a_transcript_that_the_key_may_not_read_is_refused(retell, other_side):
+    other_side.behave = behaviour.answer(_error(), 401)
+    with pytest.raises(Refused):
+        retell.transcript("chat_1")
 
 
 JSON = st.recursive(
@@ -209,7 +346,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["messages", "role", "content", "type", "name", "message", "error_message"]),
+            st.sampled_from(
+                ["messages", "message_with_tool_calls", "role", "content", "type", "name", "message", "error_message"]
+            ),
             inner,
             max_size=3,
         )
@@ -222,8 +361,8 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from([200, 201, 400, 404, 429, 500]))
 def test_no_answer_of_retells_raises_anything_but_what_it_means(retell, other_side, body, status):
     other_side.behave = behaviour.answer(body, status)
-    try:
-        answer = retell.ask("chat_1", "hi")
-    except OutsideError:
-        return
-    assert all(text.strip() for text in answer)
+    with suppress(OutsideError):
+        assert all(text.strip() for text in retell.ask("chat_1", "hi").texts)
+    with suppress(OutsideError):
+        answer = retell.transcript("chat_1").answer
+        assert answer is None or all(text.strip() for text in answer.texts)

@@ -56,6 +56,9 @@ LOOPING = "loop"  # what answers the agent seems to be a machine
 # The reason of a turn whose answer may have reached the customer, and nobody could find out.
 SEND_UNKNOWN = "send_unknown"
 
+FALLBACK = ":fallback"
+"""How the key of a message ends that is said in the agent's place. It answers nothing."""
+
 FINAL_STATES = frozenset({TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 
 from connector.auth import authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
@@ -87,26 +88,17 @@ def _labelled(event: LambdaEvent) -> dict[str, Any]:
     return {**event, "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
 
 
-def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str, free_text: str = "") -> None:
-    """Refuse a query that says more than the route understands: a misspelt filter must not return everything.
-
-    API Gateway joins what is said twice by a comma, and Powertools reads the first only. So a comma is refused too, but
-    in `free_text`, which `text_of_query` reads.
+def refuse_unknown_query(app: APIGatewayHttpResolver, model: type[BaseModel]) -> None:
+    """Refuse a query that says more than its model: a misspelt filter must not return everything.
 
     Raises:
-        InvalidRequest: naming what is unknown, or said twice.
+        InvalidRequest: naming what is unknown.
     """
-    query = app.current_event.query_string_parameters or {}
-    names = [*known, *filter(None, [free_text])]
-    problems = [Detail(name, f"is not known here; {', '.join(names)} are") for name in sorted(set(query) - set(names))]
-    problems += [Detail(name, "must be given once, without a comma") for name in known if "," in query.get(name, "")]
-    if problems:
-        raise InvalidRequest("The query holds something that cannot be used here.", details=problems)
-
-
-def text_of_query(app: APIGatewayHttpResolver, name: str) -> str | None:
-    """Return a parameter that may hold commas, whole."""
-    return (app.current_event.query_string_parameters or {}).get(name)
+    known = [str(field.alias) for field in model.model_fields.values()]
+    unknown = sorted(set(app.current_event.query_string_parameters or {}) - set(known))
+    if unknown:
+        problems = [Detail(name, f"is not known here; {', '.join(known)} are") for name in unknown]
+        raise InvalidRequest("The query holds something that is not known here.", details=problems)
 
 
 def _told(error: ConnectorError) -> Response[dict[str, Any]]:
@@ -124,6 +116,8 @@ def _invalid(error: RequestValidationError) -> InvalidRequest:
 def _field(location: tuple[Any, ...]) -> str:
     """Return `message` for ("body", "message"), and `body` where the body as a whole is wrong."""
     inner = [str(part) for part in location[1:] if not isinstance(part, int)]
+    if location[:1] == ("query",):
+        return inner[-1]  # without the name of the model that gathers them
     if inner[:1] == ["message"]:
         del inner[1:2]  # the kind of message, which is a member of a union and no field
     return ".".join(inner) or str(location[0] if location else "request")

@@ -1,13 +1,12 @@
 """What customers do to messages that stand, in memory."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from connector.chat import Message, MessageStatus, Role
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 
 _SENT = (MessageStatus.SENT, MessageStatus.DELIVERED)
 
@@ -29,7 +28,7 @@ class Changes:
 
     def unsend(self, mid: str, at: datetime) -> bool:
         """Remove what a taken-back message said."""
-        gone = {"text": None, "attachments": (), "reply_to": None, "postback": None, "deleted_at": at}
+        gone = {"text": None, "content": None, "attachments": (), "reply_to": None, "postback": None, "deleted_at": at}
         return self._change(lambda one: one.mid == mid, lambda *_: True, **gone)
 
     def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:
@@ -46,7 +45,7 @@ class Changes:
         if message and is_newer(message, found):
             others = tuple(pair for pair in found.reacted_at if pair[0] != message.key)
             changed = found.changing(lambda one: one.key == message.key, reactions=reactions)
-            self._shelf.put(replace(changed, reacted_at=(*others, (message.key, at))))
+            self._shelf.put(having(changed, reacted_at=(*others, (message.key, at))))
         return True
 
     def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:

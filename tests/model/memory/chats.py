@@ -1,13 +1,12 @@
 """The chats of one tenant, in memory."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector.chat import LATE, MAX_MESSAGES, Chat, Message, Person, Role
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 from tests.model.memory.succession import first_record, rests, roll_over
 
 
@@ -33,7 +32,7 @@ class Chats:
         """Store a message; None when it was stored before."""
         if self.has(message.key):
             return None
-        message = replace(message, id=self._shelf.new_id("message"))
+        message = having(message, id=self._shelf.new_id("message"))
         record = self._with_room(user_id, account_id)
         messages = sorted((*record.chat.messages, message), key=lambda one: one.created_at)
         fields: dict[str, Any] = {"messages": tuple(messages)}
@@ -45,7 +44,7 @@ class Chats:
             fields["turn_due_at"] = self._clock() + turn_due_in
             fields["turn_due_for"] = message.key
             beside["wake_at"] = fields["turn_due_at"] + LATE
-        self._shelf.put(replace(record.saying(**fields), **beside))
+        self._shelf.put(having(record.saying(**fields), **beside))
         return message
 
     def _with_room(self, user_id: str, account_id: str) -> Record:

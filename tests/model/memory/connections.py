@@ -1,13 +1,12 @@
 """Connections, in memory."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from connector.accounts import Account, Connection, ConnectionStatus
 from connector.errors import AccountInUse
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Shelf
+from tests.model.memory.shelf import Shelf, having
 
 
 class Connections:
@@ -53,29 +52,33 @@ class Connections:
         """End the tenant's connection."""
         known = self.get(tenant)
         if known and known.status is not ConnectionStatus.DISCONNECTED:
-            self._put(replace(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
+            self._put(having(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
+
+    def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
+        """Count nothing: the model never sends so much in a second."""
+        return True
 
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         known = self._same(connection)
         if known and known.status is not ConnectionStatus.DISCONNECTED:
             status = ConnectionStatus.NEEDS_RECONNECTION if needs_reconnection else known.status
-            self._put(replace(known, last_error={"code": code, "at": self._clock()}, status=status))
+            self._put(having(known, last_error={"code": code, "at": self._clock()}, status=status))
 
     def record_limit(self, connection: Connection, until: datetime) -> None:
         """Record until when Meta takes no more calls for this account."""
         if known := self._same(connection):
-            self._put(replace(known, limited_until=max(known.limited_until or until, until)))
+            self._put(having(known, limited_until=max(known.limited_until or until, until)))
 
     def pause(self, tenant: Tenant, until: datetime | None) -> None:
         """Keep the tenant's agent silent until then; None to let it speak."""
         if known := self.get(tenant):
-            self._put(replace(known, paused_until=until))
+            self._put(having(known, paused_until=until))
 
     def record_event(self, connection: Connection, at: datetime) -> None:
         """Record when Meta last told us something for this connection."""
         if known := self.get(connection.tenant):
-            self._put(replace(known, last_event_at=max(known.last_event_at or at, at)))
+            self._put(having(known, last_event_at=max(known.last_event_at or at, at)))
 
     def _same(self, connection: Connection) -> Connection | None:
         known = self.get(connection.tenant)

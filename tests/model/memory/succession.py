@@ -1,11 +1,10 @@
 """From one chat to the next, as `connector.storage.succession` does it in a transaction."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from connector.chat import Chat, Message, MessageStatus, Role, Turn
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 
 
 def is_waiting(message: Message) -> bool:
@@ -26,7 +25,7 @@ def first_record(
     if before is None:
         return Record(tenant, chat, moment)
     old = before.chat
-    carried = replace(
+    carried = having(
         chat,
         paused_until=old.paused_until,
         paused_because=old.paused_because,
@@ -34,12 +33,18 @@ def first_record(
         person=old.person,
         referral=old.referral,
     )
-    return Record(tenant, carried, moment, last_user_message_at=before.last_user_message_at)
+    return Record(
+        tenant,
+        carried,
+        moment,
+        last_user_message_at=before.last_user_message_at,
+        last_message_at=before.last_message_at,
+    )
 
 
 def ended(record: Record, because: str) -> Record:
     """Return the record as one that is over."""
-    return replace(record, is_ongoing=False, ended_because=because, wake_at=None)
+    return having(record, is_ongoing=False, ended_because=because, wake_at=None)
 
 
 def roll_over(shelf: Shelf, record: Record, because: str, moment: datetime, *, keeps_session: bool) -> None:
@@ -60,7 +65,7 @@ def roll_over(shelf: Shelf, record: Record, because: str, moment: datetime, *, k
     )
     keys = {message.key for message in moved}
     shelf.put(
-        replace(
+        having(
             following,
             wake_at=record.wake_at,
             last_message_at=record.last_message_at,

@@ -1,14 +1,13 @@
 """The state of turns, in memory: the same filters, of which each write is refused where one does not hold."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector.chat import LATE, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
 from connector.ports.stores import Superseded
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 from tests.model.memory.succession import ended, is_waiting, roll_over
 
 
@@ -31,8 +30,8 @@ class Turns:
         turn, moment = record.chat.turn, self._clock()
         if turn is None or not record.chat.has_hanging_turn or turn.lease_until > moment:
             return None
-        taken = replace(turn, fence=turn.fence + 1, tries=turn.tries + 1, lease_until=moment + lease)
-        return self._shelf.put(replace(record.saying(turn=taken), wake_at=moment + lease)).chat
+        taken = having(turn, fence=turn.fence + 1, tries=turn.tries + 1, lease_until=moment + lease)
+        return self._shelf.put(having(record.saying(turn=taken), wake_at=moment + lease)).chat
 
     def _open(self, record: Record, generation: int, lease: timedelta) -> Chat | None:
         if record.chat.has_hanging_turn or not record.message(is_waiting):
@@ -40,17 +39,17 @@ class Turns:
         moment = self._clock()
         turn = Turn(self._shelf.new_id("turn"), 1, TurnState.OPEN, moment + lease, generation, moment)
         opened = record.changing(lambda one: is_waiting(one) or _was_missed(one), turn_id=turn.id).saying(turn=turn)
-        return self._shelf.put(replace(opened, wake_at=turn.lease_until)).chat
+        return self._shelf.put(having(opened, wake_at=turn.lease_until)).chat
 
     def set_session(self, chat: Chat, chat_id: str) -> Chat:
         """Record a new session of the agent's for this chat."""
         self._write(chat, chat_id=chat_id, questions=0)
-        return replace(chat, chat_id=chat_id, questions=0)
+        return having(chat, chat_id=chat_id, questions=0)
 
     def set_questions(self, chat: Chat, questions: int | None) -> Chat:
         """Record how many questions the agent's session holds."""
         self._write(chat, questions=questions)
-        return replace(chat, questions=questions)
+        return having(chat, questions=questions)
 
     def begin_asking(self, chat: Chat) -> Chat:
         """Record that the agent is about to be asked."""
@@ -60,20 +59,20 @@ class Turns:
             "asked_after": chat.questions,
         }
         self._write(chat, turn=asking, questions=None)
-        return replace(chat, turn=replace(claimed(chat), **asking), questions=None)
+        return having(chat, turn=having(claimed(chat), **asking), questions=None)
 
     def take_back_asking(self, chat: Chat) -> Chat:
         """Record that the agent was certainly not asked."""
         questions = claimed(chat).asked_after
         self._write(chat, turn={"state": TurnState.OPEN}, questions=questions)
-        return replace(chat, turn=replace(claimed(chat), state=TurnState.OPEN), questions=questions)
+        return having(chat, turn=having(claimed(chat), state=TurnState.OPEN), questions=questions)
 
     def store_answer(
         self, chat: Chat, parts: Sequence[Message], *, ends_chat: bool = False, reason: str | None = None
     ) -> Chat:
         """Store the answer's parts, to be sent; with a reason, what is said in the agent's place."""
         record = self._own(chat)
-        stored = tuple(replace(part, id=self._shelf.new_id("message")) for part in parts)
+        stored = tuple(having(part, id=self._shelf.new_id("message")) for part in parts)
         asked_after = claimed(chat).asked_after
         fields: dict[str, Any] = {}
         questions = chat.questions
@@ -83,11 +82,11 @@ class Turns:
         if stored:
             newest = stored[-1].created_at
             known = record.last_message_at
-            record = replace(record, last_message_at=newest if known is None else max(known, newest))
+            record = having(record, last_message_at=newest if known is None else max(known, newest))
             fields["messages"] = (*record.chat.messages, *stored)
         self._put(record, answered, **fields)
-        turn = replace(claimed(chat), state=TurnState.ANSWERED, ends_chat=ends_chat, reason=reason)
-        return replace(chat, turn=turn, questions=questions, messages=(*chat.messages, *stored))
+        turn = having(claimed(chat), state=TurnState.ANSWERED, ends_chat=ends_chat, reason=reason)
+        return having(chat, turn=turn, questions=questions, messages=(*chat.messages, *stored))
 
     def roll_over(self, chat: Chat, because: str, *, keeps_session: bool) -> Chat:
         """End the chat and go on with the turn in its successor."""
@@ -96,8 +95,10 @@ class Turns:
 
     def put_off(self, chat: Chat, until: datetime, *, look_after: timedelta) -> None:
         """Give the turn back as it stands."""
-        record = replace(self._own(chat), wake_at=until + look_after)
-        self._put(record, {"lease_until": until, "tries": 0})
+        record = self._own(chat)
+        if not record.chat.has_hanging_turn:
+            raise Superseded
+        self._put(having(record, wake_at=until + look_after), {"lease_until": until, "tries": 0})
 
     def finish(
         self, chat: Chat, state: TurnState, reason: str | None = None, *, end_chat_because: str | None = None
@@ -105,10 +106,10 @@ class Turns:
         """End the turn, and with it the chat where a reason is given."""
         record = _settled(self._own(chat), claimed(chat), state, reason)
         if not record.message(is_waiting):
-            record = replace(record, wake_at=None)
+            record = having(record, wake_at=None)
             self._shelf.put(ended(record, end_chat_because) if end_chat_because else record)
             return False
-        record = self._shelf.put(replace(record, wake_at=self._clock() + LATE))
+        record = self._shelf.put(having(record, wake_at=self._clock() + LATE))
         if end_chat_because:
             roll_over(self._shelf, record, end_chat_because, self._clock(), keeps_session=False)
         return True
@@ -127,7 +128,7 @@ class Turns:
         self._put(self._own(chat), turn or {}, **fields)
 
     def _put(self, record: Record, turn: dict[str, Any], **fields: Any) -> None:
-        self._shelf.put(record.saying(turn=replace(claimed(record.chat), **turn), **fields))
+        self._shelf.put(record.saying(turn=having(claimed(record.chat), **turn), **fields))
 
 
 def _was_missed(message: Message) -> bool:
@@ -148,14 +149,14 @@ def _settled(record: Record, turn: Turn, state: TurnState, reason: str | None) -
         if one.turn_id != turn.id:
             return one
         if one.role is Role.USER:
-            return replace(one, status=asked, error=error)
+            return having(one, status=asked, error=error)
         if is_done:
             return one
         if one.status is MessageStatus.PENDING:
-            return replace(one, status=MessageStatus.FAILED, error=error)
+            return having(one, status=MessageStatus.FAILED, error=error)
         if one.status is MessageStatus.SENDING:
-            return replace(one, status=MessageStatus.UNKNOWN, error=error)
-        return replace(one, turn_id=None) if one.role is Role.HUMAN else one
+            return having(one, status=MessageStatus.UNKNOWN, error=error)
+        return having(one, turn_id=None) if one.role is Role.HUMAN else one
 
-    over = replace(claimed(record.chat), state=state, reason=reason)
+    over = having(claimed(record.chat), state=state, reason=reason)
     return record.saying(turn=over, messages=tuple(settle(one) for one in record.chat.messages))

@@ -1,11 +1,10 @@
 """What waits in any tenant's chats, in memory."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from connector.envelopes import TurnMessage
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 
 
 class Waiting:
@@ -27,7 +26,7 @@ class Waiting:
         for chat_id in chat_ids:
             record = self._shelf.records[chat_id]
             if record.wake_at is not None and record.wake_at <= self._clock():
-                self._shelf.put(replace(record, wake_at=until))
+                self._shelf.put(having(record, wake_at=until))
 
 
 def _message(record: Record) -> TurnMessage:

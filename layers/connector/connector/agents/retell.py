@@ -95,7 +95,10 @@ class Retell:
         entries = _entries(messages)
         asked = [index for index, entry in enumerate(entries) if entry.get("role") == "user"]
         answered = entries[asked[-1] + 1 :] if asked else []
-        return Transcript(len(asked), _said(answered) if is_over or _is_finished(answered) else None, is_over)
+        said = _said(answered)
+        # Of a chat that is over nothing more will come; but if nothing has come, that is not what the agent answered.
+        is_answered = _is_finished(answered) or (is_over and bool(said.texts))
+        return Transcript(len(asked), said if is_answered else None, is_over)
 
 
 def _entries(messages: Sequence[object]) -> list[dict[str, Any]]:

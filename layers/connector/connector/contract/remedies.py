@@ -17,7 +17,10 @@ REMEDIES = {
     ),
     "agent_refused": ("Retell refused the request.", f"{_ANSWER_YOURSELF} If it stays, look at the agent at Retell."),
     "agent_unavailable": ("The agent could not be reached for a quarter of an hour.", _ANSWER_YOURSELF),
-    "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell; until then, answer the customer yourself."),
+    "agent_unpaid": (
+        "Retell asks for a payment method.",
+        "Add one at Retell; until then, answer the customer yourself.",
+    ),
     "answer_lost": ("The agent was asked, and its answer was lost. It is not asked twice.", _ANSWER_YOURSELF),
     "chat_full": ("The conversation's document was full before the agent was asked.", _ANSWER_YOURSELF),
     "disconnected": (

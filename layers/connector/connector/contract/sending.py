@@ -1,19 +1,21 @@
 """The body of send. Instagram's limits are checked here, so that a refusal names the field and the limit."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Discriminator,
     Field,
-    HttpUrl,
-    PlainSerializer,
+    StrictBool,
     StringConstraints,
     Tag,
     ValidationInfo,
     field_validator,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from connector.chat import Attachment, Message
@@ -22,6 +24,10 @@ from connector.contract.messages import MessageView
 from connector.conversation.send import Letter
 from connector.conversation.text import split
 from connector.instagram import limits
+
+MAX_SPLIT_CHARACTERS = 10_000
+_MAX_URL = 2083  # characters; longer ones are cut somewhere on the way
+_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?([/?#][!-~]*)?$"
 
 
 def _is_unicode(text: str) -> str:
@@ -40,13 +46,29 @@ def _fits(text: str) -> str:
     return _is_unicode(text)
 
 
-LongText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_is_unicode)]
-Text = Annotated[str, AfterValidator(_fits)]
-Title = Annotated[str, StringConstraints(max_length=limits.MAX_BUTTON_TITLE), AfterValidator(_is_unicode)]
-Payload = Annotated[str, StringConstraints(max_length=limits.MAX_PAYLOAD), AfterValidator(_is_unicode)]
-ElementText = Annotated[str, StringConstraints(max_length=limits.MAX_ELEMENT_TEXT), AfterValidator(_is_unicode)]
-ButtonsText = Annotated[str, StringConstraints(max_length=limits.MAX_BUTTONS_TEXT), AfterValidator(_is_unicode)]
-Url = Annotated[HttpUrl, PlainSerializer(str, return_type=str)]
+def _is_address(url: str) -> str:
+    if not re.fullmatch(_URL, url):
+        raise PydanticCustomError("no_address", "must be an address that begins with http:// or https://, in ASCII")
+    return url
+
+
+# What the validators refuse, in the schema's words. JSON Schema counts characters, so of `_fits` it knows only half.
+_NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
+_SHORT = Field(json_schema_extra={"pattern": r"\S", "maxLength": limits.MAX_TEXT_BYTES})
+_ADDRESS = Field(json_schema_extra={"pattern": _URL})
+
+LongText = Annotated[str, StringConstraints(max_length=MAX_SPLIT_CHARACTERS), AfterValidator(_is_unicode), _NOT_BLANK]
+Text = Annotated[str, AfterValidator(_fits), _SHORT]
+Title = Annotated[str, StringConstraints(max_length=limits.MAX_BUTTON_TITLE), AfterValidator(_is_unicode), _NOT_BLANK]
+Payload = Annotated[str, StringConstraints(max_length=limits.MAX_PAYLOAD), AfterValidator(_is_unicode), _NOT_BLANK]
+ElementText = Annotated[
+    str, StringConstraints(max_length=limits.MAX_ELEMENT_TEXT), AfterValidator(_is_unicode), _NOT_BLANK
+]
+ButtonsText = Annotated[
+    str, StringConstraints(max_length=limits.MAX_BUTTONS_TEXT), AfterValidator(_is_unicode), _NOT_BLANK
+]
+# Not pydantic's own: that one normalizes, and an address that is signed must go out as it came.
+Url = Annotated[str, StringConstraints(max_length=_MAX_URL), AfterValidator(_is_address), _ADDRESS]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 
 
@@ -98,8 +120,22 @@ class PostbackButton(Body):
 type Button = Annotated[LinkButton | PostbackButton, Field(discriminator="type")]
 
 
+def _has(name: str, value: JsonDict) -> JsonDict:
+    return {"required": [name], "properties": {name: value}}
+
+
+_MORE_THAN_A_TITLE: JsonDict = {
+    "anyOf": [
+        *(_has(name, {"type": "string"}) for name in ("subtitle", "imageUrl", "url")),
+        _has("buttons", {"minItems": 1}),
+    ]
+}
+
+
 class Element(Body):
     """One card of a carousel. It needs more than a title."""
+
+    model_config = ConfigDict(json_schema_extra=_MORE_THAN_A_TITLE)
 
     title: ElementText
     subtitle: ElementText | None = None
@@ -176,8 +212,15 @@ class SendRequest(Body):
     agent falls silent in it, unless `pauseAgent` is false.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": _has("split", {"const": True}),
+            "else": {"properties": {"message": {"maxLength": limits.MAX_TEXT_BYTES}}},  # where it is a string
+        }
+    )
+
     to: MetaId
-    split: bool = False
+    split: StrictBool = False
     message: Annotated[
         Annotated[LongText, Tag("words")]
         | Annotated[TextContent, Tag("text")]
@@ -197,7 +240,7 @@ class SendRequest(Body):
         ),
     ]
     reply_to: Mid | None = None
-    pause_agent: bool = True
+    pause_agent: StrictBool = True
 
     @field_validator("message", mode="after")
     @classmethod
@@ -223,14 +266,11 @@ def _attachments(content: Content) -> tuple[Attachment, ...]:
     """Return what a frontend shows of it, in the words that Meta's webhooks use for what customers send."""
     match content:
         case ImageContent():
-            return tuple(Attachment("image", str(url)) for url in content.urls)
+            return tuple(Attachment("image", url) for url in content.urls)
         case FileContent():
-            return (Attachment(content.type, str(content.url)),)
+            return (Attachment(content.type, content.url),)
         case CardsContent():
-            return tuple(
-                Attachment("template", str(one.image_url) if one.image_url else None, one.title)
-                for one in content.elements
-            )
+            return tuple(Attachment("template", one.image_url, one.title) for one in content.elements)
         case PostContent():
             return (Attachment("ig_post", None),)
         case HeartContent():

@@ -8,6 +8,7 @@ from connector.accounts import Connection
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
 from connector.conversation.ends import Unproven
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.instagram import limits
 from connector.ports.outside import Messenger
 from connector.ports.stores import Connections, Outbox
 
@@ -39,6 +40,7 @@ class Delivery:
             return None
         try:
             self._require_no_limit()
+            self._spend(message)
             mid = self._send(message, user_id)
         except OutcomeUnknown as error:
             self.outbox.record_unsent(message, MessageStatus.UNKNOWN, {"code": error.code})
@@ -97,6 +99,13 @@ class Delivery:
         if until is not None and until > moment:
             seconds = round((until - moment).total_seconds()) + 1
             raise RateLimited("Meta takes no more messages of this account for now.", after_seconds=seconds)
+
+    def _spend(self, message: Message) -> None:
+        """Keep within what Meta takes from one account, however many workers send for it."""
+        is_media = any(one.kind in ("audio", "video") for one in message.attachments)
+        kind, most = ("media", limits.MEDIA_SENDS_PER_SECOND) if is_media else ("text", limits.SENDS_PER_SECOND)
+        if not self.connections.spend(self.connection, kind, most):
+            raise RateLimited("This account sends as much as Meta takes. Try again in a second.", after_seconds=1)
 
     def _remember_limit(self, error: TryLater) -> None:
         until, moment = self.connection.limited_until, self.clock()

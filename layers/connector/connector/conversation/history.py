@@ -1,7 +1,7 @@
 """Reading a connection's messages, newest first, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from unicodedata import normalize
 
 from connector.chat import Chat, Message, MessageStatus
@@ -20,22 +20,21 @@ _LOOKED_AT = 100  # messages in a round, where each must be looked at
 class Filters:
     """Which messages to show: by their entries (`scope`), and by what only a look at each message tells."""
 
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     status: MessageStatus | None = None
     text: str | None = None
     """What a message's text must contain, in capitals or not."""
 
     def __post_init__(self) -> None:
-        """Refuse what nothing can match.
+        """Refuse a time that nothing can lie in.
 
         Raises:
-            InvalidRequest: naming the parameter.
+            InvalidRequest: it ends before it begins.
         """
         since, until = self.scope.since, self.scope.until
         if since is not None and until is not None and since >= until:
-            raise _unusable("until", "must be later than since")
-        if self.text is not None and not 1 <= len(self.text) <= MOST_CHARACTERS:
-            raise _unusable("q", f"must have 1 to {MOST_CHARACTERS} characters")
+            problem = Detail("until", "must be later than since")
+            raise InvalidRequest("The request cannot be used. See to: until.", details=[problem])
 
     @property
     def look_at_messages(self) -> bool:
@@ -91,7 +90,3 @@ def read_page(
 def _folded(text: str) -> str:
     """Return a text as it is compared: whatever the case, and however its accents were typed."""
     return normalize("NFKC", normalize("NFKC", text).casefold())
-
-
-def _unusable(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(f"The request cannot be used. See to: {field}.", details=[Detail(field, problem)])

@@ -7,11 +7,11 @@ from connector.chat import Chat
 
 # Where Meta puts what brought the customer here (Meta, "Referrals": ig.me links, ads, shops), and our names for it.
 _REFERRAL = {
-    "referral_ref": ("ref",),
-    "referral_source": ("source",),
-    "referral_ad_id": ("ad_id",),
-    "referral_ad_title": ("ads_context_data", "ad_title"),
-    "referral_product_id": ("product", "id"),
+    "ref": ("ref",),
+    "source": ("source",),
+    "ad_id": ("ad_id",),
+    "ad_title": ("ads_context_data", "ad_title"),
+    "product_id": ("product", "id"),
 }
 _LONGEST = 500  # characters of one variable
 
@@ -23,9 +23,14 @@ def variables(chat: Chat) -> dict[str, str]:
         "instagram_username": chat.person.username,
         "instagram_name": chat.person.name,
     }
-    for name, path in _REFERRAL.items():
-        known[name] = _at(chat.referral or {}, path)
+    known |= {f"referral_{name}": value for name, value in referred(chat.referral or {}).items()}
     return {name: str(value)[:_LONGEST] for name, value in known.items() if value not in (None, "")}
+
+
+def referred(referral: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is known of what brought a customer here."""
+    known = {name: _at(referral, path) for name, path in _REFERRAL.items()}
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def metadata(chat: Chat, previous: str | None) -> dict[str, str]:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from connector.chat import Chat, Message, MessageStatus, Role, claimed
+from connector.chat import FALLBACK, Chat, Message, MessageStatus, Role, claimed
 from connector.conversation.text import split
 
 # An agent that has lost itself must not flood a customer. What is left out ends in "…".
 MOST_PARTS = 10
-
-_FALLBACK = ":fallback"
 
 
 def parts_of(chat: Chat, texts: Sequence[str], at: datetime, part_bytes: int) -> list[Message]:
@@ -24,9 +22,9 @@ def parts_of(chat: Chat, texts: Sequence[str], at: datetime, part_bytes: int) ->
 def fallback_of(chat: Chat, text: str, at: datetime, part_bytes: int) -> list[Message]:
     """Return what is said in the agent's place; nothing where the customer has just been told so."""
     said = [message for message in chat.messages if message.role is Role.AGENT]
-    if said and said[-1].key.endswith(_FALLBACK):
+    if said and said[-1].key.endswith(FALLBACK):
         return []
-    return _messages(chat, _pieces([text], part_bytes), at, _FALLBACK)
+    return _messages(chat, _pieces([text], part_bytes), at, FALLBACK)
 
 
 def _pieces(texts: Sequence[str], part_bytes: int) -> list[str]:

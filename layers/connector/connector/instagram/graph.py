@@ -144,14 +144,15 @@ class Graph:
             ReconnectNeeded, Refused, TryLater: as `account`.
         """
         params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
-        threads = _listed(self._get(f"{page_id}/conversations", params))
-        if not threads:
-            return ()
+        threads = [one["id"] for one in _listed(self._get(f"{page_id}/conversations", params)) if "id" in one]
         fields = f"messages.limit({_READABLE}){{id,created_time,from,message}}"
-        thread = self._get(str(threads[0].get("id")), {"fields": fields})
+        thread = self._get(str(threads[0]), {"fields": fields}) if threads else {}
         messages = thread.get("messages")
-        found = [_sent_text(one, account_id) for one in _listed(messages if isinstance(messages, dict) else {})]
-        return tuple(one for one in found if one)
+        told = _listed(messages if isinstance(messages, dict) else {})
+        if not told:
+            # The customer has written in it, so it is not empty: this proves nothing about what was sent.
+            raise TryLater("Meta does not tell what is in the conversation.")
+        return tuple(one for one in (_sent_text(message, account_id) for message in told) if one)
 
     def person(self, user_id: str) -> Person:
         """Return what a customer lets the account see of them (Meta, "User Profile API").

@@ -3,6 +3,10 @@
 # "Must be UTF-8 and be 1000 bytes or less."
 MAX_TEXT_BYTES = 1000
 
+# Meta takes 100 texts a second from one account (300, says another page), and 10 recordings or videos; less is safe.
+SENDS_PER_SECOND = 80
+MEDIA_SENDS_PER_SECOND = 8
+
 MAX_IMAGES = 10
 MAX_QUICK_REPLIES = 13
 MAX_BUTTON_TITLE = 20  # characters, of buttons and quick replies

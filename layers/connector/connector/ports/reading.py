@@ -1,4 +1,4 @@
-"""What the business needs of its stores to show what is stored: messages by their entries, conversations by their rows."""
+"""What the business needs of its stores to show what is stored: messages, and conversations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -34,6 +34,10 @@ class Connections(Protocol):
         """Record until when Meta takes no more calls for the account."""
         ...
 
+    def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
+        """Count a call of a kind; False when there were too many in this second."""
+        ...
+
     def pause(self, tenant: Tenant, until: datetime | None) -> None:
         """Keep the tenant's agent silent until then; None to let it speak."""
         ...
@@ -103,16 +107,6 @@ class Changes(Protocol):
 
     def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:
         """Mark what we sent as read, up to a message."""
-        ...
-
-
-class Pages(Protocol):
-    """The messages of one tenant, to be read. See `storage/pages.py`."""
-
-    def page(
-        self, *, limit: int, before: tuple[datetime, str] | None = None, user_id: str | None = None
-    ) -> Sequence[tuple[Chat, Message]]:
-        """Return messages, newest first, each with its chat."""
         ...
 
 

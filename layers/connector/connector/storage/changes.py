@@ -30,7 +30,10 @@ class Changes:
 
     def unsend(self, mid: str, at: datetime) -> bool:
         """Remove what a taken-back message said, and keep that it was there. Returns whether it is known."""
-        gone: Document = {"text": None, "attachments": [], "replyTo": None, "postback": None, "deletedAt": at}
+        gone: Document = dict.fromkeys(("text", "content", "replyTo", "postback")) | {
+            "attachments": [],
+            "deletedAt": at,
+        }
         return self._change({"mid": mid}, gone)
 
     def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:

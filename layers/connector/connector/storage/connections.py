@@ -128,6 +128,32 @@ class Connections:
                 {"_id": str(connection.tenant), "generation": connection.generation}, {"$max": {"limitedUntil": until}}
             )
 
+    def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
+        """Count a call of a kind; False when there were `per_second` of them in this second."""
+        second = self._clock().replace(microsecond=0)
+        is_same = {"$eq": [f"$budget.{kind}.second", second]}
+        with translated():
+            counted = self._collection.update_one(
+                {
+                    "_id": str(connection.tenant),
+                    "$or": [
+                        {f"budget.{kind}.second": {"$ne": second}},
+                        {f"budget.{kind}.used": {"$lt": per_second}},
+                    ],
+                },
+                [
+                    {
+                        "$set": {
+                            f"budget.{kind}": {
+                                "second": second,
+                                "used": {"$cond": [is_same, {"$add": [f"$budget.{kind}.used", 1]}, 1]},
+                            }
+                        }
+                    }
+                ],
+            )
+        return counted.matched_count == 1
+
     def pause(self, tenant: Tenant, until: datetime | None) -> None:
         """Keep the tenant's agent silent in all conversations until then; None to let it speak."""
         with translated():

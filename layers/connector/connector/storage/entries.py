@@ -95,7 +95,12 @@ class Entries:
 
 def position_of(message: Message) -> str:
     """Return a message's place in time: by its time, then (equal times are common) by its id."""
-    return f"{_milliseconds(message.created_at)}{message.id}"
+    return position_at(message.created_at, message.id)
+
+
+def position_at(moment: datetime, name: str) -> str:
+    """Return the place of something that happened then."""
+    return f"{_milliseconds(moment)}{name}"
 
 
 def time_of(position: str) -> datetime:

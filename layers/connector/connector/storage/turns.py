@@ -144,8 +144,13 @@ class Turns:
         return read_chat(document)
 
     def put_off(self, chat: Chat, until: datetime, *, look_after: timedelta) -> None:
-        """Give the turn back as it stands: nobody is to take it before `until`, the sweep `look_after` later."""
-        self._write(chat, {"$set": {"turn.leaseUntil": until, "turn.tries": 0, "wakeAt": until + look_after}})
+        """Give the turn back as it stands: nobody is to take it before `until`, the sweep `look_after` later.
+
+        Raises:
+            Superseded: another worker has it, or it has ended, and only the answer to that write was lost.
+        """
+        put_off = {"turn.leaseUntil": until, "turn.tries": 0, "wakeAt": until + look_after}
+        self._write(chat, {"$set": put_off}, {"turn.state": {"$nin": _FINAL}})
 
     def finish(
         self, chat: Chat, state: TurnState, reason: str | None = None, *, end_chat_because: str | None = None
@@ -168,12 +173,18 @@ class Turns:
             roll_over(self._collection, ongoing, end_chat_because, moment, keeps_session=False)
         return True
 
-    def _write(self, chat: Chat, update: Document, *, array_filters: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def _write(
+        self,
+        chat: Chat,
+        update: Document,
+        where: Document | None = None,
+        *,
+        array_filters: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
         update["$set"] |= {"updatedAt": self._clock()}
+        filters = self._ongoing(chat) | _fence(chat) | (where or {})
         with translated():
-            written = self._collection.update_one(
-                self._ongoing(chat) | _fence(chat), update, array_filters=array_filters
-            )
+            written = self._collection.update_one(filters, update, array_filters=array_filters)
         if not written.matched_count:
             raise Superseded
 

@@ -11,6 +11,7 @@ from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.connections import Connections
+from connector.storage.conversations import Conversations
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import Document, database
@@ -54,6 +55,11 @@ def changes(tenant: Tenant) -> Changes:
 def pages(tenant: Tenant) -> Pages:
     """Return a tenant's messages, to be read."""
     return Pages(_collection("chats"), tenant)
+
+
+def conversations(tenant: Tenant) -> Conversations:
+    """Return a tenant's conversations, to be read."""
+    return Conversations(_collection("chats"), tenant)
 
 
 def turns(tenant: Tenant) -> Turns:

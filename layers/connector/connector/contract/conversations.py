@@ -1,0 +1,100 @@
+"""Conversations, as an inbox shows them: a row for each customer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from connector.chat import PAUSED
+from connector.contract.base import Body, Time
+from connector.contract.messages import MessageView
+from connector.conversation.conversations import Rows
+from connector.conversation.introduction import referred
+from connector.conversation.policy import PERSONS_WINDOW, WINDOW
+from connector.ports.reading import Conversation
+
+
+class WindowView(Body):
+    """How long Instagram allows a reply, counted from what the customer last did; nothing is known before that.
+
+    Until `closesAt` anybody may reply, until `personClosesAt` only a person (send does what Meta asks for that).
+    """
+
+    is_open: bool
+    closes_at: Time | None
+    person_closes_at: Time | None
+
+    @classmethod
+    def of(cls, opened_at: datetime | None, moment: datetime) -> "WindowView":
+        """Return it for a window that the customer opened then."""
+        if opened_at is None:
+            return cls(is_open=True, closes_at=None, person_closes_at=None)
+        closes_at = opened_at + WINDOW
+        return cls(is_open=moment < closes_at, closes_at=closes_at, person_closes_at=opened_at + PERSONS_WINDOW)
+
+
+class PauseView(Body):
+    """Until when the agent is silent in a conversation, and why: `paused` (a person has it) or `loop`."""
+
+    until: Time
+    because: str
+
+
+class ReferralView(Body):
+    """What last brought the customer here: a link, an ad, a product."""
+
+    ref: str | None = None
+    source: str | None = None
+    ad_id: str | None = None
+    ad_title: str | None = None
+    product_id: str | None = None
+    at: Time
+
+    @classmethod
+    def of(cls, referral: Mapping[str, Any]) -> "ReferralView":
+        """Return it for what Meta told."""
+        return cls(**referred(referral), at=referral["at"])
+
+
+class ConversationView(Body):
+    """A row."""
+
+    user_id: str
+    username: str | None
+    name: str | None
+    last_message: MessageView | None
+    unanswered_count: int
+    window: WindowView
+    paused: PauseView | None
+    referral: ReferralView | None
+    updated_at: Time
+
+    @classmethod
+    def of(cls, row: Conversation, moment: datetime) -> "ConversationView":
+        """Return it for a conversation as it stands at a moment."""
+        chat = row.chat
+        until = chat.paused_until if chat.is_paused(moment) else None
+        last = row.last
+        return cls(
+            user_id=chat.user_id,
+            username=chat.person.username,
+            name=chat.person.name,
+            last_message=MessageView.of(last[1], user_id=chat.user_id, chat_id=last[0].chat_id) if last else None,
+            unanswered_count=row.unanswered,
+            window=WindowView.of(chat.window_opened_at, moment),
+            paused=PauseView(until=until, because=chat.paused_because or PAUSED) if until else None,
+            referral=ReferralView.of(chat.referral) if chat.referral else None,
+            updated_at=row.updated_at,
+        )
+
+
+class ConversationsView(Body):
+    """A page of conversations, the one last written in first."""
+
+    conversations: tuple[ConversationView, ...]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, rows: Rows, moment: datetime) -> "ConversationsView":
+        """Return it for a page."""
+        views = tuple(ConversationView.of(row, moment) for row in rows.conversations)
+        return cls(conversations=views, next_cursor=rows.next_cursor)

@@ -1,0 +1,46 @@
+"""The export: JSON Lines, a message on each, with all that is stored about it that is the person's data."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connector.chat import Chat, Message
+from connector.contract.base import write_time
+from connector.contract.messages import MessageView
+
+CONTENT_TYPE = "application/x-ndjson"
+
+MOST_BYTES = 5_000_000
+"""Of an answer as Lambda hands it on, in which it is a text within JSON. Lambda takes 6 MB."""
+MOST_LINES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Some lines, and the position after which the next ones stand (None at the end)."""
+
+    lines: str
+    goes_on_after: str | None
+
+
+def write_lines(messages: Iterable[tuple[str, Chat, Message]], *, most_bytes: int = MOST_BYTES) -> Export:
+    """Return as many lines as an answer can bear, and at least one where there is one."""
+    lines: list[str] = []
+    size, last = 0, ""
+    for position, chat, message in messages:
+        line = _line(chat, message)
+        size += len(json.dumps(line))
+        if lines and (size > most_bytes or len(lines) == MOST_LINES):
+            return Export("".join(lines), last)
+        lines.append(line)
+        last = position
+    return Export("".join(lines), None)
+
+
+def _line(chat: Chat, message: Message) -> str:
+    view = MessageView.of(message, user_id=chat.user_id, chat_id=chat.chat_id).model_dump(mode="json", by_alias=True)
+    # As Meta told it, where a view leaves something out.
+    stored = {"replyTo": message.reply_to, "sendingAt": message.sending_at}
+    person = {"username": chat.person.username, "name": chat.person.name, "referral": chat.referral}
+    account = {"instagramAccountId": chat.account_id}
+    return json.dumps(view | stored | person | account, ensure_ascii=False, default=write_time) + "\n"

@@ -1,0 +1,108 @@
+"""The conversations of a tenant: the newest chat of each user, as far as a row of an inbox shows it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import DESCENDING
+from pymongo.collection import Collection
+
+from connector.chat import FALLBACK, MessageStatus, Role
+from connector.ports.reading import Conversation
+from connector.storage.documents import read_chat, read_message
+from connector.storage.entries import position_at, time_of
+from connector.storage.indexes import CONVERSATIONS, CURRENT, OF_USER, OURS
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NEWEST_FIRST = [("lastMessageAt", DESCENDING), ("_id", DESCENDING)]
+
+
+def _those(*conditions: Mapping[str, Any]) -> Document:
+    """Return the expression for those of a chat's messages that meet all conditions."""
+    return {"$filter": {"input": "$messages", "cond": {"$and": list(conditions)}}}
+
+
+# What we have said to the customer, or are saying, but for what was not sent, or was said in the agent's place.
+_ANSWERS = _those(
+    {"$ne": ["$$this.role", Role.USER.value]},
+    {"$ne": ["$$this.status", MessageStatus.FAILED.value]},
+    {"$lt": [{"$indexOfBytes": ["$$this.key", FALLBACK]}, 0]},
+)
+_SINCE_ANSWERED = {"$gt": ["$$this.createdAt", {"$ifNull": ["$$answeredAt", _NEVER]}]}
+# What the agent will answer, and what it will not and nobody has answered since.
+_UNANSWERED = {
+    "$let": {
+        "vars": {"answeredAt": {"$max": {"$map": {"input": _ANSWERS, "in": "$$this.createdAt"}}}},
+        "in": {
+            "$size": _those(
+                {"$eq": ["$$this.deletedAt", None]},
+                {
+                    "$or": [
+                        {"$eq": ["$$this.status", MessageStatus.RECEIVED.value]},
+                        {"$and": [{"$eq": ["$$this.status", MessageStatus.UNANSWERED.value]}, _SINCE_ANSWERED]},
+                    ]
+                },
+            )
+        },
+    }
+}
+
+# Counted and picked out by MongoDB: a row does not fetch 500 messages to show one.
+_ROW: Document = {
+    **dict.fromkeys(("chatId", "metadata", "pausedUntil", "pausedBecause", "windowOpenedAt", "lastUserMessageAt"), 1),
+    **dict.fromkeys(("lastMessageAt", "updatedAt"), 1),
+    "messages": _those({"$gte": ["$$this.createdAt", "$lastMessageAt"]}),
+    "unanswered": _UNANSWERED,
+}
+
+
+class Conversations:
+    """The conversations of one tenant."""
+
+    def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
+        self._collection = collection
+        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
+
+    def rows(self, *, limit: int, before: str | None = None) -> Sequence[Conversation]:
+        """Return up to `limit` conversations, the one last written in first, from before a position on.
+
+        It costs what it returns, however many there are, and however long they are.
+        """
+        current = self._tenant | CURRENT
+        wanted: Document = current | {"lastMessageAt": {"$gt": _NEVER}}
+        if before is not None:
+            moment, chat_id = time_of(before), ObjectId(before.partition(".")[2])
+            earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": moment}}
+            wanted = {"$or": [earlier, current | {"lastMessageAt": moment, "_id": {"$lt": chat_id}}]}
+        with translated():
+            documents = (
+                self._collection.find(wanted, _ROW).sort(_NEWEST_FIRST).hint(CONVERSATIONS).limit(limit).to_list()
+            )
+        return [_read(document) for document in documents]
+
+    def row(self, user_id: str) -> Conversation | None:
+        """Return the conversation with one user; None where nobody has written in it."""
+        with translated():
+            documents = (
+                self._collection.find(self._tenant | {"metadata.userId": user_id}, _ROW)
+                .sort("createdAt", DESCENDING)
+                .hint(OF_USER)
+                .to_list(1)
+            )
+        return next((_read(document) for document in documents if document["lastMessageAt"]), None)
+
+
+def _read(document: Document) -> Conversation:
+    """Return a row. Where chats end and begin, the newest message may stand in the chat before the newest."""
+    chat = read_chat(document | {"messages": []})
+    newest = max(document["messages"], key=lambda one: (one["createdAt"], one["id"]), default=None)
+    return Conversation(
+        chat=chat,
+        last=(chat, read_message(newest)) if newest else None,
+        unanswered=document["unanswered"],
+        updated_at=document["updatedAt"],
+        position=position_at(document["lastMessageAt"], str(document["_id"])),
+    )

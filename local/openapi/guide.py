@@ -1,0 +1,122 @@
+"""The frontend guide as a source: the words and the examples that the API's description takes from it.
+
+The guide's examples are executed and its tables compared with the code, by tests. So what is taken from there is true.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from local.template import ROOT
+
+PATH = ROOT / "docs" / "INSTAGRAM_FRONTEND_GUIDE.md"
+
+_CONNECTION = "/api/database/{subaccountId}/chat-agents/{agentId}/instagram"
+_BLOCK = re.compile(r"^```http\n(?P<start>.*)\n(?P<rest>(?:.*\n)*?)```$|^#+ (?P<heading>.*)$", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+SAMPLES = {
+    "subaccountId": "acme",
+    "agentId": "agent_barista",
+    "otherAgentId": "agent_sommelier",
+    "accessToken": "EAAGm0PX4ZCpsBAKZC",
+    "instagramAccountId": "17841400000000001",
+    "pageId": "101234567890123",
+    "webhookVerificationToken": "my-verification-token",
+    "username": "acme_coffee",
+    "userId": "1234567890123456",
+    "otherUserId": "6543210987654321",
+    "chatId": "chat_98c1a2774e2a9c1e0d4f5b6a7c8",
+    "otherChatId": "chat_11d2b3885f3b0d2f1e5a6c7b8d9",
+    "time": "2026-01-31T09:30:00.000Z",
+    "now": "1769851800000",
+    "id": "697dca180f5e2b3c4d5e6f{:02d}",
+    "mid": "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3ODQxNDAw{:02d}",
+    "cursor": "eyJiIjoiMTc2OTg1MTgwMDAwMCJ9",
+}
+"""What the placeholders stand for in the description. Numbered ones (`{id1}`) take their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request of the guide, and what it is answered."""
+
+    section: str
+    method: str
+    path: str
+    """With the ids as parameters."""
+    headers: Mapping[str, str]
+    body: Any
+    status: str
+    answer: Any
+
+
+@cache
+def table(heading: str) -> tuple[Mapping[str, str], ...]:
+    """Return the first table after a heading: for each row, its cells by column."""
+    _, found, section = PATH.read_text("utf-8").partition(f"# {heading}\n")
+    lines = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    if not found or not lines:
+        raise LookupError(f"{PATH.name} has no table under “{heading}”.")
+    names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[0].splitlines())
+    return tuple(dict(zip(names, row, strict=True)) for row in rows)
+
+
+@cache
+def fields(heading: str) -> Mapping[str, str]:
+    """Return what the table after a heading says of each field."""
+    told = {}
+    for row in table(heading):
+        name, *_, words = row.values()
+        for one in re.findall(r"`(\w+)`", name):
+            told[one] = words.replace(", see below", "").replace(" See below.", "")
+    return told
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    """Return all examples, in order."""
+    return tuple(_examples())
+
+
+def _examples() -> Iterator[Example]:
+    section, asked = "", None
+    for block in _BLOCK.finditer(PATH.read_text("utf-8")):
+        if block["heading"]:
+            section = block["heading"]
+        elif asked is None:
+            asked = block
+        else:
+            method, path, _ = asked["start"].split(" ")
+            head, _, body = asked["rest"].partition("\n\n")
+            headers = dict(line.split(": ", 1) for line in head.splitlines())
+            status, answer = block["start"].split(" ")[1], block["rest"].partition("\n\n")[2]
+            yield Example(section, method, _with_parameters(path), headers, _value(body), status, _value(answer))
+            asked = None
+
+
+def _with_parameters(path: str) -> str:
+    """Return a path without its query, as the path of all agents."""
+    return re.sub(r"^/api/database/[^/]+/chat-agents/[^/]+/instagram", _CONNECTION, path.partition("?")[0])
+
+
+def _value(body: str) -> Any:
+    text = filled(body).strip()
+    if not text.startswith("{"):
+        return text or None
+    return json.loads(text)
+
+
+def filled(text: str) -> str:
+    """Return a text of the guide with a sample in each placeholder's place."""
+    return _PLACEHOLDER.sub(lambda form: _sample(form[1]), text)
+
+
+def _sample(name: str) -> str:
+    if name in SAMPLES:
+        return SAMPLES[name]
+    stem = name.rstrip("0123456789")
+    return SAMPLES[stem].format(int(name.removeprefix(stem) or 0)) if stem in SAMPLES else f"{{{name}}}"
