@@ -1,13 +1,9 @@
 """GET …/instagram/conversations: the inbox, a row for each customer, the one last written in first."""
 
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler.openapi.params import Query
-
 from connector import http
 from connector.contract.base import Success
 from connector.contract.conversations import ConversationsView
-from connector.contract.queries import ConversationsQuery
+from connector.contract.queries import Cursor, Limit, OfUser
 from connector.conversation.conversations import read_rows
 from connector.conversation.cursors import Cursors
 from connector.storage.documents import now
@@ -18,17 +14,19 @@ app = http.api()
 
 
 @app.get(f"{http.PREFIX}/conversations")
-def get(subaccount_id: str, agent_id: str, query: Annotated[ConversationsQuery, Query()]) -> Success[ConversationsView]:
+def get(
+    subaccount_id: str, agent_id: str, limit: Limit = 50, cursor: Cursor = None, user_id: OfUser = None
+) -> Success[ConversationsView]:
     """Answer with one page, or with the row of one user."""
-    http.refuse_unknown_query(app, ConversationsQuery)
+    http.refuse_unknown_query(app, "limit", "cursor", "userId")
     tenant = Tenant(subaccount_id, agent_id)
     rows = read_rows(
         stores.conversations(tenant),
         stores.pages(tenant),
         Cursors(tenant, "conversations"),
-        limit=query.limit,
-        cursor=query.cursor,
-        user_id=query.user_id,
+        limit=limit,
+        cursor=cursor,
+        user_id=user_id,
     )
     return Success(data=ConversationsView.of(rows, now()))
 

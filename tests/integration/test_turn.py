@@ -6,7 +6,9 @@ import pytest
 
 from connector.agents.answers import Answer
 from connector.chat import MessageStatus, Role, TurnState
+from connector.envelopes import InboxMessage, Route
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, SessionEnded, TryLater
+from connector.instagram.notifications import Notification
 from connector.storage.documents import now
 from tests.integration.world import NO_LEASE, Died
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE, USER
@@ -486,6 +488,20 @@ def test_a_refused_part_ends_the_turn_and_what_was_sent_stays_sent(world):
     assert world.messenger.sent == ["one"]
 
 
+def test_e2_a_token_that_dies_between_two_parts_leaves_what_was_sent(world):
+    world.agent.script = [["one", "two", "three"]]
+    world.messenger.script = [None, ReconnectNeeded("dead")]
+    world.say("hi")
+    assert world.answer_all() == [FAILED]
+    assert world.reason() == "reconnect_needed"
+    assert [status for _, status in world.said(Role.AGENT)] == [
+        MessageStatus.SENT,
+        MessageStatus.FAILED,
+        MessageStatus.FAILED,
+    ]
+    assert world.connections.get(world.tenant).status == "needs_reconnection"
+
+
 def test_a_token_that_has_died_ends_the_turn_and_asks_for_a_reconnect(world):
     """E1."""
     world.messenger.script = [ReconnectNeeded("dead")]
@@ -707,3 +723,63 @@ def test_a_turn_of_a_tenant_that_is_no_longer_known_ends(world, database):
     database["instagram_connections"].delete_many({})
     assert world.settle() == [SKIPPED]
     assert world.reason() == "disconnected"
+
+
+# ── what an older version, or a queue that stood still, has left
+
+
+def test_b11_a_message_that_waited_two_days_in_a_queue_is_stored_and_no_longer_answered(world):
+    two_days_ago = world.clock() - timedelta(days=2)
+    received_at = int(two_days_ago.timestamp() * 1000)
+    item = world.about("in-1", text="hi") | {"timestamp": received_at - 1000}
+    route = Route(world.tenant.subaccount_id, world.tenant.agent_id)
+    world.ingest().take(InboxMessage(Notification(ACCOUNT, "messaging", item), route, received_at))
+    assert world.settle() == [SKIPPED]
+    assert world.reason() == "window_closed"
+    assert world.said(Role.USER) == [("hi", UNANSWERED)]
+    assert world.messenger.tries == []
+
+
+def test_a21_a_body_that_is_replayed_after_three_days_is_dropped(world):
+    item = world.about("in-1", text="hi")
+    world.clock.ahead += timedelta(days=3)
+    route = Route(world.tenant.subaccount_id, world.tenant.agent_id)
+    replayed = InboxMessage(Notification(ACCOUNT, "messaging", item), route, int(world.clock().timestamp() * 1000))
+    assert world.ingest().take(replayed) == "EventTooOld"
+    assert world.chats.ongoing(USER) is None
+
+
+def test_b10_a_turn_message_that_is_lost_costs_minutes_and_no_answer(world):
+    world.say("hi")
+    world.queue.messages.clear()
+    began = world.clock()
+    assert world.settle() == [DONE]
+    assert world.clock() - began < timedelta(minutes=2)
+    assert world.messenger.sent == ["We open at nine."]
+
+
+def test_e4_what_the_window_has_ended_is_not_taken_up_by_the_sweep(world):
+    world.say("hi")
+    world.messenger.script = [Refused("window_closed", "no")]
+    assert world.settle() == [FAILED]
+    assert world.wait_and_sweep() == 0
+    assert len(world.messenger.tries) == 1
+
+
+def test_i10_a_turn_that_an_older_version_has_left_hanging_is_ended(world, collection):
+    """Documents of the first version: a turn without its times and counts, a chat that no sweep knows."""
+    world.say("one")
+    world.answer_all()
+    world.say("two")
+    world.agent.before = _die
+    with pytest.raises(Died):
+        world.answer_next(lease=NO_LEASE)
+    world.agent.before = lambda: None
+    newer = ["questions", "wakeAt", "windowOpenedAt", "pausedBecause"]
+    newer += [f"turn.{name}" for name in ("openedAt", "tries", "askedAt", "askedAfter", "endsChat")]
+    collection.update_many({}, {"$unset": dict.fromkeys(newer)})
+    collection.update_many({}, {"$unset": {f"messages.$[].{name}": "" for name in ("sendingAt", "content")}})
+    assert world.answer_all() == [FAILED], "whether it was asked cannot be known"
+    assert world.reason() == "answer_lost"
+    world.say("three")
+    assert world.settle() == [DONE]

@@ -1,6 +1,8 @@
 """Steps, and what can go wrong at one: each call of a port is a step, and a step can fail in several ways."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +23,14 @@ class Way(StrEnum):
     LOST = "it is not done, and nobody can know"
     LIMITED = "it is not done, since there were too many"
 
+
+READS = frozenset(
+    {
+        *("agent.transcript", "chats.has", "chats.ongoing", "connections.get", "connections.of_account", "kept.about"),
+        *("messenger.person", "messenger.sent_texts", "waiting.late"),
+    }
+)
+"""The steps that leave nothing behind."""
 
 _ALWAYS = (Way.DIES_BEFORE, Way.DIES_AFTER, Way.FAILS, Way.UNKNOWN)
 _OF_STEP = {"agent.ask": (*_ALWAYS, Way.LOST), "messenger.send_text": (*_ALWAYS, Way.LOST, Way.LIMITED)}
@@ -43,32 +53,54 @@ def failure(step: str, way: Way) -> ConnectorError:
     return OutcomeUnknown("lost") if is_unknown else TryLater("not now")
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was made."""
+
+    number: int
+    name: str
+    worker: int
+    """Who made it: within the step of one worker, others may be at work."""
+
+
 class Trouble:
-    """Counts the steps of one delivery, and strikes at some of them."""
+    """Counts the steps of an errand, and strikes at some of them."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self.steps: list[Step] = []
+        self.before: Callable[[Step], None] = lambda _: None
+        """Called before a step: what else happens in the world just then."""
         self._faults: Mapping[int, Way] = {}
-        self.before: Callable[[str, int], None] | None = None
-        """Called before a step passes: what else happens in the world just then."""
+        self._worker = self._workers = 0
 
     def begin(self, faults: Mapping[int, Way]) -> None:
-        """Begin a delivery that goes wrong at these steps."""
-        self.names = []
+        """Begin an errand that goes wrong at these steps."""
+        self.steps = []
         self._faults = faults
+        self._worker = self._workers = 0
 
-    def passes(self, step: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Count the steps made within as those of a worker of its own."""
+        another = self._worker
+        self._workers += 1
+        self._worker = self._workers
+        try:
+            yield
+        finally:
+            self._worker = another
+
+    def passes(self, name: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make the call of a port, or strike before or after it."""
-        number = len(self.names)
-        self.names.append(step)
-        if self.before:
-            self.before(step, number)
-        way = self._faults.get(number)
+        step = Step(len(self.steps), name, self._worker)
+        self.steps.append(step)
+        self.before(step)
+        way = self._faults.get(step.number)
         if way is None:
             return call(*args, **kwargs)
         if way in (Way.DIES_AFTER, Way.UNKNOWN):
             call(*args, **kwargs)
-        raise Died if way in (Way.DIES_BEFORE, Way.DIES_AFTER) else failure(step, way)
+        raise Died if way in (Way.DIES_BEFORE, Way.DIES_AFTER) else failure(name, way)
 
 
 class Port:

@@ -1,19 +1,36 @@
 """Going back in time: everything a system in memory holds, kept as values that nobody changes."""
 
 from collections import Counter
+from collections.abc import Hashable
+from operator import attrgetter
 from typing import Any
 
+from connector.accounts import Connection
+from connector.chat import Chat, Message
+from tests.model.errands import Errand, Kind
+from tests.model.memory.shelf import Record
 from tests.model.memory.stores import MemoryStores
 from tests.model.system import System
+
+_PLAIN_OF_MESSAGE = attrgetter(
+    *("key", "mid", "role", "text", "status", "turn_id", "created_at", "attachments", "id", "by_person_only"),
+    *("edited_at", "deleted_at", "read_at", "sending_at"),
+)
+_PLAIN_OF_CHAT = attrgetter(
+    *("id", "account_id", "user_id", "chat_id", "questions", "turn", "paused_until", "paused_because"),
+    *("window_opened_at", "person", "turn_due_at", "turn_due_for"),
+)
+_PLAIN_OF_RECORD = attrgetter(
+    *("tenant", "created_at", "is_ongoing", "ended_because", "wake_at", "last_message_at", "last_user_message_at"),
+    "reacted_at",
+)
 
 
 def save(system: System, stores: MemoryStores) -> Any:
     """Return all that `load` needs to bring a system back to where it is."""
     shelf, ledger = stores.shelf, system.ledger
     return (
-        system.clock.moment,
-        system.swept_at,
-        system.crashes,
+        (system.clock.moment, system.swept_at, system.crashes),
         tuple(system.told.items()),
         (system.errands.waiting, system.errands.dead, system.errands.made),
         (ledger.open, tuple(ledger.proofs.items()), ledger.wrongs),
@@ -25,7 +42,7 @@ def save(system: System, stores: MemoryStores) -> Any:
 
 def load(system: System, stores: MemoryStores, saved: Any) -> None:
     """Bring a system back to where it was."""
-    moment, swept_at, crashes, told, errands, ledger, sent, agents, shelf = saved
+    (moment, swept_at, crashes), told, errands, ledger, sent, agents, shelf = saved
     system.clock.moment, system.swept_at, system.crashes, system.told = moment, swept_at, crashes, dict(told)
     system.errands.waiting, system.errands.dead, system.errands.made = errands
     system.ledger.open, system.ledger.proofs, system.ledger.wrongs = ledger[0], Counter(dict(ledger[1])), ledger[2]
@@ -35,3 +52,45 @@ def load(system: System, stores: MemoryStores, saved: Any) -> None:
     records, connections, kept, made = shelf
     stores.shelf.records, stores.shelf.connections = dict(records), dict(connections)
     stores.shelf.kept, stores.shelf.made = dict(kept), made
+
+
+def fingerprint(system: System, stores: MemoryStores) -> Hashable:
+    """Return a value that two systems share only if they go on, and are judged, alike.
+
+    It leaves out how many ids were made, and when Meta was last heard of: nobody decides by that.
+    """
+    shelf, ledger = stores.shelf, system.ledger
+    return (
+        (system.clock.moment, system.swept_at, system.crashes),
+        tuple(map(_of_errand, sorted(system.errands.waiting, key=lambda errand: (errand.due, errand.number)))),
+        tuple(map(_of_errand, system.errands.dead)),
+        (ledger.open, frozenset(ledger.proofs.items()), ledger.wrongs),
+        tuple(system.meta.sent),
+        tuple((name, tuple(agent.sessions.items())) for name, agent in system.agents.items()),
+        tuple(map(_of_record, shelf.records.values())),
+        tuple(map(_of_connection, shelf.connections.values())),
+        str(shelf.kept) if shelf.kept else "",
+        len(system.told),
+    )
+
+
+def _of_errand(errand: Errand) -> Hashable:
+    what = errand.what if errand.kind is Kind.TURN else str(errand.what)
+    return errand.due, errand.kind, what, errand.tries
+
+
+def _of_record(record: Record) -> Hashable:
+    return _PLAIN_OF_RECORD(record), _of_chat(record.chat), tuple(map(_of_message, record.chat.messages))
+
+
+def _of_chat(chat: Chat) -> Hashable:
+    return _PLAIN_OF_CHAT(chat), str(chat.referral) if chat.referral else ""
+
+
+def _of_message(message: Message) -> Hashable:
+    nested = (message.error, message.reply_to, message.postback, message.content, message.reactions)
+    return _PLAIN_OF_MESSAGE(message), str(nested) if any(nested) else ""
+
+
+def _of_connection(one: Connection) -> Hashable:
+    return one.tenant, one.account, one.status, one.generation, one.limited_until, one.paused_until, str(one.last_error)

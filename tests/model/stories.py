@@ -7,7 +7,6 @@ from connector.agents.answers import Answer
 from tests.model import meta
 from tests.model.clock import Clock
 from tests.model.errands import Kind
-from tests.model.memory.stores import MemoryStores
 from tests.model.stores import Stores
 from tests.model.system import ACCOUNT, System
 

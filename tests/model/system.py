@@ -20,7 +20,7 @@ from tests.model import meta
 from tests.model.agent import SimulatedAgent
 from tests.model.clock import START, Clock
 from tests.model.errands import Errand, Errands, Kind
-from tests.model.faults import Died, Trouble, Way
+from tests.model.faults import Died, Step, Trouble, Way
 from tests.model.ledger import Ledger
 from tests.model.stores import Stores
 from tests.model.workers import Workers
@@ -99,18 +99,19 @@ class System:
         sweeps_at = START - (START - earliest) // _SWEEPS_EVERY * _SWEEPS_EVERY
         return first if first and first.due <= sweeps_at else Errand(sweeps_at, 0, Kind.SWEEP, None)
 
-    def work(self, errand: Errand, faults: Mapping[int, Way] = _NO_FAULTS) -> list[str]:
-        """Have a worker do something, in which some steps go wrong; return the names of all steps."""
+    def work(self, errand: Errand, faults: Mapping[int, Way] = _NO_FAULTS) -> list[Step]:
+        """Have a worker do something, in which some steps go wrong; return all steps."""
         self.trouble.begin(faults)
         self.do(errand)
-        return self.trouble.names
+        return self.trouble.steps
 
     def do(self, errand: Errand) -> None:
         """Have a worker do something. Within the step of another worker, its steps are counted with the other's."""
         self.errands.take(errand)
         self.clock.advance_to(errand.due)
         try:
-            self._do(errand)
+            with self.trouble.worker():
+                self._do(errand)
         except (Died, ConnectorError) as error:
             if errand.kind is not Kind.SWEEP:  # nobody repeats it: the next one comes in a minute
                 self.errands.fail(errand, died=isinstance(error, Died))

@@ -1,9 +1,11 @@
 """HTTP to another company: `transport`, against a real server that misbehaves."""
 
+import gzip
 import os
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -131,6 +133,94 @@ def test_d11_e8_an_answer_that_stops_half_way_is_unknown(transport, other_side):
     other_side.behave = other_side.answer_half
     with pytest.raises(OutcomeUnknown):
         transport.send("POST", "x", json={}, timeout=0.1)
+
+
+def _endless(piece, head):
+    """Return a behaviour: pieces of an answer that never ends, until the client hangs up."""
+
+    def behave(handler):
+        handler.send_response(200)
+        handler.send_header(*head)
+        handler.end_headers()
+        with suppress(OSError):
+            while True:
+                handler.wfile.write(piece)
+        handler.close_connection = True
+
+    return behave
+
+
+PIECE = b"x" * 10_000
+ENDLESS = {
+    "announced": (PIECE, ("Content-Length", "9" * 12)),
+    "in-chunks": (b"%x\r\n%b\r\n" % (len(PIECE), PIECE), ("Transfer-Encoding", "chunked")),
+    "until-closed": (PIECE, ("Connection", "close")),
+}
+
+
+@pytest.mark.parametrize("how", ENDLESS)
+def test_d11_an_endless_answer_is_given_up_and_unknown(transport, other_side, how):
+    other_side.behave = _endless(*ENDLESS[how])
+    with pytest.raises(OutcomeUnknown):
+        transport.send("POST", "x", json={})
+
+
+def test_d11_a_small_answer_that_grows_without_measure_is_given_up(transport, other_side):
+    """A few kilobytes of zeros, compressed, are a gigabyte."""
+    bomb = gzip.compress(b'{"a":"' + b"0" * 20_000_000 + b'"}')
+    assert len(bomb) < 50_000
+    other_side.behave = behaviour.answer(bomb, 200, {"Content-Encoding": "gzip"})
+    with pytest.raises(OutcomeUnknown):
+        transport.send("POST", "x", json={})
+
+
+def test_an_answer_that_was_compressed_is_read(transport, other_side):
+    other_side.behave = behaviour.answer(gzip.compress(b'{"a":1}'), 200, {"Content-Encoding": "gzip"})
+    assert transport.send("POST", "x", json={}).body == {"a": 1}
+
+
+def test_d11_an_answer_as_long_as_any_of_theirs_is_read_whole(transport, other_side):
+    other_side.behave = behaviour.answer({"a": "é" * 100_000})
+    assert transport.send("POST", "x", json={}).body == {"a": "é" * 100_000}
+
+
+@pytest.mark.parametrize(
+    ("piece", "head"),
+    [
+        pytest.param(b"x", ("Content-Length", "1000000"), id="announced"),
+        pytest.param(b"1\r\nx\r\n", ("Transfer-Encoding", "chunked"), id="in-chunks"),
+    ],
+)
+def test_d11_an_answer_that_drips_is_given_up_although_each_drop_is_in_time(other_side, piece, head):
+    """The other side decides when the next drop falls; it falls when the client asks what time it is."""
+    asked = threading.Event()
+    seconds = iter(range(10_000))
+
+    def clock():
+        asked.set()
+        return next(seconds)
+
+    def drip(handler):
+        handler.send_response(200)
+        handler.send_header(*head)
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                asked.wait(10)
+                asked.clear()
+        handler.close_connection = True
+
+    other_side.behave = drip
+    with pytest.raises(OutcomeUnknown, match="too long"):
+        Transport("Meta", other_side.url, "EAAtoken", clock).send("POST", "x", json={}, timeout=60)
+    assert next(seconds) < 100
+
+
+def test_d11_json_that_is_nested_past_reason_is_no_answer(transport, other_side):
+    other_side.behave = behaviour.answer(b'{"a":' + b"[" * 100_000)
+    assert transport.send("POST", "x", json={}).body is None
 
 
 def test_e8_a_connection_that_died_between_two_requests_does_not_send_twice(transport, other_side):

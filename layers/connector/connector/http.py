@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 
 from connector.auth import authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
@@ -88,13 +87,12 @@ def _labelled(event: LambdaEvent) -> dict[str, Any]:
     return {**event, "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
 
 
-def refuse_unknown_query(app: APIGatewayHttpResolver, model: type[BaseModel]) -> None:
-    """Refuse a query that says more than its model: a misspelt filter must not return everything.
+def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:
+    """Refuse a query that says more than the route understands: a misspelt filter must not return everything.
 
     Raises:
         InvalidRequest: naming what is unknown.
     """
-    known = [str(field.alias) for field in model.model_fields.values()]
     unknown = sorted(set(app.current_event.query_string_parameters or {}) - set(known))
     if unknown:
         problems = [Detail(name, f"is not known here; {', '.join(known)} are") for name in unknown]
@@ -116,8 +114,6 @@ def _invalid(error: RequestValidationError) -> InvalidRequest:
 def _field(location: tuple[Any, ...]) -> str:
     """Return `message` for ("body", "message"), and `body` where the body as a whole is wrong."""
     inner = [str(part) for part in location[1:] if not isinstance(part, int)]
-    if location[:1] == ("query",):
-        return inner[-1]  # without the name of the model that gathers them
     if inner[:1] == ["message"]:
         del inner[1:2]  # the kind of message, which is a member of a union and no field
     return ".".join(inner) or str(location[0] if location else "request")

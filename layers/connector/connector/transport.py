@@ -5,20 +5,20 @@ carried out? `TryLater` says certainly not, `OutcomeUnknown` says perhaps.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from json import loads as json_of
 from ssl import SSLCertVerificationError
 from typing import Any
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from connector.errors import OutcomeUnknown, TryLater
 
 _CONNECT_SECONDS = 3.05
 _MOST_BYTES = 1_000_000  # of an answer; a longer one is not an answer to anything we ask
-_CHUNK_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 
 
@@ -39,7 +39,8 @@ class Answer:
 class Transport:
     """One company's API, at one base URL, as one bearer."""
 
-    def __init__(self, name: str, base_url: str, token: str) -> None:
+    def __init__(self, name: str, base_url: str, token: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._name = name
         self._base_url = base_url
         # One session per execution environment and token; `requests` retries nothing by itself.
@@ -84,7 +85,7 @@ class Transport:
         json: Mapping[str, Any] | None = None,
         timeout: float,
     ) -> Answer:
-        give_up_at = time.monotonic() + timeout + _CONNECT_SECONDS
+        give_up_at = self._clock() + timeout + _CONNECT_SECONDS
         try:
             with self._session.request(
                 method,
@@ -98,7 +99,7 @@ class Transport:
                 body = self._read(response, give_up_at)
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise self._sorted(error) from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             # A body cut off or garbled on the way back: the request has been read.
             raise OutcomeUnknown(f"{self._name}'s answer was lost on the way.") from error
         return Answer(response.status_code, _json_object(body), response.headers)
@@ -106,9 +107,9 @@ class Transport:
     def _read(self, response: requests.Response, give_up_at: float) -> bytes:
         """Read a body within bounds: the timeout of `requests` is for each piece, and a drip of pieces has no end."""
         body = b""
-        for chunk in response.iter_content(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > _MOST_BYTES or time.monotonic() > give_up_at:
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+            body += piece
+            if len(body) > _MOST_BYTES or self._clock() > give_up_at:
                 raise OutcomeUnknown(f"{self._name}'s answer was too long to be read.")
         return body
 

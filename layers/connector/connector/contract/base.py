@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -32,7 +32,11 @@ def _read_time(value: object) -> datetime:
     raise PydanticCustomError("time", "must be a time in ISO 8601, UTC, such as 2026-01-31T09:30:00.000Z")
 
 
-Time = Annotated[datetime, PlainSerializer(write_time, return_type=str)]
+Time = Annotated[
+    datetime,
+    PlainSerializer(write_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 AskedTime = Annotated[datetime, BeforeValidator(_read_time)]
 
 
@@ -40,6 +44,12 @@ class Body(BaseModel):
     """Base of all: camelCase outside, snake_case inside, nothing unknown, nothing changed."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class Asked(Body):
+    """Base of what callers send: only under the documented names."""
+
+    model_config = ConfigDict(populate_by_name=False)
 
 
 class Success[Data](Body):

@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from connector.accounts import Connection
-from connector.contract.base import AgentId, Body, MetaId, Secret, Time
+from connector.accounts import Connection, ConnectionStatus
+from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time
 from connector.instagram.links import profile_url, qr_code_data_url
 
 
-class ConnectRequest(Body):
+class ConnectRequest(Asked):
     """What connect needs.
 
     `retellAgentId` is for an agent whose id at Retell is not the path's agentId, `appSecret` for a connection that has
@@ -49,7 +49,7 @@ class Status(Body):
     """What is known of a connection."""
 
     is_connected: bool
-    status: str
+    status: ConnectionStatus
     username: str | None = None
     instagram_url: str | None = None
     qr_code_data_url: str | None = None
@@ -64,7 +64,7 @@ class Status(Body):
     def of(cls, connection: Connection | None, webhook_path: str) -> "Status":
         """Return it for a connection, or for none."""
         if connection is None or connection.status == "disconnected":
-            return cls(is_connected=False, status="disconnected", webhook_path=webhook_path)
+            return cls(is_connected=False, status=ConnectionStatus.DISCONNECTED, webhook_path=webhook_path)
         address = Connected.of(connection)
         return cls(
             is_connected=connection.is_connected,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connector.chat import Attachment, Message
+from connector.chat import Attachment, Message, MessageStatus, Role
 from connector.contract.base import Body, Time
 from connector.contract.remedies import remedy_of
 from connector.conversation.history import Page
@@ -80,14 +80,14 @@ class MessageView(Body):
     mid: str | None
     chat_id: str | None
     user_id: str
-    role: str
+    role: Role
     text: str | None
     attachments: tuple[AttachmentView, ...]
     content: Mapping[str, Any] | None
     reply_to: ReplyView | None
     postback: PostbackView | None
     reactions: tuple[ReactionView, ...]
-    status: str
+    status: MessageStatus
     error: ErrorView | None
     created_at: Time
     edited_at: Time | None

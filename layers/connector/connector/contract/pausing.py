@@ -4,17 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connector.contract.base import Body, MetaId, Time
+from connector.contract.base import Asked, Body, MetaId, Time
 
 
-class PauseRequest(Body):
+class PauseRequest(Asked):
     """Whose conversation the agent is to leave alone (all, where no one is named), and for how many minutes."""
 
     user_id: MetaId | None = None
     minutes: Annotated[int, Field(ge=1, le=43_200, strict=True)] = 60
 
 
-class ResumeRequest(Body):
+class ResumeRequest(Asked):
     """In whose conversation the agent may speak again; in all, where no one is named."""
 
     user_id: MetaId | None = None

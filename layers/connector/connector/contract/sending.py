@@ -19,7 +19,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from connector.chat import Attachment, Message
-from connector.contract.base import Body, MetaId
+from connector.contract.base import Asked, Body, MetaId
 from connector.contract.messages import MessageView
 from connector.conversation.send import Letter
 from connector.conversation.text import split
@@ -72,14 +72,14 @@ Url = Annotated[str, StringConstraints(max_length=_MAX_URL), AfterValidator(_is_
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 
 
-class QuickReply(Body):
+class QuickReply(Asked):
     """An answer that the customer can tap. Its payload comes back with the tap."""
 
     title: Title
     payload: Payload
 
 
-class TextContent(Body):
+class TextContent(Asked):
     """A text, perhaps with answers to tap."""
 
     type: Literal["text"]
@@ -87,21 +87,21 @@ class TextContent(Body):
     quick_replies: Annotated[tuple[QuickReply, ...], Field(max_length=limits.MAX_QUICK_REPLIES)] = ()
 
 
-class ImageContent(Body):
+class ImageContent(Asked):
     """One to ten pictures (PNG or JPEG, up to 8 MB each), which Meta fetches from these URLs."""
 
     type: Literal["image"]
     urls: Annotated[tuple[Url, ...], Field(min_length=1, max_length=limits.MAX_IMAGES)]
 
 
-class FileContent(Body):
+class FileContent(Asked):
     """A recording, a video, or a PDF (up to 25 MB), which Meta fetches from this URL."""
 
     type: Literal["audio", "video", "file"]
     url: Url
 
 
-class LinkButton(Body):
+class LinkButton(Asked):
     """A button that opens a page."""
 
     type: Literal["link"]
@@ -109,7 +109,7 @@ class LinkButton(Body):
     url: Url
 
 
-class PostbackButton(Body):
+class PostbackButton(Asked):
     """A button whose payload comes back with the tap."""
 
     type: Literal["postback"]
@@ -132,7 +132,7 @@ _MORE_THAN_A_TITLE: JsonDict = {
 }
 
 
-class Element(Body):
+class Element(Asked):
     """One card of a carousel. It needs more than a title."""
 
     model_config = ConfigDict(json_schema_extra=_MORE_THAN_A_TITLE)
@@ -150,7 +150,7 @@ def _more_than_a_title(element: Element) -> Element:
     return element
 
 
-class CardsContent(Body):
+class CardsContent(Asked):
     """Cards to swipe through (Meta's generic template)."""
 
     type: Literal["cards"]
@@ -160,7 +160,7 @@ class CardsContent(Body):
     ]
 
 
-class ButtonsContent(Body):
+class ButtonsContent(Asked):
     """A text with buttons under it (Meta's button template)."""
 
     type: Literal["buttons"]
@@ -168,20 +168,20 @@ class ButtonsContent(Body):
     buttons: Annotated[tuple[Button, ...], Field(min_length=1, max_length=limits.MAX_BUTTONS)]
 
 
-class PostContent(Body):
+class PostContent(Asked):
     """A post that the account has published, by its media id."""
 
     type: Literal["post"]
     media_id: MetaId
 
 
-class HeartContent(Body):
+class HeartContent(Asked):
     """The heart sticker."""
 
     type: Literal["heart"]
 
 
-class Reaction(Body):
+class Reaction(Asked):
     """A heart on one of the customer's messages, or `null` to take it back."""
 
     type: Literal["reaction"]
@@ -189,7 +189,7 @@ class Reaction(Body):
     reaction: Literal["love"] | None = "love"
 
 
-class Typing(Body):
+class Typing(Asked):
     """The three dots, for some seconds."""
 
     type: Literal["typing"]
@@ -204,7 +204,7 @@ def _kind(message: Any) -> str:
     return "file" if kind in ("audio", "video") else str(kind)
 
 
-class SendRequest(Body):
+class SendRequest(Asked):
     """What to send, and to whom.
 
     `message` is a text, or one of the other kinds. `split` lets a text that is too long go out in parts, instead of

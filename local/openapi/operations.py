@@ -1,0 +1,142 @@
+"""What a reader must know of each operation, besides what the code tells by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.openapi.failures import OF_META
+
+type Json = dict[str, Any]
+
+_FIRST = "$response.body#/data/messages/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to go on from an answer."""
+
+    to: str
+    """An operationId."""
+    words: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route of the API."""
+
+    id: str
+    tag: str
+    summary: str
+    words: str
+    codes: tuple[str, ...] = ()
+    """With which it may fail, besides those of every route."""
+    links: tuple[Link, ...] = ()
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "connect": Operation(
+        "connect",
+        "Connection",
+        "Connect an Instagram account",
+        "Checks the account with Meta, subscribes to its messages, stores the connection, and answers the QR code of "
+        "the profile. Repeating it does no harm: it is also how a new access token is given.",
+        ("authentication_failed", "page_not_linked", "account_in_use", *OF_META),
+        (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
+    ),
+    "status": Operation(
+        "getStatus",
+        "Connection",
+        "Tell whether the agent is connected",
+        "Answers what is stored, without asking Meta. An agent without an account has the same fields, and nothing in "
+        "them.",
+        (),
+        (
+            Link("sendMessage", "Write to a customer."),
+            Link("listMessages", "What has been written."),
+            Link("pauseAgent", "Silence the agent."),
+        ),
+    ),
+    "send": Operation(
+        "sendMessage",
+        "Conversations",
+        "Send what a person wrote",
+        "Stores the message, sends it once, and answers it as it stands then. If it is refused, it is stored all the "
+        "same, with the status `failed`, or, where nobody knows, `unknown`. With an `Idempotency-Key` a repetition "
+        "sends nothing twice. A person who writes takes the conversation over: the agent falls silent in it for a "
+        "while, unless `pauseAgent` is false.",
+        ("not_connected", "reconnect_needed", "window_closed", "idempotency_key_reused", "in_progress", *OF_META),
+        (
+            Link(
+                "listMessages",
+                "The conversation, with this message the newest.",
+                {"userId": "$response.body#/data/userId"},
+            ),
+            Link("pauseAgent", "Keep the conversation.", body={"userId": "$response.body#/data/userId"}),
+        ),
+    ),
+    "messages": Operation(
+        "listMessages",
+        "Conversations",
+        "List messages, newest first",
+        "Those of all customers in one list, or what the filters let through. To get the older ones, send `nextCursor` "
+        "back as `cursor`; it is null on the last page.",
+        (),
+        (
+            Link("listMessages", "The older messages.", {"cursor": "$response.body#/data/nextCursor"}),
+            Link("sendMessage", "Answer the newest.", body={"to": f"{_FIRST}/userId", "message": "Hello!"}),
+            Link("pauseAgent", "Take the conversation over.", body={"userId": f"{_FIRST}/userId", "minutes": 30}),
+        ),
+    ),
+    "conversations": Operation(
+        "listConversations",
+        "Conversations",
+        "List conversations, the one last written in first",
+        "A row for each customer: who it is, what was last said, what waits for an answer, until when a reply is "
+        "allowed, and whether the agent is silent.",
+        (),
+        (
+            Link("listConversations", "The next page.", {"cursor": "$response.body#/data/nextCursor"}),
+            Link("listMessages", "One of them.", {"userId": "$response.body#/data/conversations/0/userId"}),
+            Link("exportMessages", "All of one.", {"userId": "$response.body#/data/conversations/0/userId"}),
+        ),
+    ),
+    "export": Operation(
+        "exportMessages",
+        "Conversations",
+        "Export what is stored, as JSON Lines",
+        "A message on each line, the oldest first, with all that is stored about it: of one customer, or of all. Where "
+        "there is more, the header `Link` names the next lines.",
+    ),
+    "pause": Operation(
+        "pauseAgent",
+        "Conversations",
+        "Silence the agent",
+        "In one customer's conversation, or in all. What it has begun to say is not finished.",
+        ("not_connected",),
+        (
+            Link("resumeAgent", "Let it speak again.", body={"userId": "$response.body#/data/userId"}),
+            Link("getStatus", "How the connection stands."),
+        ),
+    ),
+    "resume": Operation(
+        "resumeAgent",
+        "Conversations",
+        "Let the agent speak again",
+        "In one customer's conversation, or in all. It answers what the customer writes next, and is told of what it "
+        "missed.",
+        ("not_connected",),
+        (Link("getStatus", "How the connection stands."), Link("disconnect", "End the connection.")),
+    ),
+    "disconnect": Operation(
+        "disconnect",
+        "Connection",
+        "End the connection",
+        "The agent says nothing more, the app is unsubscribed at Meta, and the stored access token is deleted. The "
+        "messages stay. Disconnecting twice is a success too.",
+        (),
+        (Link("getStatus", "`disconnected` now."), Link("listMessages", "They can still be read.")),
+    ),
+}
+"""By the folder of the function."""
