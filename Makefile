@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types template build deploy lock clean
+.PHONY: help setup run test check format lint types template docs build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ types: setup
 
 template: setup
 	sam validate --lint
+
+docs: setup ## Write docs/openapi.json, from the code and the frontend guide
+	@PYTHONPATH=layers/connector python -m local.openapi
 
 build: setup ## Build what deploys, into .aws-sam
 	sam build

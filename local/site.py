@@ -33,6 +33,10 @@ def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], s
     def file(name: str) -> Response:
         return send_from_directory(_CONSOLE, name)
 
+    @site.get("/openapi.json")
+    def openapi() -> Response:
+        return send_from_directory(ROOT / "docs", "openapi.json")
+
     @site.errorhandler(404)
     @site.errorhandler(405)
     def not_found(_: Exception) -> tuple[Response, int]:

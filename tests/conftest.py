@@ -95,6 +95,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",
         "GRAPH_VERSION": "v26.0",
         "RETELL_URL": "http://127.0.0.1:9",
+        "FALLBACK_TEXT": "",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -126,8 +126,8 @@ def _described(function: Function) -> tuple[str, Json, Json]:
     told = OPERATIONS[function.name]
     (route,) = function.routes
     app = importlib.import_module(f"functions.{function.name}.app").app
-    made = json.loads(app.get_openapi_json_schema(title=function.name, version="1"))
-    ((_, item),) = made["paths"].items()
+    made = fit(json.loads(app.get_openapi_json_schema(title=function.name, version="1")))
+    (item,) = made["paths"].values()
     ((method, operation),) = item.items()
     models = {name: one for name, one in made["components"]["schemas"].items() if name not in _OF_POWERTOOLS}
     described = {
@@ -140,7 +140,7 @@ def _described(function: Function) -> tuple[str, Json, Json]:
         "responses": _responses(told, route.path, operation),
     }
     kept = {name: one for name, one in described.items() if one}
-    return route.path, {"parameters": _path_parameters(), method: fit(kept)}, fit(models)
+    return route.path, {"parameters": _path_parameters(), method: kept}, models
 
 
 def _parameters(told: Operation, operation: Json) -> Iterator[Json]:
@@ -148,7 +148,7 @@ def _parameters(told: Operation, operation: Json) -> Iterator[Json]:
     for one in operation["parameters"]:
         name = one["name"].title() if one["in"] == "header" else one["name"]
         if one["in"] != "path":
-            yield one | {"name": name, "description": words[name], "schema": not_null(one["schema"])}
+            yield one | {"name": name, "description": words.get(name, ""), "schema": not_null(one["schema"])}
 
 
 _SECTION = {"listMessages": "Messages", "listConversations": "Conversations", "exportMessages": "Export"}
@@ -181,7 +181,7 @@ def _responses(told: Operation, path: str, operation: Json) -> Json:
 
 def _examples(told: Operation, values: list[Any]) -> Json:
     """Return what the guide shows, each thing once. An answer that it shows in part is no example."""
-    whole = [one for one in values if "…" not in json.dumps(one, ensure_ascii=False)]
+    whole = [one for one in values if '"…":' not in json.dumps(one, ensure_ascii=False)]
     unlike = [one for index, one in enumerate(whole) if one not in whole[:index]]
     named = {f"{told.id}{index}": {"value": one} for index, one in enumerate(unlike, start=1)}
     return {"examples": named} if named else {}

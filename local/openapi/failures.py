@@ -20,8 +20,7 @@ class Failure:
 
 
 FAILURES = tuple(
-    Failure(row["Code"].strip("`"), int(row["HTTP status"]), f"{row['When']} {row['What to do']}")
-    for row in guide.table("All codes")
+    Failure(code.strip("`"), int(status), f"{when} {remedy}") for code, status, when, remedy in guide.rows("All codes")
 )
 EVERYWHERE = ("invalid_request", "unauthorized", "not_found", "payload_too_large", "internal_error", "unavailable")
 OF_META = (*(one.code for one in FAILURES if one.status in (502, 504)), "reconnect_needed", "rate_limited", "try_later")

@@ -29,6 +29,8 @@ SAMPLES = {
     "username": "acme_coffee",
     "userId": "1234567890123456",
     "otherUserId": "6543210987654321",
+    "thirdUserId": "3141592653589793",
+    "customerMid": "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3ODQxNDAwMDAwMDAw",
     "chatId": "chat_98c1a2774e2a9c1e0d4f5b6a7c8",
     "otherChatId": "chat_11d2b3885f3b0d2f1e5a6c7b8d9",
     "time": "2026-01-31T09:30:00.000Z",
@@ -55,24 +57,25 @@ class Example:
 
 
 @cache
-def table(heading: str) -> tuple[Mapping[str, str], ...]:
-    """Return the first table after a heading: for each row, its cells by column."""
+def rows(heading: str) -> tuple[tuple[str, ...], ...]:
+    """Return the first table after a heading, without the names of its columns: the cells of each row.
+
+    Raises:
+        LookupError: there is none.
+    """
     _, found, section = PATH.read_text("utf-8").partition(f"# {heading}\n")
-    lines = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
-    if not found or not lines:
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    if not found or not table:
         raise LookupError(f"{PATH.name} has no table under “{heading}”.")
-    names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[0].splitlines())
-    return tuple(dict(zip(names, row, strict=True)) for row in rows)
+    return tuple(tuple(cell.strip() for cell in line[1:-1].split("|")) for line in table[0].splitlines()[2:])
 
 
-@cache
 def fields(heading: str) -> Mapping[str, str]:
     """Return what the table after a heading says of each field."""
     told = {}
-    for row in table(heading):
-        name, *_, words = row.values()
-        for one in re.findall(r"`(\w+)`", name):
-            told[one] = words.replace(", see below", "").replace(" See below.", "")
+    for name, *_, words in rows(heading):
+        for one in re.findall(r"`\{?(\w+)\}?`", name):
+            told[one] = re.sub(r", see below|, see \[.*?\]\(.*?\)| See below\.", "", words)
     return told
 
 

@@ -10,16 +10,16 @@ type Json = dict[str, Any]
 _SUCCESS = re.compile(r"\bSuccess_(\w+?)(?:View)?_")
 
 _WORDS = {
-    "ConnectRequest": "The fields of connect",
-    "SendRequest": "The fields of send",
-    "PauseRequest": "The fields of pause",
-    "ResumeRequest": "The fields of pause",
-    "Paused": "What pause and resume answer",
-    "MessageView": "The fields of a message",
-    "SentView": "The fields of a message",
-    "Status": "The fields of a status",
+    "ConnectRequest": ("What you need", "Connect"),
+    "SendRequest": ("The fields of send",),
+    "PauseRequest": ("The fields of pause",),
+    "ResumeRequest": ("The fields of pause",),
+    "Paused": ("What pause and resume answer",),
+    "MessageView": ("The fields of a message",),
+    "SentView": ("The fields of a message",),
+    "Status": ("The fields of a status",),
 }
-"""Whose fields the guide explains, and under which heading."""
+"""Whose fields the guide explains, and under which headings."""
 
 
 def fit(value: Any) -> Any:
@@ -49,7 +49,7 @@ def not_null(schema: Json) -> Json:
 
 def explained(name: str, schema: Json) -> Json:
     """Return a component with the guide's words on its fields, and its own in one line."""
-    words = guide.fields(_WORDS[name]) if name in _WORDS else {}
+    words = {field: told for heading in _WORDS.get(name, ()) for field, told in guide.fields(heading).items()}
     told = dict(schema)
     if "description" in told:
         told["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", told["description"])

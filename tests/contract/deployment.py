@@ -81,6 +81,16 @@ class Deployment:
             folders[one["FunctionName"]["Ref"]]: one for one in self.of_type("AWS::Lambda::EventSourceMapping").values()
         }
 
+    @functools.cached_property
+    def schedules(self) -> dict[str, str]:
+        """When each folder runs that a clock invokes."""
+        folders = {name: folder for folder, name in self.logical_ids.items()}
+        return {
+            folders[named(target["Arn"])]: rule["ScheduleExpression"]
+            for rule in self.of_type("AWS::Events::Rule").values()
+            for target in rule["Targets"]
+        }
+
     def role_id(self, folder: str) -> str:
         """Return the logical id of a function's role."""
         return named(self.functions[folder]["Role"])

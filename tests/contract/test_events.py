@@ -12,11 +12,13 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
+from pydantic import BaseModel
 from samtranslator.yaml_helper import yaml_parse
 
 from connector.accounts import Account
 from connector.auth import authenticate
 from connector.contract.connection import ConnectRequest
+from connector.contract.pausing import PauseRequest, ResumeRequest
 from connector.contract.sending import SendRequest
 from connector.envelopes import InboxMessage, TurnMessage, read
 from connector.gateway import Request
@@ -45,14 +47,19 @@ FUNCTIONS = {
     "status": "StatusFunction",
     "send": "SendFunction",
     "messages": "MessagesFunction",
+    "conversations": "ConversationsFunction",
+    "export": "ExportFunction",
+    "pause": "PauseFunction",
+    "resume": "ResumeFunction",
     "disconnect": "DisconnectFunction",
     "webhook_handshake": "WebhookFunction",
     "webhook": "WebhookFunction",
     "ingest": "IngestFunction",
     "reply": "ReplyFunction",
+    "sweep": "SweepFunction",
 }
 QUEUES = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-HTTP = [name for name in FUNCTIONS if name not in QUEUES]
+HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, "sweep")]
 API = [name for name in HTTP if not name.startswith("webhook")]
 
 
@@ -127,8 +134,11 @@ def test_the_bearer_token_of_an_api_event_proves_a_caller_for_its_tenant(name: s
     caller.require(TENANT)
 
 
-@pytest.mark.parametrize(("name", "model"), [("connect", ConnectRequest), ("send", SendRequest)])
-def test_the_body_of_an_api_event_is_one_that_the_contract_takes(name: str, model: type[ConnectRequest | SendRequest]):
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("connect", ConnectRequest), ("send", SendRequest), ("pause", PauseRequest), ("resume", ResumeRequest)],
+)
+def test_the_body_of_an_api_event_is_one_that_the_contract_takes(name: str, model: type[BaseModel]):
     model.model_validate_json(Request.of(event(name)).body)
 
 
@@ -187,6 +197,7 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
     """What the functions find: an AWS account with the events' secrets, a database; no Meta, no Retell."""
     uri = mongodb_uri.replace("/?", f"/events-{uuid4().hex}?")
     stores.secrets.cache_clear()
+    stores.waiting.cache_clear()
     aws.put_secret("app-secrets", json.dumps({"appSecrets": [APP_SECRET], "verifyToken": "of the app"}))
     aws.put_secret("jwt", json.dumps({"keys": [JWT_KEY]}))
     aws.put_secret("mongodb-uri", uri)
@@ -197,6 +208,7 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
     database.client.close()
     mongodb.database.cache_clear()
     stores.secrets.cache_clear()
+    stores.waiting.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -206,6 +218,10 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
         ("status", 200, '"status":"disconnected"'),
         ("send", 409, "not_connected"),
         ("messages", 200, '"messages":[]'),
+        ("conversations", 200, '"conversations":[]'),
+        ("export", 200, ""),
+        ("pause", 409, "not_connected"),
+        ("resume", 409, "not_connected"),
         ("disconnect", 200, '"isConnected":false'),
         ("webhook_handshake", 200, "1158201444"),
         ("webhook", 200, "EVENT_RECEIVED"),
@@ -220,6 +236,17 @@ def test_the_function_takes_its_http_event(deployed: Aws, name: str, status: int
 @pytest.mark.parametrize("name", QUEUES)
 def test_the_function_takes_its_queue_event_and_reports_no_failure(deployed: Aws, name: str):
     assert _function(name).handler(event(name), Context(name, 30)) == {"batchItemFailures": []}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_sweep_takes_its_schedules_event_and_schedules_nothing_where_nothing_waits(
+    aws: Aws, functions_environment: dict[str, str]
+):
+    (schedule,) = resources()["SweepFunction"]["Properties"]["Events"].values()
+    assert schedule["Type"] == "Schedule"
+    assert event("sweep")["detail-type"] == "Scheduled Event"
+    assert _function("sweep").handler(event("sweep"), Context("sweep", 50)) is None
+    assert aws.bodies(functions_environment["TURN_QUEUE_URL"]) == []
 
 
 def test_the_webhook_queues_of_its_event_what_the_ingest_event_bears(

@@ -5,21 +5,26 @@ import pytest
 from tests.contract.deployment import FOLDERS, listed, named
 
 # Which secrets each function reads, below the stack's prefix in SSM. The webhook, which strangers reach, cannot read a
-# token; ingest, which reads what strangers wrote, cannot either.
+# token; ingest, which reads what strangers wrote, cannot either, nor can the sweep, which looks after all tenants.
 READS = {
     "connect": {"jwt", "mongodb-uri"},
     "status": {"jwt", "mongodb-uri"},
     "messages": {"jwt", "mongodb-uri"},
+    "conversations": {"jwt", "mongodb-uri"},
+    "export": {"jwt", "mongodb-uri"},
+    "pause": {"jwt", "mongodb-uri"},
+    "resume": {"jwt", "mongodb-uri"},
     "send": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
+    "sweep": {"mongodb-uri"},
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
 }
 _SECRETS = {"connections/*/access-token", "connections/*/webhook"}
 WRITES = {"connect": _SECRETS}
 DELETES = {"disconnect": _SECRETS}
-SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}}
+SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}, "sweep": {"TurnQueue"}}
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 
 X_RAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}

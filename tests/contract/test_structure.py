@@ -23,7 +23,7 @@ MAX_HANDLER_LINES = 40
 # What speaks to somebody outside, and the packages it speaks through.
 OUTSIDE = {"boto3", "botocore", "requests", "urllib3", "pymongo", "qrcode"}
 ADAPTERS = {
-    *("connector.storage", "connector.agents", "connector.wiring", "connector.aws", "connector.queues"),
+    *("connector.storage", "connector.agents.retell", "connector.wiring", "connector.aws", "connector.queues"),
     *("connector.transport", "connector.instagram.graph", "connector.instagram.errors", "connector.instagram.links"),
 } | OUTSIDE
 
@@ -46,6 +46,7 @@ RULES = [
             "connector.settings",
             "connector.chat",
             "connector.accounts",
+            "connector.agents.answers",
             "connector.tenancy",
         )
     ),

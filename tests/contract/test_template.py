@@ -6,6 +6,8 @@ import re
 import pytest
 from cfnlint.api import ManualArgs, lint
 
+from connector.agents.retell import COMPLETION_SECONDS
+from connector.wiring import turns
 from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
 
 CONNECTION = "/api/database/{subaccountId}/chat-agents/{agentId}/instagram"
@@ -15,6 +17,10 @@ ROUTES = {
     ("GET", f"{CONNECTION}/status"): "status",
     ("POST", f"{CONNECTION}/send"): "send",
     ("GET", f"{CONNECTION}/messages"): "messages",
+    ("GET", f"{CONNECTION}/conversations"): "conversations",
+    ("GET", f"{CONNECTION}/export"): "export",
+    ("POST", f"{CONNECTION}/pause"): "pause",
+    ("POST", f"{CONNECTION}/resume"): "resume",
     ("POST", f"{CONNECTION}/disconnect"): "disconnect",
     # … and Meta's callback URLs: one for a connection, one for a Meta app that serves many agents.
     ("GET", f"{CONNECTION}/webhook"): "webhook",
@@ -24,6 +30,7 @@ ROUTES = {
 }
 API = sorted({folder for folder in ROUTES.values() if folder != "webhook"})
 CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
+SCHEDULES = {"sweep": "rate(1 minute)"}
 
 SQS_DEFAULT_VISIBILITY = 30
 SQS_DEFAULT_RETENTION = 4 * 24 * 3600
@@ -147,14 +154,17 @@ def test_the_function_url_is_open_to_meta_which_cannot_sign_with_iam(deployed):
         )
 
 
-def test_nothing_else_than_the_api_may_invoke_a_function(deployed):
-    others = {
-        name: one
-        for name, one in deployed.of_type("AWS::Lambda::Permission").items()
+def test_nothing_else_than_the_api_and_the_sweeps_own_schedule_may_invoke_a_function(deployed):
+    others = [
+        one
+        for one in deployed.of_type("AWS::Lambda::Permission").values()
         if one["Principal"] not in ("*", "apigateway.amazonaws.com")
-    }
+    ]
 
-    assert others == {}
+    (rule,) = deployed.of_type("AWS::Events::Rule")
+    assert [(one["Principal"], named(one["FunctionName"]), named(one["SourceArn"])) for one in others] == [
+        ("events.amazonaws.com", deployed.logical_ids["sweep"], rule)
+    ]
 
 
 @pytest.mark.parametrize("folder", API)
@@ -208,10 +218,15 @@ def test_b10_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
 
 
 def test_d12_each_turn_has_a_worker_of_its_own_and_no_more_work_at_once_than_the_deployment_allows(deployed):
-    turns = deployed.sources["reply"]
+    source = deployed.sources["reply"]
 
-    assert turns["BatchSize"] == 1, "a slow agent would keep the turns behind it waiting in the same worker"
-    assert turns["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumReplies"}}
+    assert source["BatchSize"] == 1, "a slow agent would keep the turns behind it waiting in the same worker"
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumReplies"}}
+
+
+def test_c2_c3_the_sweep_runs_every_minute_and_is_over_before_it_runs_again(deployed):
+    assert deployed.schedules == SCHEDULES
+    assert deployed.functions["sweep"]["Timeout"] < 60
 
 
 def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
@@ -221,9 +236,13 @@ def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
 
 
 def test_c3_c14_a_turns_lease_outlives_the_function_that_holds_it(deployed):
-    lease = importlib.import_module("functions.reply.app")._LEASE
+    assert turns._LEASE.total_seconds() > deployed.functions["reply"]["Timeout"]
 
-    assert lease.total_seconds() > deployed.functions["reply"]["Timeout"]
+
+def test_d2_the_agent_has_all_the_time_it_may_take_within_its_function(deployed):
+    needed = COMPLETION_SECONDS + 3 * 10  # opening a session, and sending two parts
+
+    assert deployed.functions["reply"]["Timeout"] >= needed
 
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,8 @@ _FORMS = {
     "cursor": re.compile(r"[A-Za-z0-9_-]+"),
 }
 _UNBOUND = "time"
+_REST = "…"
+"""The key that stands for the fields which the guide has shown before."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,10 @@ def differences(expected: Any, actual: Any, values: dict[str, str], where: str =
     """Return what of a real JSON value is not as the guide shows it. What is seen first binds its placeholder."""
     match expected, actual:
         case dict(), dict():
-            found = [f"{where}.{key}: not answered" for key in expected if key not in actual]
-            found += [f"{where}.{key}: not in the guide" for key in actual if key not in expected]
+            found = [f"{where}.{key}: not answered" for key in expected if key not in (*actual, _REST)]
+            found += [
+                f"{where}.{key}: not in the guide" for key in actual if key not in expected and _REST not in expected
+            ]
             for key in expected:
                 if key in actual:
                     found += differences(expected[key], actual[key], values, f"{where}.{key}")

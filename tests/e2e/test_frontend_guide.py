@@ -28,6 +28,7 @@ from connector.accounts import ConnectionStatus
 from connector.chat import PAUSED, MessageStatus, Role
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.messages import AttachmentView, MessageView
+from connector.conversation import policy
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
 from connector.instagram.limits import MAX_TEXT_BYTES
@@ -150,6 +151,8 @@ class Walk:
         match name:
             case "the customer writes":
                 self._write("userId", text=what)
+            case "a third customer writes":
+                self.values["customerMid"] = self._write("thirdUserId", text=what)
             case "another customer sends a picture":
                 self._write("otherUserId", attachments=[{"type": "image", "payload": {"url": what}}])
             case "the agent answers":
@@ -165,7 +168,7 @@ class Walk:
             case _:
                 raise AssertionError(f"the guide says “{event}”, and the test does not know what that is")
 
-    def _write(self, who: str, **message: Any) -> None:
+    def _write(self, who: str, **message: Any) -> str:
         told = self.system.simulator(
             "POST",
             f"users/{self.values[who]}/messages",
@@ -173,6 +176,7 @@ class Walk:
             **message,
         )
         self._wait_for_answer(told["mid"])
+        return str(told["mid"])
 
     def _wait_for_answer(self, mid: str) -> None:
         def is_answered() -> bool:
@@ -206,6 +210,7 @@ def walk(system: System) -> Iterator[Walk]:
         "webhookVerificationToken": "my-verification-token",
         "userId": system.simulator("POST", "users")["userId"],
         "otherUserId": system.simulator("POST", "users")["userId"],
+        "thirdUserId": system.simulator("POST", "users")["userId"],
         "now": str(time.time_ns() // 10**6),
         "newMid": f"aWdfZAG1faXRlbToxOk{time.time_ns()}",
     }
@@ -263,6 +268,8 @@ def test_the_guide_has_no_block_that_is_not_tried():
         pytest.param(["{id1}", "{id1}"], ["a" * 24, "b" * 24], 1, id="one placeholder for two values"),
         pytest.param(["{id1}", "{id2}"], ["a" * 24, "a" * 24], 1, id="two placeholders for one value"),
         pytest.param("{nobody}", "x", 1, id="a placeholder of no known form"),
+        pytest.param({"a": 1, "…": "…"}, {"a": 1, "b": None}, 0, id="the rest of an object"),
+        pytest.param({"a": 1, "…": "…"}, {"b": None}, 1, id="a key less before the rest"),
         pytest.param("abc…", "abcd", 0, id="the rest of a text"),
         pytest.param("abc…", "abc", 1, id="no rest"),
         pytest.param("a…c", "abc", 1, id="an ellipsis in the middle is an ellipsis"),
@@ -412,6 +419,7 @@ def test_watch_messages_of_the_guide_shows_the_first_page_oldest_first(ran: dict
 def test_the_table_of_all_codes_has_exactly_the_codes_and_statuses_that_the_api_can_answer():
     classes = {(kind.code, kind.status) for kind in _error_classes() if kind.code not in NOT_TOLD}
     refusals = {(reason, errors.Refused.status) for reason in _reasons_of_instagram()}
+    refusals.add((policy.WINDOW_CLOSED, errors.NotAllowed.status))
     rows = guide.table("All codes")
     assert {(row["Code"], HTTPStatus(int(row["HTTP status"]))) for row in rows} == classes | refusals
     assert len(rows) == len(classes | refusals)
@@ -549,14 +557,14 @@ def test_what_meta_refuses_reaches_the_frontend_with_the_code_and_status_of_the_
 
 
 def _error_classes() -> set[type[errors.ConnectorError]]:
-    """Return every class of the hierarchy but Refused, whose code is its reason."""
+    """Return every class of the hierarchy but those whose code is their reason."""
     found: set[type[errors.ConnectorError]] = set()
     waiting = [errors.ConnectorError]
     while waiting:
         kind = waiting.pop()
         found.add(kind)
         waiting += kind.__subclasses__()
-    return found - {errors.Refused}
+    return found - {errors.Refused, errors.NotAllowed}
 
 
 def _reasons_of_instagram() -> set[str]:

@@ -52,8 +52,7 @@ def test_every_connect_and_disconnect_raises_the_generation_and_doing_nothing_do
     assert generations == [1, 2, 3, 3, 4]
 
 
-def test_an_account_has_one_agent(connections):
-    """I1."""
+def test_i1_an_account_has_one_agent(connections):
     mine = _connect(connections)
     with pytest.raises(AccountInUse):
         _connect(connections, OTHER)
@@ -69,15 +68,13 @@ def test_an_agent_that_moves_to_an_account_in_use_keeps_the_one_it_had(connectio
     assert connections.get(OTHER) == theirs
 
 
-def test_of_sixteen_agents_racing_for_an_account_one_gets_it(connections, race):
-    """I1."""
+def test_i1_of_sixteen_agents_racing_for_an_account_one_gets_it(connections, race):
     results = race(16, lambda index: _connect(connections, Tenant("sub_1", f"agent_{index}")))
     assert len([one for one in results if isinstance(one, AccountInUse)]) == 15, results
     assert connections.of_account(ACCOUNT) in results
 
 
-def test_sixteen_connects_of_one_agent_are_all_successes_and_count_sixteen_generations(connections, race):
-    """I6."""
+def test_i6_sixteen_connects_of_one_agent_are_all_successes_and_count_sixteen_generations(connections, race):
     results = race(16, lambda _: _connect(connections))
     assert sorted(one.generation for one in results) == list(range(1, 17)), results
 
@@ -91,8 +88,7 @@ def test_an_account_that_was_disconnected_is_free_for_another_agent(connections)
         _connect(connections)
 
 
-def test_a_connection_whose_token_has_died_holds_its_account_and_is_not_connected(connections):
-    """E1."""
+def test_e1_a_connection_whose_token_has_died_holds_its_account_and_is_not_connected(connections):
     connections.record_error(_connect(connections), "reconnect_needed", needs_reconnection=True)
     dead = connections.of_account(ACCOUNT)
     assert dead.status is ConnectionStatus.NEEDS_RECONNECTION
@@ -108,8 +104,8 @@ def test_connecting_again_clears_the_error(connections):
     assert (again.is_connected, again.last_error, again.token_version) == (True, None, 2)
 
 
-def test_an_error_of_an_earlier_connection_says_nothing_about_the_renewed_one(connections):
-    """E1: the worker still held the old token."""
+def test_e1_an_error_of_an_earlier_connection_says_nothing_about_the_renewed_one(connections):
+    """The worker still held the old token."""
     old = _connect(connections)
     new = _connect(connections, token_version=2)
     connections.record_error(old, "reconnect_needed", needs_reconnection=True)
@@ -121,6 +117,50 @@ def test_an_error_does_not_wake_a_connection_that_has_ended(connections):
     connections.disconnect(TENANT)
     connections.record_error(old, "reconnect_needed", needs_reconnection=True)
     assert connections.get(TENANT).status is ConnectionStatus.DISCONNECTED
+
+
+# ── limits and pauses
+
+
+def test_e3_a_limit_holds_for_the_account_until_the_latest_time_that_meta_named(connections):
+    made = _connect(connections)
+    assert made.limited_until is None
+    for minutes in (10, 60, 30):
+        connections.record_limit(made, START + timedelta(minutes=minutes))
+    assert connections.get(TENANT).limited_until == START + timedelta(minutes=60)
+    assert connections.get(TENANT).is_connected, "it is limited, not broken"
+
+
+def test_e3_a_limit_of_an_earlier_connection_says_nothing_about_the_renewed_one(connections):
+    old = _connect(connections)
+    connections.record_limit(old, START)
+    renewed = _connect(connections, token_version=2)
+    assert renewed.limited_until is None
+    connections.record_limit(old, START)
+    assert connections.get(TENANT).limited_until is None
+
+
+def test_e3_a_limit_of_one_account_is_nobody_elses(connections):
+    theirs = _connect(connections, OTHER, OTHER_ACCOUNT)
+    connections.record_limit(_connect(connections), START)
+    assert connections.get(OTHER) == theirs
+
+
+def test_a_pause_silences_the_agent_everywhere_until_it_is_over_or_taken_back(connections):
+    _connect(connections)
+    connections.pause(TENANT, START)
+    paused = connections.get(TENANT)
+    assert paused.is_paused(START - timedelta(milliseconds=1))
+    assert not paused.is_paused(START)
+    connections.pause(TENANT, None)
+    assert not connections.get(TENANT).is_paused(START - timedelta(days=1))
+
+
+def test_a_pause_is_one_tenants_and_makes_no_connection_of_nothing(connections):
+    theirs = _connect(connections, OTHER)
+    connections.pause(TENANT, START)
+    assert connections.get(TENANT) is None
+    assert connections.get(OTHER) == theirs
 
 
 def test_the_last_event_is_the_latest_whatever_the_order_of_arrival(connections):

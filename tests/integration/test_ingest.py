@@ -140,8 +140,7 @@ def test_e10_an_echo_of_what_we_sent_settles_it_and_adds_nothing(world):
     assert world.queue.messages == []
 
 
-def test_e10_an_echo_of_what_a_person_wrote_in_the_app_is_stored_as_theirs_once_and_never_asked(world):
-    """I12."""
+def test_e10_i12_an_echo_of_what_a_person_wrote_in_the_app_is_stored_as_theirs_once_and_never_asked(world):
     world.echo("m", "Hi, this is Ana.")
     world.echo("m", "Hi, this is Ana.")
     assert world.said(Role.HUMAN) == [("Hi, this is Ana.", MessageStatus.DELIVERED)]
@@ -256,15 +255,13 @@ def test_an_event_never_concerns_another_account_than_its_paths(world, database)
     assert database["chats"].count_documents({}) == 0
 
 
-def test_an_event_of_an_account_that_nobody_has_is_dropped(world, database):
-    """I11."""
+def test_i11_an_event_of_an_account_that_nobody_has_is_dropped(world, database):
     assert world.take(item("text"), account_id=OTHER_ACCOUNT, route=False) == "EventOfNoConnection"
     assert database["chats"].count_documents({}) == 0
 
 
 @pytest.mark.parametrize("route", [True, False])
-def test_an_event_after_the_disconnect_is_dropped(world, database, route):
-    """I4."""
+def test_i4_an_event_after_the_disconnect_is_dropped(world, database, route):
     world.connections.disconnect(world.tenant)
     assert world.take(item("text"), route=route) == "EventOfNoConnection"
     assert database["chats"].count_documents({}) == 0

@@ -47,8 +47,7 @@ def test_events_about_a_message_come_in_the_order_in_which_they_happened(kept):
     assert [one.key for one in kept.about("m")] == ["k0", "k1", "k2"]
 
 
-def test_sixteen_workers_that_keep_one_event_keep_it_once(kept, collection, race):
-    """A20."""
+def test_a20_sixteen_workers_that_keep_one_event_keep_it_once(kept, collection, race):
     assert race(16, lambda _: kept.keep(EVENT)) == [None] * 16
     assert collection.count_documents({}) == 1
 
@@ -67,8 +66,8 @@ def test_one_tenant_neither_sees_nor_forgets_what_is_kept_for_another(kept, coll
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(mutated_payloads())
-def test_whatever_meta_writes_can_be_kept_and_comes_back_as_it_was(kept, told):
-    """§4.2: field names with dots and dollars, 64-bit integers, deep nesting."""
+def test_b9_f6_whatever_meta_writes_can_be_kept_and_comes_back_as_it_was(kept, told):
+    """Field names with dots and dollars, 64-bit integers, deep nesting."""
     for one in split(compact(told | {"object": "instagram"})):
         event = read_as_it_came(one, RECEIVED_AT)
         kept.keep(event)

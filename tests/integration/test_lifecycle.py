@@ -139,8 +139,7 @@ def test_the_token_is_nowhere_in_the_database(setting, database):
     assert not [secret for secret in (TOKEN, "hush", "meatyhamhock") if secret in stored]
 
 
-def test_connecting_twice_is_a_success_with_a_new_token_version_and_generation(setting):
-    """I6."""
+def test_i6_connecting_twice_is_a_success_with_a_new_token_version_and_generation(setting):
     first, second = setting.connect(), setting.connect()
     assert (second.generation, second.token_version) == (first.generation + 1, first.token_version + 1)
 
@@ -173,8 +172,7 @@ def test_a_page_of_no_or_another_account_stores_nothing(setting, linked):
     assert setting.graph.subscribed == set()
 
 
-def test_an_account_of_another_agent_is_refused_before_anything_is_changed(setting):
-    """I1."""
+def test_i1_an_account_of_another_agent_is_refused_before_anything_is_changed(setting):
     theirs = setting.connect(OTHER)
     before = setting.parameters()
     setting.graph.server.requests.clear()
@@ -185,8 +183,7 @@ def test_an_account_of_another_agent_is_refused_before_anything_is_changed(setti
     assert [method for method, _ in setting.graph.calls()] == ["GET", "GET"]
 
 
-def test_of_eight_agents_racing_for_one_account_one_is_connected(setting, race):
-    """I1."""
+def test_i1_of_eight_agents_racing_for_one_account_one_is_connected(setting, race):
     results = race(8, lambda index: setting.connect(Tenant("sub_1", f"agent_{index}")))
     assert len([one for one in results if isinstance(one, AccountInUse)]) == 7, results
     assert setting.connections.of_account(ACCOUNT) in results
@@ -203,8 +200,7 @@ def test_of_eight_agents_racing_for_one_account_one_is_connected(setting, race):
     ],
     ids=["permission", "rate", "trouble", "not-confirmed", "reset"],
 )
-def test_a_subscription_that_fails_leaves_the_connection_as_it_was(setting, how, kind):
-    """I7."""
+def test_i7_a_subscription_that_fails_leaves_the_connection_as_it_was(setting, how, kind):
     first = setting.connect()
     setting.graph.fails("POST", f"{PAGE}/subscribed_apps", how)
     with pytest.raises(kind):
@@ -284,8 +280,7 @@ def test_a_disconnect_that_failed_half_way_can_be_made_again(setting, monkeypatc
     assert setting.parameters() == []
 
 
-def test_another_agent_may_have_the_account_after_the_disconnect_and_the_first_may_not_have_it_back(setting):
-    """I5."""
+def test_i5_another_agent_may_have_the_account_after_the_disconnect_and_the_first_may_not_have_it_back(setting):
     setting.connect()
     setting.disconnect()
     setting.connect(OTHER)

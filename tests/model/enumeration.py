@@ -9,6 +9,7 @@ once, and counted for all of them:
 * What only reads leaves nothing behind: done or not done, dead before or after, is one.
 """
 
+import gc
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,11 @@ class Enumeration:
 
     def run(self, faults: int) -> int:
         """Tell the story in all ways, and return how many there are."""
-        return self._go_on(faults, ())
+        gc.disable()  # what is told makes much that is kept and nothing that goes round in circles
+        try:
+            return self._go_on(faults, ())
+        finally:
+            gc.enable()
 
     def _go_on(self, faults: int, path: Path) -> int:
         """Tell it from where the system is, with at most so many more faults, and return how many ways there are."""

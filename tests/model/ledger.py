@@ -1,45 +1,63 @@
 """Who has tried to ask or send what, and on which proof: nothing may be tried again that may have been done."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from connector.agents.answers import Answer, Transcript
-from connector.errors import Refused, SessionEnded, TryLater
-from tests.model.agent import SimulatedAgent
-from tests.model.meta import Sent
+from connector.errors import ConnectorError, OutcomeUnknown
+from tests.model.agent import Session, SimulatedAgent
+from tests.model.faults import Died
+from tests.model.meta import Sent, SimulatedMeta
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Something that was tried, and may have been done."""
+
+    what: str
+    where: str
+    words: str
+    before: int
+    """How often the same had been done before."""
 
 
 class Ledger:
     """Keeps what may have been done, and counts the proofs that it was not."""
 
     def __init__(self) -> None:
-        self.open: frozenset[tuple[str, str, str]] = frozenset()
-        """What was tried, and may have been done: what, where, and the words."""
-        self.proofs: Counter[tuple[str, str, str]] = Counter()
-        """How often it was proven that something had not been done."""
+        self.open: frozenset[Tried] = frozenset()
+        self.proofs: Counter[tuple[str, str]] = Counter()
+        """How often it was proven that something had not been done, by what and by its words."""
         self.wrongs: tuple[str, ...] = ()
 
     @contextmanager
-    def trying(self, what: str, where: str, words: str) -> Iterator[None]:
-        """Note that something is tried. It may have been done, unless the one who tried lives and knows better."""
-        tried = (what, where, words)
+    def trying(self, what: str, where: str, words: str, done: Callable[[], Sequence[str]]) -> Iterator[None]:
+        """Note that something is tried. Who does not come to know what became of it may try again only on a proof."""
+        tried = Tried(what, where, words, done().count(words))
         if tried in self.open:
             self.wrongs += (f"{what} “{words}” was tried again without a proof that it had not been done",)
         self.open |= {tried}
         try:
             yield
-        except (TryLater, Refused, SessionEnded):
+        except (Died, OutcomeUnknown):
+            if done().count(words) > tried.before:
+                self.open -= {tried}  # it was done: if it is done again, it is doubled, and that is seen
+            raise
+        except ConnectorError:
             self.open -= {tried}
             raise
         self.open -= {tried}
 
-    def read(self, what: str, where: str, found: Collection[str]) -> None:
+    def read(self, what: str, where: str, done: Sequence[str]) -> None:
         """Note what was found in a successful reading: what is not there was not done."""
-        absent = {tried for tried in self.open if tried[:2] == (what, where) and tried[2] not in found}
+        absent = {
+            one for one in self.open if (one.what, one.where) == (what, where) and done.count(one.words) <= one.before
+        }
         self.open -= absent
-        self.proofs.update(absent)
+        self.proofs.update((one.what, one.words) for one in absent)
 
 
 class WatchedAgent:
@@ -51,33 +69,39 @@ class WatchedAgent:
 
     def ask(self, chat_id: str, content: str) -> Answer:
         """Ask, once."""
-        with self._ledger.trying("asking", chat_id, content):
+        with self._ledger.trying("asking", chat_id, content, lambda: self._heard(chat_id)):
             answer: Answer = self._seen.ask(chat_id, content)
         return answer
 
     def transcript(self, chat_id: str) -> Transcript:
         """Read a session."""
         transcript: Transcript = self._seen.transcript(chat_id)
-        session = self._agent.sessions[chat_id]
-        self._ledger.read("asking", chat_id, [exchange.content for exchange in session.exchanges])
+        self._ledger.read("asking", chat_id, self._heard(chat_id))
         return transcript
+
+    def _heard(self, chat_id: str) -> list[str]:
+        session = self._agent.sessions.get(chat_id, Session())
+        return [exchange.content for exchange in session.exchanges]
 
 
 class WatchedMessenger:
     """A messenger as the worker sees it, with a ledger of what was sent."""
 
-    def __init__(self, seen: Any, ledger: Ledger) -> None:
-        self._seen, self._ledger = seen, ledger
+    def __init__(self, seen: Any, meta: SimulatedMeta, ledger: Ledger) -> None:
+        self._seen, self._meta, self._ledger = seen, meta, ledger
         self.person = seen.person
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send, once."""
-        with self._ledger.trying("sending", user_id, text):
+        with self._ledger.trying("sending", user_id, text, lambda: self._sent(user_id)):
             mid: str = self._seen.send_text(page_id, user_id, text)
         return mid
 
     def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[Sent]:
         """Read the thread."""
         sent: Sequence[Sent] = self._seen.sent_texts(page_id, account_id, user_id)
-        self._ledger.read("sending", user_id, [one.text for one in sent])
+        self._ledger.read("sending", user_id, self._sent(user_id))
         return sent
+
+    def _sent(self, user_id: str) -> list[str]:
+        return [one.text for one in self._meta.sent if one.user_id == user_id]

@@ -1,27 +1,32 @@
 """What happens between a customer and an agent, when nothing goes wrong."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from connector.agents.answers import Answer
+from connector.errors import Refused
 from tests.model import meta
 from tests.model.clock import Clock
 from tests.model.errands import Kind
+from tests.model.judge import wrongs_at_rest
 from tests.model.stores import Stores
-from tests.model.system import ACCOUNT, System
+from tests.model.system import ACCOUNT, TENANT, System
 
-CUSTOMER = "ada"
+ADA = "ada"
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How a story begins, and how it may end."""
+    """How a story begins, and how it must end."""
 
     begin: Callable[[System], None]
     answer: Callable[[int, str], Answer] = lambda number, _: Answer((f"answer {number}",))
-    endings: Collection[str] = ("answered",)
+    endings: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """How a customer's message ends, by its text, where it is not answered."""
     most_messages: int = 500
     fallback: str = ""
+    also: Callable[[System], list[str]] = lambda _: []
+    """What else is wrong with its end."""
 
     def told(self, stores: Stores, clock: Clock) -> System:
         """Return a system in which the story is about to happen."""
@@ -30,46 +35,9 @@ class Story:
         self.begin(system)
         return system
 
-
-def _two_parts(system: System) -> None:
-    system.say(CUSTOMER, "hi")
-
-
-def _session_over(system: System) -> None:
-    system.agent().is_over_at_once = lambda name: name.endswith("-1")
-    system.say(CUSTOMER, "hi")
-
-
-def _agent_ends(system: System) -> None:
-    system.say(CUSTOMER, "bye")
-    system.say(CUSTOMER, "one more thing", 60)
-
-
-def _while_thinking(system: System) -> None:
-    def write(number: int) -> None:
-        if number == 1:
-            system.say(CUSTOMER, "and on Sundays?")
-            system.do_now(Kind.POST, Kind.EVENT)
-
-    system.agent().while_thinking = write
-    system.say(CUSTOMER, "hi")
-
-
-def _three_turns(system: System) -> None:
-    for seconds, text in ((0, "one"), (30, "two"), (60, "three")):
-        system.say(CUSTOMER, text, seconds)
-
-
-STORIES = {
-    "two parts": Story(_two_parts, lambda number, _: Answer((f"{number} a", f"{number} b"))),
-    "a session that has ended": Story(_session_over),
-    "nothing to say": Story(_two_parts, lambda *_: Answer(()), endings=("empty_answer",)),
-    "an agent that ends the chat": Story(
-        _agent_ends, lambda number, content: Answer((f"answer {number}",), ends_session=content == "bye")
-    ),
-    "a message while the agent thinks": Story(_while_thinking),
-    "a roll-over": Story(_three_turns, most_messages=3),
-}
+    def wrongs(self, system: System) -> list[str]:
+        """Return what is wrong with the story's end."""
+        return [*wrongs_at_rest(system, self.endings), *self.also(system)]
 
 
 def echoing(system: System, *, after_seconds: float | None) -> None:
@@ -83,3 +51,97 @@ def echoing(system: System, *, after_seconds: float | None) -> None:
                 system.do_now(Kind.POST, Kind.EVENT)
 
     system.meta.when_sent = tell
+
+
+def _hi(system: System) -> None:
+    system.say(ADA, "hi")
+
+
+def _one_and_two(system: System) -> None:
+    system.say(ADA, "one")
+    system.say(ADA, "two", 30)
+
+
+def _session_over(system: System) -> None:
+    system.agent().is_over_at_once = lambda name: name.endswith("-1")
+    _hi(system)
+
+
+def _bye(system: System) -> None:
+    system.say(ADA, "bye")
+    system.say(ADA, "one more thing", 60)
+
+
+def _thinking(system: System, meanwhile: Callable[[], object]) -> None:
+    def think(number: int) -> None:
+        if number == 1:
+            meanwhile()
+
+    system.agent().while_thinking = think
+    _hi(system)
+
+
+def _writes_while_it_thinks(system: System) -> None:
+    def write() -> None:
+        system.say(ADA, "and on Sundays?")
+        system.do_now(Kind.POST, Kind.EVENT)
+
+    _thinking(system, write)
+
+
+def _disconnects_while_it_thinks(system: System) -> None:
+    _thinking(system, lambda: system.stores.connections.disconnect(TENANT))
+
+
+def _person_takes_over(system: System) -> None:
+    _hi(system)
+    system.tell(meta.echo(ACCOUNT, ADA, system.later(100), "out-person", "I take it from here"), 100)
+    system.say(ADA, "thank you", 600)
+
+
+def _edit_is_faster(system: System) -> None:
+    system.tell(meta.edit(ACCOUNT, ADA, system.later(1), "in-1", "hello"))
+    _hi(system)
+
+
+def _not_edited(system: System) -> list[str]:
+    texts = [one.text for record in system.stores.records() for one in record.chat.messages if one.mid == "in-1"]
+    return [] if texts == ["hello"] else [f"the edited message says {texts}"]
+
+
+def _told_twice(system: System) -> None:
+    mid = system.say(ADA, "hi")
+    for seconds in (1, 400):
+        system.tell(meta.words(ACCOUNT, ADA, system.clock(), mid, "hi"), seconds)
+
+
+def _refuse(*_: object) -> Answer:
+    raise Refused("agent_unpaid", "no")
+
+
+def _not_excused(system: System) -> list[str]:
+    said = [one.text for one in system.meta.sent]
+    return [] if said == ["We will write to you."] else [f"the customer was told {said}"]
+
+
+STORIES = {
+    "two parts": Story(_hi, lambda number, _: Answer((f"{number} a", f"{number} b"))),
+    "a session that has ended": Story(_session_over),
+    "nothing to say": Story(_hi, lambda *_: Answer(()), endings={"hi": ["empty_answer"]}),
+    "an agent that ends the chat": Story(
+        _bye, lambda number, content: Answer((f"answer {number}",), ends_session=content == "bye")
+    ),
+    "a message while the agent thinks": Story(_writes_while_it_thinks),
+    "a roll-over when a message comes": Story(_one_and_two, most_messages=2),
+    "a roll-over when a turn is taken": Story(_one_and_two, most_messages=3),
+    "the same answer twice, over a roll-over": Story(
+        _one_and_two, lambda *_: Answer(("We open at nine.",)), most_messages=3
+    ),
+    "a person takes over": Story(_person_takes_over, endings={"hi": ["answered", "paused"], "thank you": ["paused"]}),
+    "a disconnect while the agent thinks": Story(_disconnects_while_it_thinks, endings={"hi": ["disconnected"]}),
+    "an edit that is faster than its message": Story(_edit_is_faster, also=_not_edited),
+    "a message that is told three times": Story(_told_twice),
+    "an agent that refuses": Story(
+        _hi, _refuse, endings={"hi": ["agent_unpaid"]}, fallback="We will write to you.", also=_not_excused
+    ),
+}

@@ -6,7 +6,7 @@ what hangs. So going on until nothing waits shows what becomes of whatever went 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.accounts import Account, Connection
@@ -79,9 +79,12 @@ class System:
         """Have a customer write after so many seconds, and return the message's mid."""
         mid = f"in-{len(self.told) + 1}"
         self.told[mid] = (user_id, text)
-        at = self.clock() + timedelta(seconds=seconds)
-        self.tell(meta.words(account_id, user_id, at, mid, text), seconds)
+        self.tell(meta.words(account_id, user_id, self.later(seconds), mid, text), seconds)
         return mid
+
+    def later(self, seconds: float) -> datetime:
+        """Return the time so many seconds from now."""
+        return self.clock() + timedelta(seconds=seconds)
 
     def tell(self, item: Mapping[str, Any], seconds: float = 0) -> None:
         """Have Meta tell something after so many seconds."""

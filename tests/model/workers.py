@@ -51,13 +51,9 @@ class Workers:
         self.inbox: Inbox = self._port("inbox", None, lambda: Inbox(around.errands))
         self._connections: Any = self._port("connections", None, lambda: around.stores.connections)
         self._queue: Any = self._port("queue", None, lambda: TurnQueue(around.errands))
-        self.ingest = Ingest(
-            self._connections,
-            *(self._of_tenant(name) for name in ("chats", "changes", "outbox", "kept")),
-            self._queue,
-            QUIET,
-            PAUSE,
-        )
+        of_tenant = self._of_tenant
+        chats, changes, outbox, kept = (of_tenant(name) for name in ("chats", "changes", "outbox", "kept"))
+        self.ingest = Ingest(self._connections, chats, changes, outbox, kept, self._queue, QUIET, PAUSE)
         waiting: Any = self._port("waiting", None, lambda: around.stores.waiting)
         self.sweep = Sweep(waiting, self._queue, around.clock)
 
@@ -98,7 +94,8 @@ class Workers:
         return Delivery(connection, self._connections, outbox, self._messenger(), self._around.clock)
 
     def _messenger(self) -> Any:
-        return WatchedMessenger(self._port("messenger", None, lambda: self._around.meta), self._around.ledger)
+        seen = self._port("messenger", None, lambda: self._around.meta)
+        return WatchedMessenger(seen, self._around.meta, self._around.ledger)
 
     def _of_tenant(self, name: str) -> Callable[[Tenant], Any]:
         made = getattr(self._around.stores, name)

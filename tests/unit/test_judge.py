@@ -93,6 +93,13 @@ def test_a_limit_of_the_account_holds_for_both_until_it_ends():
         assert _judged(writer, limited, moment=NOW + HOURS) == SENT
 
 
+def test_a_limit_that_is_waited_for_does_not_hide_that_the_agent_is_paused_or_the_window_closed():
+    limited = replace(CONNECTION, limited_until=NOW + 30 * DAYS)
+    assert _judged(Role.AGENT, limited, replace(CHAT, paused_until=NOW + HOURS)) == ("paused", False)
+    assert _judged(Role.AGENT, replace(limited, paused_until=NOW + HOURS)) == ("paused", False)
+    assert _judged(Role.AGENT, limited, moment=NOW + 24 * HOURS) == ("window_closed", False)
+
+
 @pytest.mark.parametrize("writer", [Role.AGENT, Role.HUMAN])
 def test_without_a_usable_account_nobody_writes(writer):
     assert _judged(writer, None) == ("disconnected", False)

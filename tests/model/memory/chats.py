@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.chat import LATE, MAX_MESSAGES, Chat, Message, Person, Role
+from connector.chat import LATE, MAX_MESSAGES, PAUSED, Chat, Message, Person, Role
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record, Shelf, having
 from tests.model.memory.succession import first_record, rests, roll_over
@@ -27,12 +27,18 @@ class Chats:
         return record.chat if record else None
 
     def add(
-        self, user_id: str, account_id: str, message: Message, *, turn_due_in: timedelta | None = None
+        self,
+        user_id: str,
+        account_id: str,
+        message: Message,
+        *,
+        turn_due_in: timedelta | None = None,
+        paused_until: datetime | None = None,
     ) -> Message | None:
         """Store a message; None when it was stored before."""
         if self.has(message.key):
             return None
-        message = having(message, id=self._shelf.new_id("message"))
+        message = self._shelf.enter(self._tenant, message)
         record = self._with_room(user_id, account_id)
         messages = sorted((*record.chat.messages, message), key=lambda one: one.created_at)
         fields: dict[str, Any] = {"messages": tuple(messages)}
@@ -44,6 +50,9 @@ class Chats:
             fields["turn_due_at"] = self._clock() + turn_due_in
             fields["turn_due_for"] = message.key
             beside["wake_at"] = fields["turn_due_at"] + LATE
+        if paused_until is not None:
+            fields["paused_until"] = _later(record.chat.paused_until, paused_until)
+            fields["paused_because"] = PAUSED
         self._shelf.put(having(record.saying(**fields), **beside))
         return message
 

@@ -54,10 +54,6 @@ class Connections:
         if known and known.status is not ConnectionStatus.DISCONNECTED:
             self._put(having(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
 
-    def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
-        """Count nothing: the model never sends so much in a second."""
-        return True
-
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         known = self._same(connection)
@@ -69,6 +65,16 @@ class Connections:
         """Record until when Meta takes no more calls for this account."""
         if known := self._same(connection):
             self._put(having(known, limited_until=max(known.limited_until or until, until)))
+
+    def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
+        """Count a call of a kind; False when there were too many in this second."""
+        second = self._clock().replace(microsecond=0)
+        counted, used = self._shelf.spent.get((connection.tenant, kind), (second, 0))
+        used = used if counted == second else 0
+        if used >= per_second or connection.tenant not in self._shelf.connections:
+            return False
+        self._shelf.spent[connection.tenant, kind] = (second, used + 1)
+        return True
 
     def pause(self, tenant: Tenant, until: datetime | None) -> None:
         """Keep the tenant's agent silent until then; None to let it speak."""

@@ -43,6 +43,7 @@ class Outbox:
         if record:
             left = tuple(one for one in record.chat.messages if not _is_persons(one, mid))
             self._shelf.put(record.saying(messages=left, paused_until=None))
+            self._shelf.entered.pop((self._tenant, f"mid:{mid}"), None)
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed, is unknown, or waits again."""
@@ -59,6 +60,11 @@ class Outbox:
     def record_absent(self, message: Message) -> None:
         """Record the proof that a message was not sent."""
         self._settle(message, _UNSETTLED, status=MessageStatus.PENDING, error=None)
+
+    def known(self, mids: Collection[str]) -> Collection[str]:
+        """Return those of these mids that stored messages have."""
+        stored = {message.mid for record in self._shelf.of(self._tenant) for message in record.chat.messages}
+        return [mid for mid in mids if mid in stored]
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one."""

@@ -71,8 +71,8 @@ class Turns:
         self, chat: Chat, parts: Sequence[Message], *, ends_chat: bool = False, reason: str | None = None
     ) -> Chat:
         """Store the answer's parts, to be sent; with a reason, what is said in the agent's place."""
+        stored = tuple(self._shelf.enter(self._tenant, part) for part in parts)
         record = self._own(chat)
-        stored = tuple(having(part, id=self._shelf.new_id("message")) for part in parts)
         asked_after = claimed(chat).asked_after
         fields: dict[str, Any] = {}
         questions = chat.questions

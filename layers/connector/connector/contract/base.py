@@ -15,7 +15,8 @@ AgentId = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
 
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_UTC_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?Z"
+_UTC = re.compile(_UTC_PATTERN)
 
 
 def write_time(at: datetime) -> str:
@@ -37,7 +38,11 @@ Time = Annotated[
     PlainSerializer(write_time, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
-AskedTime = Annotated[datetime, BeforeValidator(_read_time)]
+AskedTime = Annotated[
+    datetime,
+    BeforeValidator(_read_time),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_UTC_PATTERN}$"}),
+]
 
 
 class Body(BaseModel):

@@ -43,4 +43,5 @@ def _line(chat: Chat, message: Message) -> str:
     stored = {"replyTo": message.reply_to, "sendingAt": message.sending_at}
     person = {"username": chat.person.username, "name": chat.person.name, "referral": chat.referral}
     account = {"instagramAccountId": chat.account_id}
-    return json.dumps(view | stored | person | account, ensure_ascii=False, default=write_time) + "\n"
+    # In ASCII: nothing within a text is then taken for the end of a line, by whichever reader.
+    return json.dumps(view | stored | person | account, default=write_time) + "\n"

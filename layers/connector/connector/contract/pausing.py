@@ -2,16 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from connector.contract.base import Asked, Body, MetaId, Time
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which JSON knows as the same number. A text stays a text, and is refused."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class PauseRequest(Asked):
     """Whose conversation the agent is to leave alone (all, where no one is named), and for how many minutes."""
 
     user_id: MetaId | None = None
-    minutes: Annotated[int, Field(ge=1, le=43_200, strict=True)] = 60
+    minutes: Annotated[int, Field(ge=1, le=43_200, strict=True), BeforeValidator(_whole)] = 60
 
 
 class ResumeRequest(Asked):

@@ -52,9 +52,11 @@ def _is_address(url: str) -> str:
     return url
 
 
-# What the validators refuse, in the schema's words. JSON Schema counts characters, so of `_fits` it knows only half.
-_NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
-_SHORT = Field(json_schema_extra={"pattern": r"\S", "maxLength": limits.MAX_TEXT_BYTES})
+# What the validators refuse, in the schema's words. It counts characters, so of `_fits` it knows only half; and what `\S`
+# means differs from one language to another, so it is written out.
+_VISIBLE = r"[^\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_NOT_BLANK = Field(json_schema_extra={"pattern": _VISIBLE})
+_SHORT = Field(json_schema_extra={"pattern": _VISIBLE, "maxLength": limits.MAX_TEXT_BYTES})
 _ADDRESS = Field(json_schema_extra={"pattern": _URL})
 
 LongText = Annotated[str, StringConstraints(max_length=MAX_SPLIT_CHARACTERS), AfterValidator(_is_unicode), _NOT_BLANK]

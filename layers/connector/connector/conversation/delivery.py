@@ -78,17 +78,19 @@ class Delivery:
         if self.clock() < began_at + _SETTLED:
             raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
         account = self.connection.account
-        known = {one.mid for one in chat.messages}
         try:
             self._require_no_limit()
             sent = self.messenger.sent_texts(account.page_id, account.account_id, chat.user_id)
         except TryLater as error:
             self._remember_limit(error)
             raise
-        for one in sent:
-            is_same = one.text.strip() == message.text and one.at >= began_at - _CLOCKS_DIFFER
-            if is_same and one.mid not in known:
-                self.outbox.record_sent(message, one.mid)
+        earliest = began_at - _CLOCKS_DIFFER
+        alike = [one.mid for one in sent if one.text.strip() == message.text and one.at >= earliest]
+        # The same words may have been sent for another message, which may stand in the conversation's last chat.
+        known = self.outbox.known(alike) if alike else ()
+        for mid in alike:
+            if mid not in known:
+                self.outbox.record_sent(message, mid)
                 return True
         self.outbox.record_absent(message)
         return False

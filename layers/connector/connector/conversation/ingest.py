@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.chat import PAUSED, Message, MessageStatus, Role
+from connector.chat import Message, MessageStatus, Role
 from connector.envelopes import InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
@@ -147,10 +147,9 @@ class Ingest:
                 status=MessageStatus.DELIVERED,
                 created_at=who.at,
             ),
+            # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
+            paused_until=who.at + self.pause if self.pause else None,
         )
-        # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
-        if self.pause:
-            chats.pause(who.user_id, who.at + self.pause, PAUSED)
         self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:

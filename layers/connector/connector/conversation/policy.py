@@ -64,9 +64,15 @@ def judge(writer: Role, connection: Connection | None, chat: Chat | None, moment
         return Verdict(ConnectionStatus.DISCONNECTED.value, "This chat agent has no Instagram account connected.")
     if not connection.is_connected:
         return Verdict(connection.status.value, "Instagram no longer accepts the access token.")
-    if connection.limited_until is not None and connection.limited_until > moment:
+    verdict = _judge_conversation(writer, connection, chat, moment)
+    # Last, since a limit is waited for: it must not hide that after it nothing may be said.
+    if verdict.reason is None and connection.limited_until is not None and connection.limited_until > moment:
         told = f"Meta takes no messages of this account until {_clock(connection.limited_until)}."
         return Verdict(RATE_LIMITED, told, connection.limited_until)
+    return verdict
+
+
+def _judge_conversation(writer: Role, connection: Connection, chat: Chat | None, moment: datetime) -> Verdict:
     if writer is Role.AGENT and connection.is_paused(moment):
         told = f"The agent is paused until {_clock(connection.paused_until)}."
         return Verdict(PAUSED, told, connection.paused_until)

@@ -1,6 +1,6 @@
 """What the business needs of its stores: the adapters fit these, and the business imports only them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -61,8 +61,9 @@ class Chats(Protocol):
         message: Message,
         *,
         turn_due_in: timedelta | None = None,
+        paused_until: datetime | None = None,
     ) -> Message | None:
-        """Store a message; None when it was stored before."""
+        """Store a message, and with it how long the agent is silent; None when it was stored before."""
         ...
 
     def pause(self, user_id: str, until: datetime, because: str) -> None:
@@ -179,6 +180,10 @@ class Outbox(Protocol):
 
     def record_absent(self, message: Message) -> None:
         """Record the proof that a message was not sent: it waits again."""
+        ...
+
+    def known(self, mids: Collection[str]) -> Collection[str]:
+        """Return those of these mids that stored messages have."""
         ...
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
+from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, PAUSED, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_message, write_message
 from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
@@ -58,14 +58,16 @@ class Chats:
         message: Message,
         *,
         turn_due_in: timedelta | None = None,
+        paused_until: datetime | None = None,
     ) -> Message | None:
         """Store a message in the user's ongoing chat, which is opened where there is none or the last one is full.
 
-        `turn_due_in` moves the time from which a turn may answer. Returns the message as stored, or None when it was
-        stored before: nothing has changed then.
+        `turn_due_in` moves the time from which a turn may answer. `paused_until` silences the agent at least until
+        then, in the same write: who comes again after a death finds the message, and takes all for done. Returns the
+        message as stored, or None when it was stored before: nothing has changed then.
         """
         (message,) = self._entries.enter(user_id, message)
-        update = self._addition(message, turn_due_in)
+        update = self._addition(message, turn_due_in, paused_until)
         for _ in range(_RACES):
             try:
                 if self._push(user_id, message, update, self._has_room):
@@ -89,7 +91,7 @@ class Chats:
                 self._close(user_id)
         raise AssertionError("a chat ended five times while a message was being stored")
 
-    def _addition(self, message: Message, turn_due_in: timedelta | None) -> Document:
+    def _addition(self, message: Message, turn_due_in: timedelta | None, paused_until: datetime | None) -> Document:
         moment = self._clock()
         newest: Document = {"lastMessageAt": message.created_at}
         if message.role is Role.USER:
@@ -98,6 +100,9 @@ class Chats:
         if turn_due_in is not None:
             due_at = moment + turn_due_in
             fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}
+        if paused_until is not None:
+            newest["pausedUntil"] = paused_until
+            fields["pausedBecause"] = PAUSED
         return {
             # `$sort` keeps the order of Meta's signed times; Meta promises no order of arrival.
             "$push": {"messages": {"$each": [write_message(message)], "$sort": {"createdAt": 1}}},

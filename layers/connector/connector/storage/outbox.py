@@ -1,11 +1,11 @@
 """What we send, from stored to seen. It is stored before it is sent, so that a lost answer loses no record of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.collection import Collection
+from pymongo.collection import Collection as Documents
 
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, Role, claimed
 from connector.storage.documents import now
@@ -20,7 +20,7 @@ _OUR_ROLES = [Role.AGENT.value, Role.HUMAN.value]
 class Outbox:
     """The outgoing messages of one tenant's chats."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, collection: Documents[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._entries = Entries(collection, tenant)
         self._clock = clock
@@ -87,6 +87,14 @@ class Outbox:
         """Record the proof that a message whose answer was lost has not reached Meta: it waits to be sent again."""
         lost = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]
         self._settle(message, lost, {"status": MessageStatus.PENDING.value, "error": None})
+
+    def known(self, mids: Collection[str]) -> Collection[str]:
+        """Return those of these mids that stored messages have, in whichever chat they stand."""
+        with translated():
+            chats = self._collection.find(
+                self._tenant | {"messages.mid": {"$in": list(mids)}}, {"messages.mid": 1}
+            ).to_list()
+        return {message["mid"] for chat in chats for message in chat["messages"]}.intersection(mids)
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one.

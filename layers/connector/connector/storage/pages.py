@@ -33,14 +33,9 @@ class Pages:
     def messages(self, entries: Sequence[Entry]) -> Mapping[str, tuple[Chat, Message]]:
         """Return the messages of entries, by key, each with its chat (which then holds no other messages).
 
-        An entry whose message was not stored (yet), or is stored no more, has none.
+        An entry whose message was not stored (yet), or is stored no more, has none. A message that goes over into the
+        next chat meanwhile is found in either: it moves in one transaction, with its entry in the index of keys.
         """
-        found = self._read(entries)
-        missing = [entry for entry in entries if entry.key not in found]
-        # A message may have gone over into its chat's successor while this looked, and is there now.
-        return found | self._read(missing)
-
-    def _read(self, entries: Sequence[Entry]) -> dict[str, tuple[Chat, Message]]:
         if not entries:
             return {}
         keys = [entry.key for entry in entries]
