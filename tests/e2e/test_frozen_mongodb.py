@@ -55,7 +55,7 @@ def asked(system: System) -> list[str]:
     return [said["content"] for chat in chats for said in chat["messages"] if said["role"] == "user"]
 
 
-def test_while_mongodb_stands_still_the_webhook_answers_and_the_api_says_so_and_then_each_dm_is_answered_once(tmp_path):
+def test_f3_while_mongodb_stands_still_the_webhook_answers_and_the_api_says_so_and_each_dm_is_answered_once(tmp_path):
     with running_system(tmp_path, MONGODB_URI="") as system:
         account = system.simulator("POST", "accounts")
         early = [acquaintance(system, account) for _ in range(4)]

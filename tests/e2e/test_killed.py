@@ -102,7 +102,7 @@ def require_one_answer(system: System, account: dict[str, Any], customer: dict[s
     assert [message["mid"] for message in reversed(told) if message["role"] == "agent"] == sent
 
 
-def test_a_machine_that_dies_while_the_agent_thinks_finds_the_answer_and_sends_it_once(tmp_path):
+def test_c5_c13_a_machine_that_dies_while_the_agent_thinks_finds_the_answer_and_sends_it_once(tmp_path):
     with running_system(tmp_path, MONGODB_URI="") as system:
         _, account, customer = begin(system)
         system.retell("PUT", "faults", delay_seconds=LONGER_THAN_THE_TEST)
@@ -116,7 +116,7 @@ def test_a_machine_that_dies_while_the_agent_thinks_finds_the_answer_and_sends_i
 
 
 @pytest.mark.parametrize("echo", ["comes later", "never comes"])
-def test_a_machine_that_dies_between_sending_and_noting_it_sends_nothing_again(tmp_path, echo):
+def test_c9_c10_c13_a_machine_that_dies_between_sending_and_noting_it_sends_nothing_again(tmp_path, echo):
     with running_system(tmp_path, MONGODB_URI="") as system:
         _, account, customer = begin(system)
         system.simulator("PUT", "faults", delay_send_seconds=LONGER_THAN_THE_TEST, no_echo=echo == "never comes")

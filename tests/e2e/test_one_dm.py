@@ -95,7 +95,7 @@ def test_four_quick_messages_are_one_question_and_one_answer(system, connected, 
     assert len(answers(system, account, customer)) == 1
 
 
-def test_a_duplicate_delivery_changes_nothing(system, connected, account, customer):
+def test_a20_a_duplicate_delivery_changes_nothing(system, connected, account, customer):
     body = dm(account, customer, "only once")
     for _ in range(3):
         assert system.post_signed("/api/instagram/webhook", body).status_code == 200
@@ -126,7 +126,7 @@ def test_the_webhook_of_one_connection_takes_only_its_own_account(system, connec
     assert texts(connected, "user") == ["mine"]
 
 
-def test_a_wrong_or_missing_signature_is_a_401_and_nothing_is_stored(system, connected, account, customer):
+def test_a1_a2_a_wrong_or_missing_signature_is_a_401_and_nothing_is_stored(system, connected, account, customer):
     body = dm(account, customer, "forged")
     path = f"{connected.path}/webhook"
     for signature in ("sha256=" + "0" * 64, "", "sha1=" + "0" * 40, "sha256=", "garbage"):
@@ -139,7 +139,7 @@ def test_a_wrong_or_missing_signature_is_a_401_and_nothing_is_stored(system, con
     assert texts(connected, "user") == ["real"]
 
 
-def test_signed_nonsense_is_accepted_and_logged_and_changes_nothing(system, connected):
+def test_a9_a10_a11_a13_signed_nonsense_is_accepted_and_logged_and_changes_nothing(system, connected):
     for body in (b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"object":"page","entry":[]}', b"[" * 50_000):
         answer = system.post_signed(f"{connected.path}/webhook", body)
         assert answer.status_code == 200, body[:20]
@@ -148,7 +148,7 @@ def test_signed_nonsense_is_accepted_and_logged_and_changes_nothing(system, conn
     assert "WebhookUnreadable" in (system.folder / "logs" / "webhook.log").read_text()
 
 
-def test_meta_sets_the_callback_with_the_token_given_to_connect(system, connected):
+def test_a23_a24_meta_sets_the_callback_with_the_token_given_to_connect(system, connected):
     url = f"{system.run['apiUrl']}{connected.path}/webhook"
     ask = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "my-verification-token"}
 
@@ -189,7 +189,7 @@ def test_connect_refuses_what_would_fail_later_and_says_why(system, agent, accou
     assert agent.call("GET", "status").json()["data"]["isConnected"] is False
 
 
-def test_an_account_can_have_one_agent_and_the_other_is_not_told_whose(system, connected, account):
+def test_i1_an_account_can_have_one_agent_and_the_other_is_not_told_whose(system, connected, account):
     rival = system.agent(f"rival_{time.time_ns()}", "agent_rival")
 
     answer = rival.connect(account)
@@ -233,7 +233,7 @@ def test_what_a_person_types_in_the_instagram_app_is_stored_as_human(system, con
     wait_for(lambda: texts(connected, "human") == ["typed on a phone"], "the person's message")
 
 
-def test_a_closed_window_ends_in_a_named_state_and_not_in_silence(system, connected, account, customer):
+def test_e4_a_closed_window_ends_in_a_named_state_and_not_in_silence(system, connected, account, customer):
     # Signed by Meta's secret, but Meta itself knows of no DM of this customer: it refuses the answer.
     system.post_signed(f"{connected.path}/webhook", dm(account, customer, "anybody there?"))
 
@@ -243,7 +243,7 @@ def test_a_closed_window_ends_in_a_named_state_and_not_in_silence(system, connec
     assert question["status"] == "unanswered"
 
 
-def test_a_long_answer_arrives_in_parts_that_instagram_takes(system, connected, account, customer):
+def test_d9_a_long_answer_arrives_in_parts_that_instagram_takes(system, connected, account, customer):
     write(system, account, customer, "long")
 
     parts = wait_for(lambda: len(found := answers(system, account, customer)) >= 3 and found, "three parts")
@@ -270,7 +270,7 @@ def test_messages_are_paged_without_repeats_or_gaps(system, connected, account):
     assert {message["userId"] for message in one} == {people[0]["userId"]}
 
 
-def test_after_disconnect_nothing_is_answered_and_the_chats_stay(system, connected, account, customer):
+def test_i4_after_disconnect_nothing_is_answered_and_the_chats_stay(system, connected, account, customer):
     write(system, account, customer, "hello")
     wait_for(lambda: answers(system, account, customer), "an answer")
 
@@ -372,7 +372,7 @@ def test_a_query_that_says_more_than_the_route_understands_is_refused(connected)
         assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
 
 
-def test_a_person_in_the_instagram_app_takes_over_and_the_agent_is_silent(system, connected, account, customer):
+def test_i12_a_person_in_the_instagram_app_takes_over_and_the_agent_is_silent(system, connected, account, customer):
     write(system, account, customer, "hello")
     wait_for(lambda: answers(system, account, customer), "an answer")
     path = f"accounts/{account['instagramAccountId']}/messages"

@@ -49,14 +49,14 @@ def test_a20_a_message_is_stored_once_across_chats(chats, collection):
     assert [message.key for message in chats.ongoing(USER).messages] == ["mid:b"]
 
 
-def test_a_message_of_an_ended_chat_opens_no_chat_when_it_comes_again(chats, collection):
+def test_a20_a_message_of_an_ended_chat_opens_no_chat_when_it_comes_again(chats, collection):
     _add(chats, user_message("mid:a"))
     collection.update_many({}, {"$set": {"status": "ended"}})
     assert _add(chats, user_message("mid:a")) is None
     assert chats.ongoing(USER) is None
 
 
-def test_a_duplicate_changes_nothing(chats, collection):
+def test_a20_a_duplicate_changes_nothing(chats, collection):
     _add(chats, user_message("mid:a"), turn_due_in=timedelta(seconds=5))
     before = collection.find_one()
     assert _add(chats, user_message("mid:a", at=now()), turn_due_in=timedelta(seconds=500)) is None

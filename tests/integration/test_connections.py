@@ -60,7 +60,7 @@ def test_i1_an_account_has_one_agent(connections):
     assert connections.of_account(ACCOUNT) == mine
 
 
-def test_an_agent_that_moves_to_an_account_in_use_keeps_the_one_it_had(connections):
+def test_i1_an_agent_that_moves_to_an_account_in_use_keeps_the_one_it_had(connections):
     _connect(connections)
     theirs = _connect(connections, OTHER, OTHER_ACCOUNT)
     with pytest.raises(AccountInUse):

@@ -112,8 +112,7 @@ def _wrongs(world: World, agent: ScriptedAgent, messenger: ScriptedMessenger, qu
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_whatever_step_goes_wrong_nothing_is_lost_asked_twice_or_sent_twice(world, script):
-    """C1 to C13, F2, F3."""
+def test_c1_c2_c3_c7_c11_c12_f2_whatever_step_goes_wrong_nothing_is_lost_asked_twice_or_sent_twice(world, script):
     calm = Trouble()
     assert _run(world, "0", SCRIPTS[script](), calm) == []
     assert calm.step >= 10, "the steps are not counted"
@@ -127,7 +126,7 @@ def test_whatever_step_goes_wrong_nothing_is_lost_asked_twice_or_sent_twice(worl
     assert wrongs == {}
 
 
-def test_a_store_that_fails_before_anything_was_asked_costs_the_customer_no_answer(world):
+def test_f3_a_store_that_fails_before_anything_was_asked_costs_the_customer_no_answer(world):
     """Until the agent is asked, every step can be made again: the turn must end well."""
     calm = Trouble()
     _run(world, "0", [["one"]], calm)

@@ -44,7 +44,7 @@ def _names_of_kept(documents):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a20_every_payload_finds_its_place_and_a_redelivery_changes_nothing(world, database, name):
+def test_a19_a20_every_payload_finds_its_place_and_a_redelivery_changes_nothing(world, database, name):
     messages = [_inbox(one) for one in split(body(name))]
     results = [world.ingest().take(one) for one in messages]
     assert "EventTooOld" not in results
@@ -75,7 +75,7 @@ def test_c2_a_duplicate_schedules_again_because_the_first_worker_may_have_died(w
     assert [key for key, _ in _scheduled(world)] == [f"mid:{mid}"]
 
 
-def test_a_duplicate_of_what_was_answered_schedules_nothing(world):
+def test_a20_a_duplicate_of_what_was_answered_schedules_nothing(world):
     mid = world.say("hi")
     world.answer_all()
     world.say("hi", mid=mid)

@@ -86,7 +86,7 @@ def test_e10_an_echo_that_is_faster_than_the_answer_settles_the_message(chats, o
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_c9_c10_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending):
+def test_c9_c10_e8_e10_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending):
     outbox.begin_sending(pending)
     outbox.record_unsent(pending, MessageStatus.UNKNOWN, {"code": "outcome_unknown"})
     assert outbox.attach_echo(USER, "m", "hello")
@@ -94,7 +94,7 @@ def test_c9_c10_an_echo_settles_what_was_lost_on_the_way(chats, outbox, pending)
     assert _only(chats).error is None
 
 
-def test_an_echo_that_was_faster_is_not_undone_by_a_lost_answer(chats, outbox, pending):
+def test_e10_an_echo_that_was_faster_is_not_undone_by_a_lost_answer(chats, outbox, pending):
     outbox.begin_sending(pending)
     outbox.attach_echo(USER, "m", "hello")
     outbox.record_unsent(pending, MessageStatus.UNKNOWN, {"code": "outcome_unknown"})
@@ -140,7 +140,7 @@ def test_an_echo_never_settles_what_a_customer_wrote(chats, outbox):
     assert message.status is MessageStatus.RECEIVED
 
 
-def test_two_messages_of_one_text_are_settled_by_two_echoes_one_each(chats, outbox):
+def test_e10_two_messages_of_one_text_are_settled_by_two_echoes_one_each(chats, outbox):
     stored = [chats.add(USER, ACCOUNT, our_message(f"sent:{number}", "hello")) for number in range(2)]
     for one in stored:
         outbox.begin_sending(one)

@@ -10,7 +10,7 @@ SKIPPED, DONE = TurnState.SKIPPED, TurnState.DONE
 SOON = timedelta(microseconds=1)
 
 
-def test_a_person_who_writes_silences_the_agent_in_this_conversation(world):
+def test_i12_a_person_who_writes_silences_the_agent_in_this_conversation(world):
     world.say("hi")
     world.answer_all()
     world.echo("m-person", "I'll take it from here")
@@ -25,7 +25,7 @@ def test_a_person_who_writes_silences_the_agent_in_this_conversation(world):
     )
 
 
-def test_a_person_who_writes_while_the_agent_thinks_is_not_talked_over(world):
+def test_i12_a_person_who_writes_while_the_agent_thinks_is_not_talked_over(world):
     world.agent.before = lambda *_: world.echo("m-person", "I'll take it from here")
     world.say("hi")
     assert world.answer_all() == [SKIPPED]
@@ -33,7 +33,7 @@ def test_a_person_who_writes_while_the_agent_thinks_is_not_talked_over(world):
     assert world.messenger.sent == []
 
 
-def test_a_person_who_writes_between_two_parts_keeps_the_second_from_being_sent(world):
+def test_i12_a_person_who_writes_between_two_parts_keeps_the_second_from_being_sent(world):
     world.agent.script = [["one", "two"]]
     world.messenger.after = lambda *_: world.echo("m-person", "stop, let me")
     world.say("hi")
@@ -84,7 +84,7 @@ def test_without_a_pause_a_person_and_the_agent_both_answer(world):
 
 
 @pytest.mark.parametrize("heard", ["We open at nine.", " We open at nine.\n", "Instagram made this of it"])
-def test_our_own_echo_never_silences_the_agent_in_whichever_order_it_comes(world, heard):
+def test_e10_our_own_echo_never_silences_the_agent_in_whichever_order_it_comes(world, heard):
     world.messenger.after = lambda mid, *_: world.echo(mid, heard)
     world.say("hi")
     assert world.answer_all() == [DONE]

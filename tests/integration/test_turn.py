@@ -61,8 +61,7 @@ def test_while_the_customer_goes_on_writing_the_agent_is_not_asked(world):
     assert world.agent.asked == []
 
 
-def test_messages_that_arrive_out_of_order_are_asked_in_the_order_of_their_times(world):
-    """B3."""
+def test_b3_messages_that_arrive_out_of_order_are_asked_in_the_order_of_their_times(world):
     start = now() - timedelta(seconds=10)
     for text, seconds in (("three", 3), ("one", 1), ("two", 2)):
         world.say(text, at=start + timedelta(seconds=seconds))
@@ -78,8 +77,7 @@ def test_several_messages_of_the_agents_are_sent_in_their_order(world):
     assert [text for text, _ in world.said(Role.AGENT)] == ["One moment, please.", "We open at nine."]
 
 
-def test_a_long_answer_is_sent_in_parts_that_instagram_takes(world):
-    """D9."""
+def test_d9_a_long_answer_is_sent_in_parts_that_instagram_takes(world):
     answer = "Мы открыты с девяти. 👩‍👩‍👧‍👦 " * 60
     world.agent.script = [[answer]]
     world.say("hi")
@@ -90,8 +88,7 @@ def test_a_long_answer_is_sent_in_parts_that_instagram_takes(world):
 
 
 @pytest.mark.parametrize("said", [[], ["", "  "]], ids=["nothing", "blanks"])
-def test_an_agent_that_says_nothing_ends_the_turn_and_nothing_is_sent(world, said):
-    """D8."""
+def test_d8_an_agent_that_says_nothing_ends_the_turn_and_nothing_is_sent(world, said):
     world.agent.script = [said]
     world.say("hi")
     assert world.answer_all() == [SKIPPED]
@@ -137,8 +134,7 @@ def test_a_message_whose_turn_message_came_during_a_turn_is_scheduled_when_that_
     assert world.agent.questions == ["When do you open?", "and on Sundays?"]
 
 
-def test_a_turn_message_that_comes_twice_answers_once(world):
-    """C12."""
+def test_c12_a_turn_message_that_comes_twice_answers_once(world):
     world.say("hi")
     message = world.queue.messages[0]
     world.queue.messages.append(message)
@@ -146,8 +142,7 @@ def test_a_turn_message_that_comes_twice_answers_once(world):
     assert len(world.agent.asked) == len(world.messenger.sent) == 1
 
 
-def test_sixteen_workers_of_one_turn_message_ask_and_send_once(world, race):
-    """B5."""
+def test_b5_sixteen_workers_of_one_turn_message_ask_and_send_once(world, race):
     world.say("hi")
     message, _ = world.queue.messages.pop()
     results = race(16, lambda _: world.worker().answer(message.user_id, message.message_key))
@@ -173,8 +168,7 @@ def test_a_worker_that_meets_a_running_turn_leaves_it_alone(world):
 # ── the agent fails
 
 
-def test_an_agent_that_refuses_ends_the_turn_and_the_connection_says_why(world):
-    """D5."""
+def test_d5_an_agent_that_refuses_ends_the_turn_and_the_connection_says_why(world):
     world.agent.script = [Refused("agent_key_refused", "no")]
     world.say("hi")
     assert world.answer_all() == [FAILED]
@@ -192,8 +186,7 @@ def test_an_agent_that_cannot_be_opened_for_good_ends_the_turn(world):
     assert world.agent.asked == []
 
 
-def test_a_session_that_has_ended_is_followed_by_a_new_one_in_which_the_same_is_asked(world):
-    """D6."""
+def test_d6_a_session_that_has_ended_is_followed_by_a_new_one_in_which_the_same_is_asked(world):
     world.say("one")
     world.answer_all()
     world.agent.script = [SessionEnded("over"), ["In the new one."]]
@@ -204,8 +197,8 @@ def test_a_session_that_has_ended_is_followed_by_a_new_one_in_which_the_same_is_
     assert world.messenger.sent[-1] == "In the new one."
 
 
-def test_a_session_that_ends_twice_ends_the_turn(world):
-    """D6: once, not for ever."""
+def test_d6_a_session_that_ends_twice_ends_the_turn(world):
+    """Once, not for ever."""
     world.agent.script = [SessionEnded("over"), SessionEnded("over")]
     world.say("hi")
     assert world.answer_all() == [FAILED]
@@ -215,8 +208,7 @@ def test_a_session_that_ends_twice_ends_the_turn(world):
     assert world.answer_all() == [DONE]
 
 
-def test_an_answer_that_was_lost_on_the_way_is_read_back_and_not_asked_for_again(world):
-    """C5, C6, D2."""
+def test_c6_d2_d4_an_answer_that_was_lost_on_the_way_is_read_back_and_not_asked_for_again(world):
     world.agent.script = [OutcomeUnknown("lost")]
     world.say("hi")
     assert world.answer_all() == [None, DONE]
@@ -224,8 +216,8 @@ def test_an_answer_that_was_lost_on_the_way_is_read_back_and_not_asked_for_again
     assert world.messenger.sent == ["We open at nine."]
 
 
-def test_a_question_that_never_arrived_is_asked_again_once_that_is_certain(world):
-    """C4: the transcript holds as many questions as before, and there was time to write it."""
+def test_c4_a_question_that_never_arrived_is_asked_again_once_that_is_certain(world):
+    """The transcript holds as many questions as before, and there was time to write it."""
     world.say("hi")
     world.answer_all()
     world.agent.before = _die
@@ -237,7 +229,7 @@ def test_a_question_that_never_arrived_is_asked_again_once_that_is_certain(world
     assert world.agent.heard == [("chat_1", "hi"), ("chat_1", "and on Sundays?")]
 
 
-def test_the_absence_of_a_question_proves_nothing_before_the_agents_side_had_time_to_write_it(world):
+def test_c4_the_absence_of_a_question_proves_nothing_before_the_agents_side_had_time_to_write_it(world):
     world.agent.script = [OutcomeUnknown("lost")]
     world.say("hi")
     world.answer_next()
@@ -249,8 +241,8 @@ def test_the_absence_of_a_question_proves_nothing_before_the_agents_side_had_tim
     assert world.agent.questions == ["hi"]
 
 
-def test_an_agent_that_is_still_thinking_is_waited_for(world):
-    """C5: one question more and no answer yet."""
+def test_c5_d2_an_agent_that_is_still_thinking_is_waited_for(world):
+    """One question more and no answer yet."""
     world.agent.script = [OutcomeUnknown("lost")]
     world.agent.lost = None
     world.say("hi")
@@ -262,7 +254,7 @@ def test_an_agent_that_is_still_thinking_is_waited_for(world):
     assert world.messenger.sent == ["At nine."]
 
 
-def test_an_answer_that_never_comes_ends_the_turn_after_a_quarter_of_an_hour(world):
+def test_d2_an_answer_that_never_comes_ends_the_turn_after_a_quarter_of_an_hour(world):
     world.agent.script = [OutcomeUnknown("lost")]
     world.agent.lost = None
     world.say("hi")
@@ -274,7 +266,7 @@ def test_an_answer_that_never_comes_ends_the_turn_after_a_quarter_of_an_hour(wor
 
 
 @pytest.mark.parametrize("why", ["no transcripts", "no session"])
-def test_without_proof_a_lost_question_is_never_asked_again(world, why):
+def test_d2_without_proof_a_lost_question_is_never_asked_again(world, why):
     world.agent.script = [OutcomeUnknown("lost")]
     world.agent.tells = why != "no transcripts"
     world.agent.read_errors = [SessionEnded("gone")] if why == "no session" else []
@@ -299,8 +291,8 @@ def test_after_a_lost_answer_the_session_goes_on_with_what_it_holds(world):
     assert world.messenger.sent == ["At nine."]
 
 
-def test_an_agent_that_is_not_to_be_reached_is_asked_later(world):
-    """D1, D3: after what it asks for, which is more than the first back-off."""
+def test_d1_d3_an_agent_that_is_not_to_be_reached_is_asked_later(world):
+    """After what it asks for, which is more than the first back-off."""
     world.agent.script = [TryLater("busy", after_seconds=7), ["We open at nine."]]
     world.say("hi")
     outcome = world.work_next()
@@ -311,7 +303,7 @@ def test_an_agent_that_is_not_to_be_reached_is_asked_later(world):
     assert world.messenger.sent == ["We open at nine."]
 
 
-def test_an_agent_that_stays_away_is_given_up_after_a_quarter_of_an_hour(world):
+def test_d1_an_agent_that_stays_away_is_given_up_after_a_quarter_of_an_hour(world):
     world.agent.script = [TryLater("busy")] * 20
     world.say("hi")
     before = world.clock()
@@ -364,8 +356,8 @@ def test_a_new_session_that_cannot_be_opened_now_is_opened_later_and_nothing_is_
     assert world.agent.heard == [("chat_1", "one"), ("chat_2", "two")]
 
 
-def test_a_worker_killed_again_and_again_by_one_turn_gives_it_up(world):
-    """C13: what kills a worker must not kill all of them for ever."""
+def test_c13_a_worker_killed_again_and_again_by_one_turn_gives_it_up(world):
+    """What kills a worker must not kill all of them for ever."""
     world.say("hi")
     for _ in range(5):
         world.agent.before = _die
@@ -449,8 +441,8 @@ def test_the_customer_sees_that_somebody_is_at_it_before_the_agent_is_asked(worl
 # ── the policy
 
 
-def test_when_the_window_has_closed_the_agent_is_not_asked(world):
-    """B11, E4: nothing could be sent, and an answer that nobody gets is paid for."""
+def test_e4_when_the_window_has_closed_the_agent_is_not_asked(world):
+    """Nothing could be sent, and an answer that nobody gets is paid for."""
     world.say("hi")
     world.clock.ahead += timedelta(hours=25)
     assert world.answer_all() == [SKIPPED]
@@ -459,8 +451,7 @@ def test_when_the_window_has_closed_the_agent_is_not_asked(world):
     assert world.said(Role.USER) == [("hi", UNANSWERED)]
 
 
-def test_two_machines_that_talk_to_each_other_are_stopped(world):
-    """E11."""
+def test_e11_two_machines_that_talk_to_each_other_are_stopped(world):
     for _ in range(4):
         world.say("Thank you for your message! We will be back soon.")
         states = world.settle()
@@ -473,8 +464,7 @@ def test_two_machines_that_talk_to_each_other_are_stopped(world):
 # ── Instagram fails
 
 
-def test_a_refused_part_ends_the_turn_and_what_was_sent_stays_sent(world):
-    """E2, E4, C11."""
+def test_e4_a_refused_part_ends_the_turn_and_what_was_sent_stays_sent(world):
     world.agent.script = [["one", "two", "three"]]
     world.messenger.script = [None, Refused("window_closed", "no")]
     world.say("hi")
@@ -502,8 +492,7 @@ def test_e2_a_token_that_dies_between_two_parts_leaves_what_was_sent(world):
     assert world.connections.get(world.tenant).status == "needs_reconnection"
 
 
-def test_a_token_that_has_died_ends_the_turn_and_asks_for_a_reconnect(world):
-    """E1."""
+def test_e1_a_token_that_has_died_ends_the_turn_and_asks_for_a_reconnect(world):
     world.messenger.script = [ReconnectNeeded("dead")]
     world.say("hi")
     assert world.answer_all() == [FAILED]
@@ -514,8 +503,7 @@ def test_a_token_that_has_died_ends_the_turn_and_asks_for_a_reconnect(world):
     assert len(world.messenger.tries) == len(world.agent.asked) == 1, "no loop"
 
 
-def test_a_send_that_was_limited_is_made_later_and_what_was_sent_is_not_sent_again(world):
-    """E3, C11."""
+def test_e3_a_send_that_was_limited_is_made_later_and_what_was_sent_is_not_sent_again(world):
     world.agent.script = [["one", "two", "three"]]
     world.messenger.script = [None, RateLimited("slow", after_seconds=60)]
     world.say("hi")
@@ -526,8 +514,8 @@ def test_a_send_that_was_limited_is_made_later_and_what_was_sent_is_not_sent_aga
     assert {status for _, status in world.said(Role.AGENT)} == {MessageStatus.SENT}
 
 
-def test_a_limited_account_sends_nothing_in_any_conversation_for_as_long_as_meta_says(world):
-    """E3: the limit is the account's; 40 minutes are more than a queue can wait, so the sweep looks after it."""
+def test_e3_a_limited_account_sends_nothing_in_any_conversation_for_as_long_as_meta_says(world):
+    """The limit is the account's; 40 minutes are more than a queue can wait, so the sweep looks after it."""
     world.messenger.script = [RateLimited("slow", after_seconds=2400)]
     limited_until = world.clock() + timedelta(seconds=2400)
     world.say("hi")
@@ -543,8 +531,7 @@ def test_a_limited_account_sends_nothing_in_any_conversation_for_as_long_as_meta
     assert min(times) >= limited_until
 
 
-def test_a_send_whose_answer_was_lost_is_proven_by_the_thread_and_not_made_again(world):
-    """C9, C10, E7, E8."""
+def test_e7_e8_a_send_whose_answer_was_lost_is_proven_by_the_thread_and_not_made_again(world):
     world.agent.script = [["one", "two"]]
     world.messenger.script = [OutcomeUnknown("lost")]
     world.say("hi")
@@ -554,8 +541,7 @@ def test_a_send_whose_answer_was_lost_is_proven_by_the_thread_and_not_made_again
     assert world.chat.messages[1].mid == world.messenger.thread[0].mid
 
 
-def test_a_send_whose_answer_was_lost_is_proven_by_its_echo_without_looking(world):
-    """C9, E10."""
+def test_e8_e10_a_send_whose_answer_was_lost_is_proven_by_its_echo_without_looking(world):
     world.messenger.script = [OutcomeUnknown("lost")]
     world.say("hi")
     world.answer_next()
@@ -564,8 +550,7 @@ def test_a_send_whose_answer_was_lost_is_proven_by_its_echo_without_looking(worl
     assert (world.messenger.reads, len(world.messenger.tries)) == (0, 1)
 
 
-def test_a_send_that_never_arrived_is_made_again_once_that_is_certain(world):
-    """C8."""
+def test_e7_e8_a_send_that_never_arrived_is_made_again_once_that_is_certain(world):
     world.messenger.delivers_lost = False
     world.messenger.script = [OutcomeUnknown("lost")]
     world.say("hi")
@@ -574,7 +559,7 @@ def test_a_send_that_never_arrived_is_made_again_once_that_is_certain(world):
     assert (world.messenger.reads, len(world.messenger.tries)) == (1, 2)
 
 
-def test_the_same_words_of_an_earlier_turn_are_no_proof(world):
+def test_e8_the_same_words_of_an_earlier_turn_are_no_proof(world):
     world.say("hi")
     world.answer_all()
     world.messenger.delivers_lost = False
@@ -584,8 +569,8 @@ def test_the_same_words_of_an_earlier_turn_are_no_proof(world):
     assert world.messenger.sent == ["We open at nine."] * 2
 
 
-def test_while_the_thread_cannot_be_read_nothing_is_sent_again_and_at_last_it_stays_unknown(world):
-    """E8: and an echo may still settle it."""
+def test_e8_while_the_thread_cannot_be_read_nothing_is_sent_again_and_at_last_it_stays_unknown(world):
+    """And an echo may still settle it."""
     world.messenger.script = [OutcomeUnknown("lost")]
     world.messenger.read_errors = [TryLater("down")] * 50
     world.say("hi")
@@ -600,8 +585,8 @@ def test_while_the_thread_cannot_be_read_nothing_is_sent_again_and_at_last_it_st
     assert world.said(Role.USER) == [("hi", ANSWERED)]
 
 
-def test_the_echo_of_an_answer_is_ours_however_fast_it_is(world):
-    """E10, E11: else the agent would be answered by its own words, or a person seen where there is none."""
+def test_e10_e11_the_echo_of_an_answer_is_ours_however_fast_it_is(world):
+    """Else the agent would be answered by its own words, or a person seen where there is none."""
     world.messenger.after = world.echo
     world.say("hi")
     assert world.answer_all() == [DONE]
@@ -621,8 +606,7 @@ def _die_and_resume(world):
     return world.settle()
 
 
-def test_a_worker_that_dies_while_it_sends_leaves_a_message_that_the_next_one_looks_for(world):
-    """C8, C9."""
+def test_c8_a_worker_that_dies_while_it_sends_leaves_a_message_that_the_next_one_looks_for(world):
     world.messenger.before = _die
     world.say("hi")
     assert _die_and_resume(world) == [DONE]
@@ -630,8 +614,7 @@ def test_a_worker_that_dies_while_it_sends_leaves_a_message_that_the_next_one_lo
     assert len(world.messenger.sent) == len(world.agent.asked) == 1
 
 
-def test_an_echo_that_proves_the_send_lets_the_next_worker_go_on(world):
-    """C9, C10."""
+def test_c9_c10_c11_an_echo_that_proves_the_send_lets_the_next_worker_go_on(world):
 
     def send_and_die(mid, text):
         world.echo(mid, text)
@@ -646,8 +629,8 @@ def test_an_echo_that_proves_the_send_lets_the_next_worker_go_on(world):
     assert [status for _, status in world.said(Role.AGENT)] == [MessageStatus.DELIVERED, MessageStatus.SENT]
 
 
-def test_a_worker_that_was_taken_over_while_it_asked_says_nothing(world):
-    """C14: it was frozen, its lease ran out, and now it wakes up."""
+def test_c14_a_worker_that_was_taken_over_while_it_asked_says_nothing(world):
+    """It was frozen, its lease ran out, and now it wakes up."""
 
     def be_taken_over():
         if len(world.agent.asked) == 1:
@@ -666,8 +649,7 @@ def test_a_worker_that_was_taken_over_while_it_asked_says_nothing(world):
 # ── the connection changes
 
 
-def test_a_disconnect_between_asking_and_sending_ends_the_turn_and_nothing_is_sent(world):
-    """I3."""
+def test_i3_a_disconnect_between_asking_and_sending_ends_the_turn_and_nothing_is_sent(world):
     world.agent.before = lambda: world.connections.disconnect(world.tenant)
     world.say("hi")
     assert world.answer_all() == [SKIPPED]
@@ -676,8 +658,7 @@ def test_a_disconnect_between_asking_and_sending_ends_the_turn_and_nothing_is_se
     assert world.said(Role.AGENT) == [("We open at nine.", MessageStatus.FAILED)]
 
 
-def test_a_disconnect_between_two_parts_keeps_the_second_from_being_sent(world):
-    """I3."""
+def test_i3_a_disconnect_between_two_parts_keeps_the_second_from_being_sent(world):
     world.agent.script = [["one", "two"]]
     world.messenger.after = lambda *_: world.connections.disconnect(world.tenant)
     world.say("hi")
@@ -685,8 +666,8 @@ def test_a_disconnect_between_two_parts_keeps_the_second_from_being_sent(world):
     assert world.said(Role.AGENT) == [("one", MessageStatus.SENT), ("two", MessageStatus.FAILED)]
 
 
-def test_a_reconnect_between_asking_and_sending_ends_the_turn_too(world):
-    """I5: the agent, or the account, may be another now."""
+def test_i5_a_reconnect_between_asking_and_sending_ends_the_turn_too(world):
+    """The agent, or the account, may be another now."""
     world.agent.before = world.connect
     world.say("hi")
     assert world.answer_all() == [SKIPPED]
@@ -696,7 +677,7 @@ def test_a_reconnect_between_asking_and_sending_ends_the_turn_too(world):
     assert world.answer_all() == [DONE]
 
 
-def test_a_disconnect_before_the_turn_ends_it_without_asking(world):
+def test_i3_a_disconnect_before_the_turn_ends_it_without_asking(world):
     world.say("hi")
     world.connections.disconnect(world.tenant)
     assert world.answer_all() == [SKIPPED]
@@ -704,8 +685,8 @@ def test_a_disconnect_before_the_turn_ends_it_without_asking(world):
     assert world.said(Role.USER) == [("hi", UNANSWERED)]
 
 
-def test_a_message_of_an_account_that_the_agent_no_longer_has_is_not_answered_through_another(world):
-    """I5: another account's Page must not write to this account's customers."""
+def test_i5_a_message_of_an_account_that_the_agent_no_longer_has_is_not_answered_through_another(world):
+    """Another account's Page must not write to this account's customers."""
     world.say("hi")
     world.connections.disconnect(world.tenant)
     world.connect(OTHER_ACCOUNT, "other-page")

@@ -81,7 +81,7 @@ def test_b3_a_message_that_comes_during_a_turn_waits_for_the_next(chats, turns):
     assert second.turn.id != first.turn.id
 
 
-def test_a_turn_is_resumed_from_the_state_that_stands_with_what_it_has(chats, turns):
+def test_c7_a_turn_is_resumed_from_the_state_that_stands_with_what_it_has(chats, turns):
     dead = _claim(turns, _write(chats, "a"), NO_LEASE)
     asking = turns.begin_asking(turns.set_session(dead, "chat_1"))
     turns.store_answer(asking, [_part(dead, 0, "one"), _part(dead, 1, "two")])

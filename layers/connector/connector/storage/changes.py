@@ -50,9 +50,10 @@ class Changes:
             if chat is None:
                 return False
             sent = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value]
+            read = {"messages.$[m].status": MessageStatus.READ.value, "messages.$[m].readAt": at}
             self._collection.update_one(
                 self._tenant | {"_id": chat["_id"]},
-                {"$set": {"messages.$[m].status": MessageStatus.READ.value, "messages.$[m].readAt": at}},
+                {"$set": read | {"updatedAt": self._clock()}},
                 array_filters=[{"m.status": {"$in": sent}, "m.createdAt": {"$lte": chat["messages"][0]["createdAt"]}}],
             )
         return True

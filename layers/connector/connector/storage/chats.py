@@ -176,7 +176,9 @@ class Chats:
         """
         earlier = [{"metadata.referral": None}, {"metadata.referral.at": {"$lt": at}}]
         with translated():
-            found = self._collection.update_one(self._ongoing(user_id), {"$max": {"windowOpenedAt": at}})
+            found = self._collection.update_one(
+                self._ongoing(user_id), {"$max": {"windowOpenedAt": at}, "$set": {"updatedAt": self._clock()}}
+            )
             self._collection.update_one(
                 self._ongoing(user_id) | {"$or": earlier}, {"$set": {"metadata.referral": {**referral, "at": at}}}
             )
@@ -187,7 +189,8 @@ class Chats:
         fields = {"username": person.username, "name": person.name, "profileAt": person.seen_at}
         with translated():
             self._collection.update_one(
-                self._ongoing(user_id), {"$set": {f"metadata.{name}": value for name, value in fields.items()}}
+                self._ongoing(user_id),
+                {"$set": {f"metadata.{name}": value for name, value in fields.items()} | {"updatedAt": self._clock()}},
             )
 
     def has(self, key: str) -> bool:

@@ -108,7 +108,7 @@ class Outbox:
         with translated():
             known = self._collection.update_one(
                 self._tenant | {"messages": {"$elemMatch": {"mid": mid, "role": {"$in": _OUR_ROLES}}}},
-                {"$set": {"messages.$[m].status": MessageStatus.DELIVERED.value}},
+                {"$set": {"messages.$[m].status": MessageStatus.DELIVERED.value, "updatedAt": self._clock()}},
                 array_filters=[{"m.mid": mid, "m.status": MessageStatus.SENT.value}],
             )
         return known.matched_count == 1
@@ -123,7 +123,10 @@ class Outbox:
         with translated():
             chat = self._collection.find_one_and_update(
                 self._tenant | {"metadata.userId": user_id, "messages": {"$elemMatch": unsettled}},
-                {"$set": {f"messages.$.{name}": value for name, value in delivered.items()}},
+                {
+                    "$set": {f"messages.$.{name}": value for name, value in delivered.items()}
+                    | {"updatedAt": self._clock()}
+                },
                 projection={"messages": {"$elemMatch": {"mid": mid}}},
                 return_document=ReturnDocument.AFTER,
             )
