@@ -9,7 +9,7 @@ type Json = dict[str, Any]
 
 _SUCCESS = re.compile(r"\bSuccess_(\w+?)(?:View)?_")
 
-_WORDS = {
+WORDS = {
     "ConnectRequest": ("What you need", "Connect"),
     "SendRequest": ("The fields of send",),
     "PauseRequest": ("The fields of pause",),
@@ -49,7 +49,7 @@ def not_null(schema: Json) -> Json:
 
 def explained(name: str, schema: Json) -> Json:
     """Return a component with the guide's words on its fields, and its own in one line."""
-    words = {field: told for heading in _WORDS.get(name, ()) for field, told in guide.fields(heading).items()}
+    words = {field: told for heading in WORDS.get(name, ()) for field, told in guide.fields(heading).items()}
     told = dict(schema)
     if "description" in told:
         told["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", told["description"])

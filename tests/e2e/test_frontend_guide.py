@@ -27,8 +27,11 @@ from connector import errors
 from connector.accounts import ConnectionStatus
 from connector.chat import PAUSED, MessageStatus, Role
 from connector.contract.connection import ConnectRequest, Status
+from connector.contract.conversations import ConversationView
+from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.messages import AttachmentView, MessageView
 from connector.conversation import policy
+from connector.conversation.history import MOST_CHARACTERS, MOST_LOOKED_AT
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
 from connector.instagram.limits import MAX_TEXT_BYTES
@@ -141,6 +144,9 @@ class Walk:
         if shown.headers != {"Content-Type": content_type}:
             found.append(f"Content-Type {content_type} instead of {shown.headers}")
         expected = guide.filled(shown.body, self.values)
+        if content_type == CONTENT_TYPE:
+            lines = [[json.loads(line) for line in text.splitlines()] for text in (expected, answer.text)]
+            return found + guide.differences(*lines, self.values)
         if content_type != "application/json":
             return found + ([] if answer.text == expected else [f"{answer.text!r} instead of {expected!r}"])
         return found + guide.differences(json.loads(expected), answer.json(), self.values)
@@ -198,6 +204,7 @@ class Walk:
 def walk(system: System) -> Iterator[Walk]:
     account = system.simulator("POST", "accounts", username=f"guide_{time.time_ns()}")
     agent = system.agent(f"sub_{time.time_ns()}", f"agent_{time.time_ns()}")
+    customer, other, third = (system.simulator("POST", "users") for _ in range(3))
     values = {
         "subaccountId": agent.subaccount_id,
         "agentId": agent.agent_id,
@@ -208,9 +215,11 @@ def walk(system: System) -> Iterator[Walk]:
         "pageId": account["pageId"],
         "username": account["username"],
         "webhookVerificationToken": "my-verification-token",
-        "userId": system.simulator("POST", "users")["userId"],
-        "otherUserId": system.simulator("POST", "users")["userId"],
-        "thirdUserId": system.simulator("POST", "users")["userId"],
+        "userId": customer["userId"],
+        "customersName": customer["username"],
+        "otherUserId": other["userId"],
+        "otherCustomersName": other["username"],
+        "thirdUserId": third["userId"],
         "now": str(time.time_ns() // 10**6),
         "newMid": f"aWdfZAG1faXRlbToxOk{time.time_ns()}",
     }
@@ -298,13 +307,15 @@ const refusal = await callInstagram('POST', 'send', { to: 'x', message: 'Hello!'
 const absent = await callInstagram('GET', 'nothing').catch((error) => error);
 const all = await allMessages();
 const ofOne = await allMessages(all[0].userId);
+const inbox = await allConversations();
+const exported = (await exportMessages(all[0].userId)).trim().split('\\n').map((line) => JSON.parse(line));
 // Stopped, it leaves nothing to do: else node would not end.
 const watched = await new Promise((resolve, reject) => {
   const stop = watchMessages((messages) => { stop(); resolve(messages); }, reject);
 });
 const shown = (error) => ({ code: error.code, message: error.message, details: error.details });
 process.stdout.write(JSON.stringify(
-  { told, image, status, refusal: shown(refusal), absent: shown(absent), all, ofOne, watched },
+  { told, image, status, refusal: shown(refusal), absent: shown(absent), all, ofOne, inbox, exported, watched },
 ));
 """
 
@@ -409,6 +420,14 @@ def test_all_messages_of_the_guide_reads_every_page_and_each_message_once(ran: d
     assert ran["ofOne"] == ran["all"]
 
 
+def test_all_conversations_of_the_guide_reads_every_row(ran: dict[str, Any]):
+    assert [one["lastMessage"]["id"] for one in ran["inbox"]] == [ran["all"][0]["id"]]
+
+
+def test_export_messages_of_the_guide_reads_every_line_oldest_first(ran: dict[str, Any]):
+    assert [one["id"] for one in ran["exported"]] == [one["id"] for one in reversed(ran["all"])]
+
+
 def test_watch_messages_of_the_guide_shows_the_first_page_oldest_first(ran: dict[str, Any]):
     assert ran["watched"] == ran["all"][:50][::-1]
 
@@ -475,7 +494,11 @@ def test_the_table_of_connection_statuses_has_exactly_those_of_the_code():
 
 
 def test_the_tables_of_fields_have_exactly_those_of_the_contract():
-    for heading, model in (("The fields of a message", MessageView), ("The fields of a status", Status)):
+    for heading, model in (
+        ("The fields of a message", MessageView),
+        ("The fields of a conversation", ConversationView),
+        ("The fields of a status", Status),
+    ):
         assert [row["Field"] for row in guide.table(heading)] == [one.alias for one in model.model_fields.values()]
     for name in AttachmentView.model_fields:
         assert f"`{name}`" in guide.text()
@@ -492,6 +515,9 @@ def test_the_limits_that_the_guide_names_are_those_of_the_code(tmp_path: Path):
     assert f"at most {MAX_TEXT_BYTES} bytes in UTF-8" in text
     assert f"over {MAX_BODY_BYTES // 1024} KiB (on the webhook: {MAX_WEBHOOK_BYTES // 1024 // 1024} MiB)" in text
     assert f"`http://localhost:{read_settings({'LOCAL_DIR': str(tmp_path)}).port}`" in text
+    assert f"in capitals or not: 1 to {MOST_CHARACTERS} characters" in text
+    assert f"one call looks at {MOST_LOOKED_AT} at most" in text
+    assert f"An answer has at most {MOST_LINES} lines" in text
 
 
 def test_connecting_and_disconnecting_twice_is_a_success_as_the_guide_says(agent: Agent, account: dict[str, Any]):

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 from tests.e2e.conftest import ROOT, Agent, System, wait_for
 from tests.e2e.test_one_dm import write
 
-CONFIG = Path(__file__).with_suffix(".toml").with_stem("schemathesis")
+CONFIG = ROOT / "tests" / "e2e" / "schemathesis.toml"
 IS_LONG = hypothesis.settings.get_profile("long") == hypothesis.settings.default
 # Each day the same requests, so that a red build is about what was built; now and then others, and many of them.
 OPTIONS = ["--max-examples", "500"] if IS_LONG else ["--max-examples", "10", "--seed", "1"]
@@ -49,18 +50,41 @@ def values(system: System, agent: Agent, account: dict[str, Any], customer: dict
     }
 
 
-def test_no_request_is_found_that_is_not_answered_as_the_description_says(values: dict[str, str], tmp_path: Path):
-    config = tmp_path / "schemathesis.toml"
-    config.write_text(Template(CONFIG.read_text()).substitute(values))
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", *OPTIONS]
-    done = subprocess.run(
-        [*command, f"{values['API_URL']}/openapi.json"],
-        cwd=ROOT,
-        env=os.environ | values | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "connector")])},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+@pytest.fixture
+def run(values: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs Schemathesis on a description."""
+
+    def start(description: str, *options: str) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "schemathesis.toml"
+        config.write_text(Template(CONFIG.read_text()).substitute(values))
+        return subprocess.run(
+            [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", description, *options],
+            cwd=ROOT,
+            env=os.environ | values | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "connector")])},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    return start
+
+
+def test_no_request_is_found_that_is_not_answered_as_the_description_says(values, run):
+    done = run(f"{values['API_URL']}/openapi.json", *OPTIONS)
+
     assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout[done.stdout.index("SUMMARY") :])
+    assert "No issues found" in done.stdout
+
+
+def test_an_answer_that_is_not_as_described_is_found(run, tmp_path):
+    """Or else the search above proves nothing."""
+    described = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    described["components"]["schemas"]["Paused"]["properties"]["isPaused"] = {"type": "string"}
+    wrong = tmp_path / "openapi.json"
+    wrong.write_text(json.dumps(described))
+
+    done = run(str(wrong), "--phases", "examples", "--include-operation-id", "pauseAgent")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "is not of type" in done.stdout

@@ -111,14 +111,15 @@ class Deployment:
         module = importlib.import_module(f"functions.{name}.app")
         return importlib.reload(module).handler
 
-    def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1")):
+    def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
         """Call the documented API, and return the status and the body."""
         path = connection_path(*tenant).removesuffix("webhook") + verb
         event = http_event(
             method,
             path,
             query=query,
-            headers={"authorization": f"Bearer {_token() if token is None else token}"} if token != "" else {},
+            headers=(headers or {})
+            | ({"authorization": f"Bearer {_token() if token is None else token}"} if token != "" else {}),
             text=json.dumps(payload) if payload is not None else None,
             path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
         )

@@ -19,8 +19,8 @@ from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
 from connector.envelopes import InboxMessage, Route, TurnMessage
 from connector.errors import OutcomeUnknown, SessionEnded
-from connector.instagram.graph import SentText
 from connector.instagram.notifications import Notification
+from connector.instagram.threads import SentText
 from connector.storage import indexes
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
@@ -167,7 +167,7 @@ class ScriptedMessenger:
         """Note it."""
         self.acts.append(action)
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
+    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
         """Return what Meta has."""
         self.reads += 1
         if self.read_errors:

@@ -38,6 +38,7 @@ class SimulatedAgent:
         self.is_over_at_once: Callable[[str], bool] = lambda _: False
         """Which sessions are over as soon as they are open, as if an hour had passed."""
         self.while_thinking: Callable[[int], None] = lambda _: None
+        self.keeps_transcripts = True
 
     @property
     def heard(self) -> list[Exchange]:
@@ -66,6 +67,8 @@ class SimulatedAgent:
         if chat_id not in self.sessions:
             raise SessionEnded("no such session")
         session = self.sessions[chat_id]
+        if not self.keeps_transcripts:
+            return Transcript(None, None, session.is_over)
         last = session.exchanges[-1].answer if session.exchanges else None
         return Transcript(len(session.exchanges), last, session.is_over)
 

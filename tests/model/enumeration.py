@@ -61,7 +61,7 @@ class Enumeration:
 
     def _tell(self, faults: int, path: Path, state: Any) -> int:
         errand = self.system.next()
-        if errand is None:
+        if errand is None or self.system.errands.made > _MOST_ERRANDS:
             self._judge(path)
             return 1
         steps = self._work(errand, {})

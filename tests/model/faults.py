@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.errors import ConnectorError, OutcomeUnknown, RateLimited, TryLater, Unavailable
 
@@ -53,8 +52,7 @@ def failure(step: str, way: Way) -> ConnectorError:
     return OutcomeUnknown("lost") if is_unknown else TryLater("not now")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A step that was made."""
 
     number: int

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connector.agents.answers import Answer, Transcript
@@ -97,9 +98,9 @@ class WatchedMessenger:
             mid: str = self._seen.send_text(page_id, user_id, text)
         return mid
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[Sent]:
+    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
         """Read the thread."""
-        sent: Sequence[Sent] = self._seen.sent_texts(page_id, account_id, user_id)
+        sent: Sequence[Sent] = self._seen.sent_texts(page_id, account_id, user_id, since)
         self._ledger.read("sending", user_id, self._sent(user_id))
         return sent
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.chat import Message, Person
+from connector.errors import Refused
 from tests.model.clock import Clock
 
 _SENDS_SECONDS = 0.2
@@ -31,6 +32,7 @@ class SimulatedMeta:
         self.clock = clock
         self.sent: list[Sent] = []
         self.when_sent: Callable[[Sent], None] = lambda _: None
+        self.lets_read = True
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send a text."""
@@ -45,9 +47,12 @@ class SimulatedMeta:
         """Send a message of any kind."""
         return self.send_text(page_id, user_id, message.text or "")
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[Sent]:
+    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
         """Return the newest texts of a thread."""
-        return [one for one in self.sent if (one.page_id, one.user_id) == (page_id, user_id)][-_READABLE:]
+        if not self.lets_read:
+            raise Refused("graph_refused", "not yours to read")
+        thread = [one for one in self.sent if (one.page_id, one.user_id) == (page_id, user_id)]
+        return [one for one in thread[-_READABLE:] if one.at >= since]
 
     def person(self, user_id: str) -> Person:
         """Return who a customer is."""

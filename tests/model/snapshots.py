@@ -83,7 +83,11 @@ def fingerprint(system: System, stores: MemoryStores) -> Hashable:
 
 
 def _of_errand(errand: Errand) -> Hashable:
-    what = errand.what if errand.kind is Kind.TURN else str(errand.what)
+    what = errand.what
+    if errand.kind is Kind.EVENT:
+        what = (what.received_at, str(what.notification.item))
+    elif errand.kind is Kind.POST:
+        what = str(what)
     return errand.due, errand.kind, what, errand.tries
 
 

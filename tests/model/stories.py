@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from connector.agents.answers import Answer
 from connector.errors import Refused
@@ -15,6 +16,18 @@ from tests.model.system import ACCOUNT, TENANT, System
 ADA = "ada"
 
 
+class Echo(Enum):
+    """When Meta echoes what is sent."""
+
+    SOON = 1
+    AT_ONCE = 0
+    """Before the one who sends has been answered."""
+    NEVER = None
+
+
+_ALL_ECHOES = (Echo.SOON, Echo.NEVER)
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """How a story begins, and how it must end."""
@@ -25,14 +38,17 @@ class Story:
     """How a customer's message ends, by its text, where it is not answered."""
     most_messages: int = 500
     fallback: str = ""
+    echoes: Collection[Echo] = (Echo.SOON,)
     also: Callable[[System], list[str]] = lambda _: []
     """What else is wrong with its end."""
 
-    def told(self, stores: Stores, clock: Clock) -> System:
+    def told(self, stores: Stores, clock: Clock, echo: Echo = Echo.SOON) -> System:
         """Return a system in which the story is about to happen."""
         system = System(stores, clock, self.answer, most_messages=self.most_messages, fallback=self.fallback)
         system.connect()
         self.begin(system)
+        if echo is not Echo.NEVER:
+            system.meta.when_sent = lambda sent: _echo(system, sent, echo.value)
         return system
 
     def wrongs(self, system: System) -> list[str]:
@@ -40,17 +56,10 @@ class Story:
         return [*wrongs_at_rest(system, self.endings), *self.also(system)]
 
 
-def echoing(system: System, *, after_seconds: float | None) -> None:
-    """Have Meta echo what is sent, so many seconds later: 0 is before the sender knows, None is never."""
-
-    def tell(sent: meta.Sent) -> None:
-        if after_seconds is not None:
-            item = meta.echo(ACCOUNT, sent.user_id, system.clock(), sent.mid, sent.text)
-            system.tell(item, after_seconds)
-            if after_seconds == 0:
-                system.do_now(Kind.POST, Kind.EVENT)
-
-    system.meta.when_sent = tell
+def _echo(system: System, sent: meta.Sent, after_seconds: float) -> None:
+    system.tell(meta.echo(ACCOUNT, sent.user_id, system.clock(), sent.mid, sent.text), after_seconds)
+    if after_seconds == 0:
+        system.do_now(Kind.POST, Kind.EVENT)
 
 
 def _hi(system: System) -> None:
@@ -109,10 +118,20 @@ def _not_edited(system: System) -> list[str]:
     return [] if texts == ["hello"] else [f"the edited message says {texts}"]
 
 
-def _told_twice(system: System) -> None:
+def _told_three_times(system: System) -> None:
     mid = system.say(ADA, "hi")
     for seconds in (1, 400):
         system.tell(meta.words(ACCOUNT, ADA, system.clock(), mid, "hi"), seconds)
+
+
+def _no_transcripts(system: System) -> None:
+    system.agent().keeps_transcripts = False
+    _hi(system)
+
+
+def _no_thread(system: System) -> None:
+    system.meta.lets_read = False
+    _hi(system)
 
 
 def _refuse(*_: object) -> Answer:
@@ -125,22 +144,28 @@ def _not_excused(system: System) -> list[str]:
 
 
 STORIES = {
-    "two parts": Story(_hi, lambda number, _: Answer((f"{number} a", f"{number} b"))),
-    "a session that has ended": Story(_session_over),
+    "two parts": Story(
+        _hi, lambda number, _: Answer((f"{number} a", f"{number} b")), echoes=(*_ALL_ECHOES, Echo.AT_ONCE)
+    ),
+    "a session that has ended": Story(_session_over, echoes=_ALL_ECHOES),
     "nothing to say": Story(_hi, lambda *_: Answer(()), endings={"hi": ["empty_answer"]}),
     "an agent that ends the chat": Story(
-        _bye, lambda number, content: Answer((f"answer {number}",), ends_session=content == "bye")
+        _bye, lambda number, said: Answer((f"answer {number}",), ends_session=said == "bye"), echoes=_ALL_ECHOES
     ),
-    "a message while the agent thinks": Story(_writes_while_it_thinks),
-    "a roll-over when a message comes": Story(_one_and_two, most_messages=2),
-    "a roll-over when a turn is taken": Story(_one_and_two, most_messages=3),
+    "a message while the agent thinks": Story(_writes_while_it_thinks, echoes=_ALL_ECHOES),
+    "a roll-over when a message comes": Story(_one_and_two, most_messages=2, echoes=_ALL_ECHOES),
+    "a roll-over when a turn is taken": Story(_one_and_two, most_messages=3, echoes=_ALL_ECHOES),
     "the same answer twice, over a roll-over": Story(
-        _one_and_two, lambda *_: Answer(("We open at nine.",)), most_messages=3
+        _one_and_two, lambda *_: Answer(("We open at nine.",)), most_messages=3, echoes=[Echo.NEVER]
     ),
     "a person takes over": Story(_person_takes_over, endings={"hi": ["answered", "paused"], "thank you": ["paused"]}),
     "a disconnect while the agent thinks": Story(_disconnects_while_it_thinks, endings={"hi": ["disconnected"]}),
     "an edit that is faster than its message": Story(_edit_is_faster, also=_not_edited),
-    "a message that is told three times": Story(_told_twice),
+    "a message that is told three times": Story(_told_three_times),
+    "an agent that keeps no transcripts": Story(_no_transcripts, endings={"hi": ["answered", "answer_lost"]}),
+    "a thread that may not be read": Story(
+        _no_thread, endings={"hi": ["answered", "send_unknown"]}, echoes=_ALL_ECHOES
+    ),
     "an agent that refuses": Story(
         _hi, _refuse, endings={"hi": ["agent_unpaid"]}, fallback="We will write to you.", also=_not_excused
     ),

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from connector.chat import Person
 from connector.errors import OutcomeUnknown, OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram.errors import error_of
-from connector.instagram.graph import Graph, SentText
+from connector.instagram.graph import Graph
+from connector.instagram.threads import SentText
 from connector.transport import Answer
 from tests.unit import peer as behaviour
 from tests.unit.payloads import ACCOUNT, PAGE, USER
@@ -262,6 +263,7 @@ def test_a_subscription_that_meta_does_not_confirm_is_no_success(graph, other_si
 THREAD = "aWdfZAG06MTpJR01lc3NhZ2VUaHJlYWQ"
 FIELDS = "messages.limit(20){id,created_time,from,message}"
 SENT_AT = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
+LONG_AGO = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def _in_thread(mid, text, *, by=ACCOUNT, at="2026-03-01T12:00:05+0000"):
@@ -277,7 +279,7 @@ LISTED = behaviour.answer({"data": [{"id": THREAD}]})
 
 def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(graph, other_side):
     other_side.script(LISTED, _thread(_in_thread("m2", "And until six."), _in_thread("m1", "Привет 👋")))
-    assert graph.sent_texts(PAGE, ACCOUNT, USER) == (
+    assert graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO) == (
         SentText("m2", "And until six.", SENT_AT),
         SentText("m1", "Привет 👋", SENT_AT),
     )
@@ -306,12 +308,21 @@ def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(graph, 
 )
 def test_c9_what_others_wrote_and_what_is_no_text_is_left_out(graph, other_side, other):
     other_side.script(LISTED, _thread(other, _in_thread("m1", "hi")))
-    assert [one.mid for one in graph.sent_texts(PAGE, ACCOUNT, USER)] == ["m1"]
+    assert [one.mid for one in graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)] == ["m1"]
 
 
 def test_c8_a_thread_in_which_only_the_customer_wrote_proves_that_nothing_was_sent(graph, other_side):
     other_side.script(LISTED, _thread(_in_thread("m2", "hi", by=USER)))
-    assert graph.sent_texts(PAGE, ACCOUNT, USER) == ()
+    assert graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO) == ()
+
+
+def test_c9_a_thread_that_is_not_told_as_far_back_as_the_send_proves_nothing(graph, other_side):
+    """Meta tells the newest twenty messages; what was sent before them may be there."""
+    full = [_in_thread(f"m{number}", "hi", by=USER) for number in range(20)]
+    other_side.script(LISTED, _thread(*full), LISTED, _thread(*full))
+    with pytest.raises(Refused):
+        graph.sent_texts(PAGE, ACCOUNT, USER, SENT_AT - timedelta(seconds=1))
+    assert graph.sent_texts(PAGE, ACCOUNT, USER, SENT_AT) == ()
 
 
 @pytest.mark.parametrize(
@@ -331,7 +342,7 @@ def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(graph, other_sid
     """It holds at least what the customer wrote. Without the rights for it, Meta answers with an empty list."""
     other_side.script(behaviour.answer(listing), behaviour.answer(reading or {}))
     with pytest.raises(TryLater):
-        graph.sent_texts(PAGE, ACCOUNT, USER)
+        graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +360,7 @@ def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(graph, other_sid
 def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(graph, other_side, before, how, kind):
     other_side.script(*before, how)
     with pytest.raises(kind):
-        graph.sent_texts(PAGE, ACCOUNT, USER)
+        graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)
 
 
 @settings(max_examples=30)
@@ -357,7 +368,7 @@ def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(graph, other_si
 def test_no_form_of_a_thread_raises_anything_but_what_it_means(listing, reading):
     with behaviour.peer() as meta, suppress(OutsideError):
         meta.script(behaviour.answer({"data": listing}), behaviour.answer({"messages": reading}))
-        assert all(one.text for one in Graph(meta.url, "EAAtoken").sent_texts(PAGE, ACCOUNT, USER))
+        assert all(one.text for one in Graph(meta.url, "EAAtoken").sent_texts(PAGE, ACCOUNT, USER, LONG_AGO))
 
 
 # ── manners

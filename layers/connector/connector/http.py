@@ -112,8 +112,11 @@ def _invalid(error: RequestValidationError) -> InvalidRequest:
 
 
 def _field(location: tuple[Any, ...]) -> str:
-    """Return `message` for ("body", "message"), and `body` where the body as a whole is wrong."""
-    inner = [str(part) for part in location[1:] if not isinstance(part, int)]
+    """Return `message.text` for ("body", "message", "text", "text"), and `body` where the body as a whole is wrong."""
+    inner = [str(part) for part in location[1:] if not isinstance(part, int) and part not in _KINDS_OF_BUTTONS]
     if inner[:1] == ["message"]:
         del inner[1:2]  # the kind of message, which is a member of a union and no field
     return ".".join(inner) or str(location[0] if location else "request")
+
+
+_KINDS_OF_BUTTONS = {"link", "postback"}  # no fields either

@@ -54,7 +54,7 @@ class Body(BaseModel):
 class Asked(Body):
     """Base of what callers send: only under the documented names."""
 
-    model_config = ConfigDict(populate_by_name=False)
+    model_config = ConfigDict(populate_by_name=False, validate_by_name=False)
 
 
 class Success[Data](Body):

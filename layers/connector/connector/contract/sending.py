@@ -52,8 +52,8 @@ def _is_address(url: str) -> str:
     return url
 
 
-# What the validators refuse, in the schema's words. It counts characters, so of `_fits` it knows only half; and what `\S`
-# means differs from one language to another, so it is written out.
+# What the validators refuse, in the schema's words. Those count characters, so of `_fits` they tell only half; and what
+# `\S` means differs from one language to another, so it is written out.
 _VISIBLE = r"[^\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _NOT_BLANK = Field(json_schema_extra={"pattern": _VISIBLE})
 _SHORT = Field(json_schema_extra={"pattern": _VISIBLE, "maxLength": limits.MAX_TEXT_BYTES})
@@ -93,7 +93,8 @@ class ImageContent(Asked):
     """One to ten pictures (PNG or JPEG, up to 8 MB each), which Meta fetches from these URLs."""
 
     type: Literal["image"]
-    urls: Annotated[tuple[Url, ...], Field(min_length=1, max_length=limits.MAX_IMAGES)]
+    # A list: of a tuple, pydantic says that it has too few items whenever it refuses one of them.
+    urls: Annotated[list[Url], Field(min_length=1, max_length=limits.MAX_IMAGES)]
 
 
 class FileContent(Asked):
@@ -157,7 +158,7 @@ class CardsContent(Asked):
 
     type: Literal["cards"]
     elements: Annotated[
-        tuple[Annotated[Element, AfterValidator(_more_than_a_title)], ...],
+        list[Annotated[Element, AfterValidator(_more_than_a_title)]],
         Field(min_length=1, max_length=limits.MAX_ELEMENTS),
     ]
 
@@ -167,7 +168,7 @@ class ButtonsContent(Asked):
 
     type: Literal["buttons"]
     text: ButtonsText
-    buttons: Annotated[tuple[Button, ...], Field(min_length=1, max_length=limits.MAX_BUTTONS)]
+    buttons: Annotated[list[Button], Field(min_length=1, max_length=limits.MAX_BUTTONS)]
 
 
 class PostContent(Asked):
@@ -261,7 +262,13 @@ class SendRequest(Asked):
 
 
 def _text(content: Content) -> str | None:
-    return content.text if isinstance(content, TextContent | ButtonsContent) else None
+    match content:
+        case TextContent():
+            return content.text.strip()  # as plain ones are: a lost text is looked for by comparing, without margins
+        case ButtonsContent():
+            return content.text
+        case _:
+            return None
 
 
 def _attachments(content: Content) -> tuple[Attachment, ...]:

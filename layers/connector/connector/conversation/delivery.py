@@ -77,14 +77,13 @@ class Delivery:
         began_at = message.sending_at or message.created_at
         if self.clock() < began_at + _SETTLED:
             raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
-        account = self.connection.account
+        account, earliest = self.connection.account, began_at - _CLOCKS_DIFFER
         try:
             self._require_no_limit()
-            sent = self.messenger.sent_texts(account.page_id, account.account_id, chat.user_id)
+            sent = self.messenger.sent_texts(account.page_id, account.account_id, chat.user_id, earliest)
         except TryLater as error:
             self._remember_limit(error)
             raise
-        earliest = began_at - _CLOCKS_DIFFER
         alike = [one.mid for one in sent if one.text.strip() == message.text and one.at >= earliest]
         # The same words may have been sent for another message, which may stand in the conversation's last chat.
         known = self.outbox.known(alike) if alike else ()

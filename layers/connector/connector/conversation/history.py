@@ -12,8 +12,11 @@ from connector.ports.reading import Pages, Scope
 MOST_CHARACTERS = 200
 """How long a text to search for may be."""
 
+MOST_LOOKED_AT = 500
+"""How many messages one call looks at, where an entry alone does not tell whether its message is to be shown."""
+
 _ROUNDS = 5
-_LOOKED_AT = 100  # messages in a round, where each must be looked at
+_AT_ONCE = MOST_LOOKED_AT // _ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def read_page(
     """
     filters = filters or Filters()
     beyond = cursors.read(cursor) if cursor is not None else None
-    step = _LOOKED_AT if filters.look_at_messages else limit + 1  # one more tells whether this is the last page
+    step = _AT_ONCE if filters.look_at_messages else limit + 1  # one more tells whether this is the last page
     found: list[tuple[str, Chat, Message]] = []
     for _ in range(_ROUNDS):
         entries = pages.entries(filters.scope, limit=step, beyond=beyond)

@@ -6,18 +6,17 @@ The token travels in the Authorization header, never in a URL: URLs end up in lo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from connector.chat import Message, Person, clean
 from connector.errors import OutcomeUnknown, Refused, TryLater
 from connector.instagram.errors import error_of
 from connector.instagram.outgoing import body_of
+from connector.instagram.threads import THREAD_FIELDS, SentText, listed, sent_texts
 from connector.transport import Answer, Transport
 
 # What the app is told about. The Page call installs the app; which Instagram fields come is set in Meta's dashboard.
 SUBSCRIBED_FIELDS = "messages,messaging_postbacks"
 
-_READABLE = 20  # messages of a thread whose text Meta tells
 _COURTESY_SECONDS = 3  # for what nobody waits for
 
 
@@ -28,16 +27,6 @@ class Profile:
     account_id: str
     username: str
     name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SentText:
-    """A text that the account has sent, as Meta remembers it."""
-
-    mid: str
-    text: str
-    at: datetime
-    """To the second: the Graph API tells no more."""
 
 
 class Graph:
@@ -135,24 +124,19 @@ class Graph:
         if not answer.is_success:
             raise error_of(answer)
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
-        """Return the newest texts that the account has sent to a user, of the 20 messages that Meta lets be read.
+    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
+        """Return the texts that the account has sent to a user since then, as far as that can be told for certain.
 
         (Meta, "Conversations API"; two calls, and Meta allows two a second for an account.)
 
         Raises:
-            ReconnectNeeded, Refused, TryLater: as `account`.
+            ReconnectNeeded, TryLater: as `account`.
+            Refused: as `account`, or so much was written since then that Meta no longer tells all of it.
         """
         params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
-        threads = [one["id"] for one in _listed(self._get(f"{page_id}/conversations", params)) if "id" in one]
-        fields = f"messages.limit({_READABLE}){{id,created_time,from,message}}"
-        thread = self._get(str(threads[0]), {"fields": fields}) if threads else {}
-        messages = thread.get("messages")
-        told = _listed(messages if isinstance(messages, dict) else {})
-        if not told:
-            # The customer has written in it, so it is not empty: this proves nothing about what was sent.
-            raise TryLater("Meta does not tell what is in the conversation.")
-        return tuple(one for one in (_sent_text(message, account_id) for message in told) if one)
+        found = listed(self._get(f"{page_id}/conversations", params))
+        thread = self._get(str(found[0]["id"]), {"fields": THREAD_FIELDS}) if found and "id" in found[0] else {}
+        return sent_texts(thread, account_id, since)
 
     def person(self, user_id: str) -> Person:
         """Return what a customer lets the account see of them (Meta, "User Profile API").
@@ -192,20 +176,3 @@ class Graph:
 def _require_success(answer: Answer) -> None:
     if not answer.is_success or (answer.body or {}).get("success") is False:
         raise error_of(answer)
-
-
-def _listed(edge: Mapping[str, object]) -> list[dict[str, Any]]:
-    data = edge.get("data")
-    return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
-
-
-def _sent_text(message: Mapping[str, Any], account_id: str) -> SentText | None:
-    """Read one message of a thread; None for what the account has not written, or what is no text."""
-    sender, mid, text = message.get("from"), message.get("id"), message.get("message")
-    try:
-        at = datetime.strptime(str(message.get("created_time")), "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError:
-        return None
-    if not isinstance(sender, Mapping) or sender.get("id") != account_id:
-        return None
-    return SentText(mid, text, at) if isinstance(mid, str) and isinstance(text, str) and text else None

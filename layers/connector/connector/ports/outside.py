@@ -63,7 +63,7 @@ class Messenger(Protocol):
         """Show the customer something about the sender."""
         ...
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str) -> Sequence[SentText]:
+    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
         """Return the newest texts that have reached the customer's thread."""
         ...
 

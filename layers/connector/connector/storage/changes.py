@@ -50,11 +50,12 @@ class Changes:
             if chat is None:
                 return False
             sent = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value]
+            unread = {"status": {"$in": sent}, "createdAt": {"$lte": chat["messages"][0]["createdAt"]}}
             read = {"messages.$[m].status": MessageStatus.READ.value, "messages.$[m].readAt": at}
             self._collection.update_one(
-                self._tenant | {"_id": chat["_id"]},
+                self._tenant | {"_id": chat["_id"], "messages": {"$elemMatch": unread}},
                 {"$set": read | {"updatedAt": self._clock()}},
-                array_filters=[{"m.status": {"$in": sent}, "m.createdAt": {"$lte": chat["messages"][0]["createdAt"]}}],
+                array_filters=[{f"m.{name}": value for name, value in unread.items()}],
             )
         return True
 

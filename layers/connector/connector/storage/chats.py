@@ -176,11 +176,10 @@ class Chats:
         """
         earlier = [{"metadata.referral": None}, {"metadata.referral.at": {"$lt": at}}]
         with translated():
-            found = self._collection.update_one(
-                self._ongoing(user_id), {"$max": {"windowOpenedAt": at}, "$set": {"updatedAt": self._clock()}}
-            )
+            found = self._collection.update_one(self._ongoing(user_id), {"$max": {"windowOpenedAt": at}})
             self._collection.update_one(
-                self._ongoing(user_id) | {"$or": earlier}, {"$set": {"metadata.referral": {**referral, "at": at}}}
+                self._ongoing(user_id) | {"$or": earlier},
+                {"$set": {"metadata.referral": {**referral, "at": at}, "updatedAt": self._clock()}},
             )
         return found.matched_count == 1
 

@@ -108,7 +108,7 @@ class Outbox:
         with translated():
             known = self._collection.update_one(
                 self._tenant | {"messages": {"$elemMatch": {"mid": mid, "role": {"$in": _OUR_ROLES}}}},
-                {"$set": {"messages.$[m].status": MessageStatus.DELIVERED.value, "updatedAt": self._clock()}},
+                {"$set": {"messages.$[m].status": MessageStatus.DELIVERED.value}},
                 array_filters=[{"m.mid": mid, "m.status": MessageStatus.SENT.value}],
             )
         return known.matched_count == 1

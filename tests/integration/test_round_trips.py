@@ -1,0 +1,67 @@
+"""What a turn costs: a fixed number of round trips and calls, however long the conversation has become."""
+
+from datetime import timedelta
+
+import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
+
+from connector.chat import TurnState
+from tests.integration.world import World, user_message
+from tests.unit.payloads import ACCOUNT, USER
+
+# Find the chat and the connection, claim; begin to ask, list the answer, store it; for a part: the connection again, begin
+# to send, count the call, record it, take back what was mistaken for a person's; end the turn.
+ONE_TURN = 12
+
+
+class Counted(CommandListener):
+    """Counts the commands that a client sends, by name."""
+
+    def __init__(self):
+        self.names = []
+
+    def started(self, event):
+        self.names.append(event.command_name)
+
+    def succeeded(self, event):
+        """Be no news."""
+
+    def failed(self, event):
+        """Be no news."""
+
+
+@pytest.fixture
+def counted():
+    return Counted()
+
+
+@pytest.fixture
+def world(database, counted):
+    uri = "mongodb://{}:{}/?directConnection=true".format(*database.client.address)
+    client = MongoClient(uri, tz_aware=True, event_listeners=[counted])
+    yield World.of(client[database.name])
+    client.close()
+
+
+def _lengthen(world, messages):
+    began = world.clock() - timedelta(hours=1)
+    for number in range(messages):
+        world.chats.add(USER, ACCOUNT, user_message(f"mid:old-{number}", at=began + timedelta(seconds=number)))
+    world.chats._collection.update_many({}, {"$set": {"messages.$[].status": "answered", "turn": None}})
+
+
+@pytest.mark.parametrize("messages", [1, 50, 400])
+def test_a_turn_costs_the_same_whatever_the_length_of_the_chat(world, counted, messages):
+    world.say("hi")
+    world.answer_all()  # the session is open, the customer known
+    _lengthen(world, messages)
+    world.say("When do you open?")
+    counted.names.clear()
+    sent, asked, read = len(world.messenger.tries), len(world.agent.asked), world.messenger.reads
+    assert world.answer_all() == [TurnState.DONE]
+    assert len(counted.names) == ONE_TURN, counted.names
+    assert len(world.messenger.tries) - sent == 1
+    assert len(world.agent.asked) - asked == 1
+    assert world.messenger.reads == read
+    assert world.attention == 2
