@@ -5,8 +5,11 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
+# Tests run in several processes: most of the slow ones wait for something.
+PARALLEL := --numprocesses 3 --dist loadgroup
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types template docs build deploy lock clean
+.PHONY: help setup run test bench check format lint types template docs build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,10 +21,13 @@ run: setup ## Run the whole system on this machine, and print its address
 	@exec python -m local
 
 test: setup ## Run all tests
-	python -m pytest
+	python -m pytest $(PARALLEL)
+
+bench: setup ## Measure what a page costs with a million messages, against ten thousand
+	@PYTHONPATH=layers/connector python -m bench.reading
 
 check: setup lint types template ## All gates: format, lint, types, template, and the tests, which build what deploys
-	python -m pytest
+	python -m pytest $(PARALLEL)
 
 format: setup ## Format the code
 	ruff format .

@@ -1,11 +1,12 @@
-"""Each minute: schedule the turns that a lost message or a dead worker has left hanging."""
+"""Each minute: schedule the turns that were left hanging, and list the messages that readers would not find."""
 
 from typing import Any
 
 from connector.logs import count, logger, metrics
-from connector.wiring import workers
+from connector.wiring import stores, workers
 
 _LIMIT = 1000  # turns in one run; more wait a minute
+_LISTING_SECONDS = 20
 
 
 @logger.inject_lambda_context
@@ -16,3 +17,5 @@ def handler(event: dict[str, Any], context: Any) -> None:
     count("TurnsSwept", scheduled)
     if scheduled:
         logger.warning("turns taken up again", extra={"turns": scheduled})
+    if listed := stores.unlisted().list_for(_LISTING_SECONDS):
+        count("ChatsListed", listed)

@@ -17,6 +17,7 @@ WORDS = {
     "Paused": ("What pause and resume answer",),
     "MessageView": ("The fields of a message",),
     "SentView": ("The fields of a message",),
+    "ConversationView": ("The fields of a conversation",),
     "Status": ("The fields of a status",),
 }
 """Whose fields the guide explains, and under which headings."""

@@ -26,14 +26,18 @@ import connector
 from connector import errors
 from connector.accounts import ConnectionStatus
 from connector.chat import PAUSED, MessageStatus, Role
+from connector.contract.base import Body
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.conversations import ConversationView
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.messages import AttachmentView, MessageView
+from connector.contract.pausing import Paused, PauseRequest
+from connector.contract.sending import MAX_SPLIT_CHARACTERS, SendRequest
 from connector.conversation import policy
 from connector.conversation.history import MOST_CHARACTERS, MOST_LOOKED_AT
 from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
+from connector.instagram import limits
 from connector.instagram.limits import MAX_TEXT_BYTES
 from connector.transport import Answer
 from connector.webhook import MAX_BODY_BYTES as MAX_WEBHOOK_BYTES
@@ -244,7 +248,7 @@ def test_the_example_gets_the_answer_that_the_guide_shows(walked: dict[int, list
 def test_the_webhook_example_becomes_a_message_of_the_customer(walk: Walk, walked: dict[int, list[str]]):
     mine = [one for one in walk.agent.messages() if one["mid"] == walk.values["newMid"]]
     assert [(one["text"], one["role"], one["userId"]) for one in mine] == [
-        ("Where are you?", "user", walk.values["userId"])
+        ("Where are you?", "user", walk.values["otherUserId"])
     ]
 
 
@@ -449,7 +453,7 @@ def test_the_codes_left_out_of_the_table_exist_and_are_raised_nowhere_that_answe
     raised = {path.name for path in CODE.rglob("*.py") for name in _called(path) if name == "SessionEnded"}
     assert raised == {"retell.py"}
     assert not [path for path in CODE.rglob("*.py") if "OutsideError" in _called(path)]
-    asking = {path.parent.name for path in _function_files() if "outside.asker" in path.read_text()}
+    asking = {path.parent.name for path in _function_files() if "connector.wiring.turns" in path.read_text()}
     assert asking == {"reply"}
 
 
@@ -462,15 +466,17 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
         errors.SessionEnded,
     )
     turn, asking = "conversation/turn.py", "conversation/asking.py"
-    ended = {"empty_answer", *_texts(turn, "Ended", argument=1), *_texts(turn, "_excused", argument=1)}
+    speaking = _texts("conversation/speaking.py", "Ended", argument=1)
+    ended = {"empty_answer", *speaking, *_texts(turn, "Ended", argument=1), *_texts(turn, "_excused", argument=1)}
     lost = {*_texts(asking, "Unproven", argument=0), *_texts(asking, "Refused", argument=0)}
     assert PAUSED in ended
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
     of_retell = set(_texts("agents/retell.py", "Refused", argument=0))
-    stored = set(re.findall(r'\{"code": "(\w+)"\}', (CODE / "conversation" / "ingest.py").read_text()))
+    written = [(CODE / place).read_text() for place in ("conversation/ingest.py", "storage/chats.py")]
+    stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
     assert len(of_retell) == 4
-    assert stored
+    assert len(stored) == 2
     expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | stored | _reasons_of_instagram()
     rows = [row["error.code"] for row in guide.table("Error codes of a message")]
     assert sorted(rows) == sorted(expected)
@@ -508,6 +514,44 @@ def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
     (first, *_) = (one for one in guide.examples() if "/instagram/connect" in one.request.start)
     shown = [*json.loads(first.request.body), *(row["Field"] for row in guide.table("Connect"))]
     assert shown == [one.alias for one in ConnectRequest.model_fields.values()]
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("The fields of send", SendRequest),
+        ("The fields of pause", PauseRequest),
+        ("What pause and resume answer", Paused),
+    ],
+)
+def test_a_table_has_exactly_the_fields_of_the_contract(heading: str, model: type[Body]):
+    fields = {str(one.alias) for one in model.model_fields.values()}
+    assert {row["Field"] for row in guide.table(heading)} == fields
+
+
+def test_the_limits_of_each_kind_of_message_in_the_guide_are_those_of_the_code():
+    told = {row["type"]: " ".join(row.values()) for row in guide.table("More than text")}
+    for kind, limit in (
+        ("text", f"at most {MAX_TEXT_BYTES} bytes in UTF-8, with up to {limits.MAX_QUICK_REPLIES} answers to tap"),
+        ("text", f"`title` of at most {limits.MAX_BUTTON_TITLE} characters"),
+        ("text", f"`payload` of at most {limits.MAX_PAYLOAD}."),
+        ("image", f"1 to {limits.MAX_IMAGES} pictures"),
+        ("cards", f"1 to {limits.MAX_ELEMENTS} cards"),
+        ("cards", f"`title` of at most {limits.MAX_ELEMENT_TEXT} characters"),
+        ("cards", f"`subtitle` (at most {limits.MAX_ELEMENT_TEXT})"),
+        ("cards", f"`buttons` (at most {limits.MAX_BUTTONS})"),
+        ("buttons", f"at most {limits.MAX_BUTTONS_TEXT} characters with 1 to {limits.MAX_BUTTONS} buttons"),
+    ):
+        assert limit in told[kind], (kind, limit)
+    text = _squeezed(guide.text())
+    assert f"`title` of at most {limits.MAX_BUTTON_TITLE} characters and a `payload` of at most" in text
+    assert f"a text of up to {MAX_SPLIT_CHARACTERS} characters" in text
+
+
+@pytest.mark.parametrize(("minutes", "is_taken"), [(0, False), (1, True), (43_200, True), (43_201, False)])
+def test_a_pause_lasts_as_long_as_the_guide_says(connected: Agent, minutes: int, is_taken: bool):
+    assert connected.call("POST", "pause", {"minutes": minutes}).ok is is_taken
+    assert "1 to 43200" in guide.text()
 
 
 def test_the_limits_that_the_guide_names_are_those_of_the_code(tmp_path: Path):
@@ -571,11 +615,12 @@ def test_what_meta_refuses_reaches_the_frontend_with_the_code_and_status_of_the_
     finally:
         connected.system.simulator("DELETE", "faults")
     reason = _PROVOKED[code, subcode]
-    (row,) = (row for row in guide.table("All codes") if row["Code"] == reason)
-    assert (answer.json()["error"]["code"], answer.status_code) == (reason, int(row["HTTP status"]))
+    told = answer.json()["error"]["code"], str(answer.status_code)
+    assert told[0] == reason
+    assert told in [(row["Code"], row["HTTP status"]) for row in guide.table("All codes")]
     (stored,) = connected.messages()
     assert stored["status"] == ("unknown" if reason == "outcome_unknown" else "failed")
-    assert stored["error"] == {"code": reason}
+    assert stored["error"]["code"] == reason
     assert reason in [row["error.code"] for row in guide.table("Error codes of a message")]
 
 

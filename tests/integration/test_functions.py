@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 JWT_KEY = "k" * 32
 ROUTES = [
-    *(("POST", verb) for verb in ("connect", "send", "disconnect")),
+    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "disconnect")),
     *(("GET", verb) for verb in ("status", "messages", "conversations", "export")),
 ]
 CONNECT = {
@@ -236,6 +236,7 @@ def test_every_route_lets_in_only_who_may_call_for_its_tenant(deployment, method
     for token in ("", "x", _token(exp=expired), _token(subaccountId=5)):
         status, told = deployment.call(method, verb, token=token, payload=nonsense)
         assert (status, told["error"]["code"]) == (401, "unauthorized")
+        assert deployment.headers["WWW-Authenticate"] == "Bearer"
     for token in (_token(subaccountId="sub_2"), _token(agentIds=["agent_2"])):
         status, told = deployment.call(method, verb, token=token, payload=nonsense)
         assert (status, told["error"]["code"]) == (404, "not_found")
@@ -255,7 +256,7 @@ def failing_database(mongodb):
 @pytest.mark.parametrize(("method", "verb"), ROUTES)
 def test_f3_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
     """H18."""
-    payload = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}}.get(verb)
+    payload = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}, "pause": {}, "resume": {}}.get(verb)
     status, told = deployment.call(method, verb, payload=payload)
     assert (status, told["success"], told["error"]["code"]) == (503, False, "unavailable")
     assert deployment.headers["Retry-After"] == "5"

@@ -1,9 +1,8 @@
-"""What persons do over HTTP: send, pause and resume, as API Gateway calls them, on a real mongod and a server for Meta."""
+"""What persons do over HTTP: send, pause, resume, as API Gateway calls them, on a real mongod and a server for Meta."""
 
 import importlib
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -391,15 +390,3 @@ def test_a_customer_without_a_conversation_is_not_found_and_an_agent_without_an_
     connected.call("POST", "disconnect")
     status, told = connected.call("POST", verb, payload={})
     assert (status, told["error"]["code"]) == (409, "not_connected")
-
-
-@pytest.mark.parametrize("verb", ["pause", "resume"])
-def test_h1_h5_only_who_may_call_for_the_tenant_pauses_and_resumes(connected, verb):
-    for token, status, code in (
-        ("", 401, "unauthorized"),
-        (_token(exp=int(time.time()) - 3600), 401, "unauthorized"),
-        (_token(subaccountId="sub_2"), 404, "not_found"),
-        (_token(agentIds=["agent_2"]), 404, "not_found"),
-    ):
-        told = connected.call("POST", verb, token=token, payload={"nonsense": 1})
-        assert (told[0], told[1]["error"]["code"]) == (status, code)

@@ -68,6 +68,8 @@ class Trouble:
         self.steps: list[Step] = []
         self.before: Callable[[Step], None] = lambda _: None
         """Called before a step: what else happens in the world just then."""
+        self.next_time: dict[str, Way] = {}
+        """How the next step of a name goes wrong, whenever it is made."""
         self._faults: Mapping[int, Way] = {}
         self._worker = self._workers = 0
 
@@ -93,7 +95,7 @@ class Trouble:
         step = Step(len(self.steps), name, self._worker)
         self.steps.append(step)
         self.before(step)
-        way = self._faults.get(step.number)
+        way = self.next_time.pop(name, None) or self._faults.get(step.number)
         if way is None:
             return call(*args, **kwargs)
         if way in (Way.DIES_AFTER, Way.UNKNOWN):

@@ -30,7 +30,7 @@ def save(system: System, stores: MemoryStores) -> Any:
     """Return all that `load` needs to bring a system back to where it is."""
     shelf, ledger = stores.shelf, system.ledger
     return (
-        (system.clock.moment, system.swept_at, system.crashes),
+        (system.clock.moment, system.swept_at, system.crashes, system.unheard),
         tuple(system.told.items()),
         (system.errands.waiting, system.errands.dead, system.errands.made),
         (ledger.open, tuple(ledger.proofs.items()), ledger.wrongs),
@@ -48,8 +48,9 @@ def save(system: System, stores: MemoryStores) -> Any:
 
 def load(system: System, stores: MemoryStores, saved: Any) -> None:
     """Bring a system back to where it was."""
-    (moment, swept_at, crashes), told, errands, ledger, sent, agents, shelf, counts = saved
+    (moment, swept_at, crashes, unheard), told, errands, ledger, sent, agents, shelf, counts = saved
     system.clock.moment, system.swept_at, system.crashes, system.told = moment, swept_at, crashes, dict(told)
+    system.unheard = unheard
     system.errands.waiting, system.errands.dead, system.errands.made = errands
     system.ledger.open, system.ledger.proofs, system.ledger.wrongs = ledger[0], Counter(dict(ledger[1])), ledger[2]
     system.meta.sent = list(sent)
@@ -68,7 +69,7 @@ def fingerprint(system: System, stores: MemoryStores) -> Hashable:
     """
     shelf, moment = stores.shelf, system.clock.moment
     return (
-        (moment, system.swept_at if moment - system.swept_at < _MINUTE else None, system.crashes),
+        (moment, system.swept_at if moment - system.swept_at < _MINUTE else None, system.crashes, system.unheard),
         tuple(map(_of_errand, sorted(system.errands.waiting, key=lambda errand: (errand.due, errand.number)))),
         tuple(map(_of_errand, system.errands.dead)),
         (system.ledger.open, frozenset(system.ledger.proofs.items()), system.ledger.wrongs),

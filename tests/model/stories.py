@@ -9,7 +9,7 @@ from connector.errors import Refused
 from tests.model import meta
 from tests.model.clock import Clock
 from tests.model.errands import Kind
-from tests.model.judge import wrongs_at_rest
+from tests.model.judge import Expected, wrongs_at_rest
 from tests.model.stores import Stores
 from tests.model.system import ACCOUNT, TENANT, System
 
@@ -53,7 +53,7 @@ class Story:
 
     def wrongs(self, system: System) -> list[str]:
         """Return what is wrong with the story's end."""
-        return [*wrongs_at_rest(system, self.endings), *self.also(system)]
+        return [*wrongs_at_rest(system, Expected(self.endings)), *self.also(system)]
 
 
 def _echo(system: System, sent: meta.Sent, after_seconds: float) -> None:
@@ -109,8 +109,8 @@ def _person_takes_over(system: System) -> None:
 
 
 def _edit_is_faster(system: System) -> None:
-    system.tell(meta.edit(ACCOUNT, ADA, system.later(1), "in-1", "hello"))
-    _hi(system)
+    mid = system.say(ADA, "hi", 1)
+    system.edit(mid, "hello")
 
 
 def _not_edited(system: System) -> list[str]:

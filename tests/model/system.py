@@ -54,8 +54,10 @@ class System:
         self.ledger = Ledger()
         self.meta = meta.SimulatedMeta(clock)
         self.agents: dict[str, SimulatedAgent] = {}
-        self.told: dict[str, tuple[str, str]] = {}
-        """What customers wrote: who, and what, by its mid."""
+        self.told: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """What customers wrote: who, and what (at first, and edited), by its mid."""
+        self.unheard: frozenset[str] = frozenset()
+        """What was told when no agent had the account, or days too late: it is for nobody."""
         self.crashes: tuple[str, ...] = ()
         """Errors that nobody foresaw."""
         self.swept_at = START
@@ -78,9 +80,15 @@ class System:
     def say(self, user_id: str, text: str, seconds: float = 0, account_id: str = ACCOUNT) -> str:
         """Have a customer write after so many seconds, and return the message's mid."""
         mid = f"in-{len(self.told) + 1}"
-        self.told[mid] = (user_id, text)
+        self.told[mid] = (user_id, (text,))
         self.tell(meta.words(account_id, user_id, self.later(seconds), mid, text), seconds)
         return mid
+
+    def edit(self, mid: str, text: str, seconds: float = 0, account_id: str = ACCOUNT) -> None:
+        """Have a customer change a message after so many seconds."""
+        user_id, texts = self.told[mid]
+        self.told[mid] = (user_id, (*texts, text))
+        self.tell(meta.edit(account_id, user_id, self.later(seconds), mid, text), seconds)
 
     def later(self, seconds: float) -> datetime:
         """Return the time so many seconds from now."""
@@ -143,7 +151,8 @@ class System:
                 event = InboxMessage(Notification(account_id, "messaging", item), None, received_at)
                 self._workers.inbox.send_all([event])
             case Kind.EVENT:
-                self._workers.ingest.take(errand.what)
+                if self._workers.ingest.take(errand.what) in ("EventOfNoConnection", "EventTooOld"):
+                    self.unheard |= {errand.what.notification.item.get("message", {}).get("mid")}
             case Kind.TURN:
                 tenant = Tenant(errand.what.subaccount_id, errand.what.agent_id)
                 self._workers.taker(tenant).answer(errand.what.user_id, errand.what.message_key)

@@ -97,7 +97,7 @@ class _EndsNothing(MemoryStores):
     ("broken", "wrong"),
     [
         (_ForgetsWhatWasSent, "stands at sending"),
-        (_ForgetsThatItAsks, "the agent heard “hi” of ada 2 times"),
+        (_ForgetsThatItAsks, "agent_1 heard “hi” of ada 2 times"),
         (_NeverLooksAgain, "a turn stands at"),
         (_ForgetsTheFence, "and was never sent"),
         (_EndsNothing, "it never becomes quiet"),

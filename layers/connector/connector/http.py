@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
@@ -49,7 +50,10 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
             return app.resolve(_labelled(event), context)
         except ConnectorError as error:
             log_refusal(error)
-            return answer_error(error)
+            answer = answer_error(error)
+            if error.status is HTTPStatus.UNAUTHORIZED:
+                answer["headers"]["WWW-Authenticate"] = "Bearer"  # RFC 9110: a 401 says how to prove oneself
+            return answer
         except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
             log_crash(error)
             return answer_error(ConnectorError("unexpected"))

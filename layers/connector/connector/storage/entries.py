@@ -24,6 +24,17 @@ COLLECTION = "instagram_messages"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+_MILLISECONDS = {"$toString": {"$toLong": "$messages.createdAt"}}
+POSITION = {
+    "$concat": [
+        {"$substrBytes": ["0" * 14, 0, {"$subtract": [14, {"$strLenBytes": _MILLISECONDS}]}]},
+        _MILLISECONDS,
+        ".",
+        "$messages.id",
+    ]
+}
+"""The position of a message that stands unwound in its chat, as MongoDB works it out."""
+
 # One index of each pair serves one role and all: a query for all asks for each, and MongoDB merges the three.
 _OF_ALL = IndexModel(
     [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("role", ASCENDING), ("position", DESCENDING)],

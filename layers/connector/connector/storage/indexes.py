@@ -12,6 +12,9 @@ WAKES = {"wakeAt": {"$type": "date"}}
 CURRENT = {"current": True}
 """The newest chat of each user, whether it goes on or has ended: the one that stands for the conversation."""
 
+UNLISTED = {"listed": None}
+"""What our own writers have not made: its messages may not be listed."""
+
 MESSAGE_ONCE = "instagram_message_once"
 CONVERSATIONS = "instagram_conversations"
 OF_USER = "instagram_of_user"
@@ -55,8 +58,9 @@ _INDEXES = (
         name=OF_USER,
         partialFilterExpression=OURS,
     ),
-    # The one that no tenant comes first in: the sweep looks after all of them.
+    # Those that no tenant comes first in: the sweep looks after all of them.
     IndexModel([("wakeAt", ASCENDING)], name="instagram_wakes", partialFilterExpression=OURS | WAKES),
+    IndexModel([("createdAt", DESCENDING)], name="instagram_unlisted", partialFilterExpression=OURS | UNLISTED),
 )
 
 

@@ -7,7 +7,7 @@ from pymongo.collection import Collection
 from connector.chat import Chat, Message
 from connector.ports.reading import Entry, Scope
 from connector.storage.documents import read_chat, read_message
-from connector.storage.entries import Entries, time_of
+from connector.storage.entries import Entries
 from connector.storage.indexes import MESSAGE_ONCE, OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -39,22 +39,14 @@ class Pages:
         if not entries:
             return {}
         keys = [entry.key for entry in entries]
-        times = [time_of(entry.position) for entry in entries]
-        # Most of a chat's other messages are told apart by their time, which is cheaper than to look for their key.
-        wanted = [
-            {"$gte": ["$$this.createdAt", min(times)]},
-            {"$lte": ["$$this.createdAt", max(times)]},
-            {"$in": ["$$this.key", {"$literal": keys}]},
-        ]
+        # Which of the keys stand in this chat is found out once, so that each message is held against a few, not all.
+        mine = {"$setIntersection": ["$messages.key", {"$literal": keys}]}
+        wanted = {"$filter": {"input": "$messages", "cond": {"$in": ["$$this.key", "$$mine"]}}}
         with translated():
             documents = (
                 self._collection.find(
                     self._tenant | {"messages.key": {"$in": keys}},
-                    {
-                        "chatId": 1,
-                        "metadata": 1,
-                        "messages": {"$filter": {"input": "$messages", "cond": {"$and": wanted}}},
-                    },
+                    {"chatId": 1, "metadata": 1, "messages": {"$let": {"vars": {"mine": mine}, "in": wanted}}},
                 )
                 .hint(MESSAGE_ONCE)
                 .to_list()

@@ -46,6 +46,7 @@ def first_document(ongoing: Document, account_id: str, moment: datetime, predece
             "updatedAt": moment,
         }
         | CURRENT
+        | {"listed": True}
     )
 
 
@@ -63,7 +64,7 @@ def open_next(chats: Collection[Document], ongoing: Document, account_id: str, m
     def change(session: ClientSession) -> None:
         before = last(session)
         if before is not None:
-            chats.update_one({"_id": before["_id"]} | CURRENT, {"$set": {"current": False}}, session=session)
+            chats.update_one({"_id": before["_id"]}, {"$set": {"current": False}}, session=session)
         chats.insert_one(first_document(ongoing, account_id, moment, before), session=session)
 
     with translated():
@@ -111,7 +112,7 @@ def roll_over(
         chats.insert_one(
             first_document(ongoing, old["metadata"]["instagramAccountId"], moment, old)
             | {name: old.get(name) for name in carried}
-            | {"turn": hanging, "messages": moved},
+            | {"turn": hanging, "messages": moved, "listed": old.get("listed")},
             session=session,
         )
         return True

@@ -20,6 +20,7 @@ from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
 from connector.storage.secrets import Secrets
 from connector.storage.turns import Turns
+from connector.storage.unlisted import Unlisted
 from connector.storage.waiting import Waiting
 from connector.tenancy import Tenant
 
@@ -82,6 +83,11 @@ def waiting() -> Waiting:
     """Return what waits in all chats; the index that finds it is made where an older version has not."""
     indexes.ensure_indexes(_collection("chats"))
     return Waiting(_collection("chats"))
+
+
+def unlisted() -> Unlisted:
+    """Return the chats whose messages are not listed."""
+    return Unlisted(_collection("chats"))
 
 
 def turn_queue() -> Queue:

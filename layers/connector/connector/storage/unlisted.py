@@ -1,0 +1,86 @@
+"""Chats whose messages are not listed: an earlier version wrote them, or somebody who does not know of the list.
+
+Our own writers list each message before they store it, and mark their chats (`listed`). What bears no mark is listed
+here, of all tenants, the newest first: then readers find it, and its user has a row in the inbox.
+"""
+
+import time
+
+from pymongo import DESCENDING
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+
+from connector.chat import Role
+from connector.storage.entries import COLLECTION, POSITION
+from connector.storage.indexes import OURS, UNLISTED
+from connector.storage.mongodb import Document, translated
+
+_AT_ONCE = 20  # chats, of up to 500 messages
+
+# What lacks one of these is no message of ours, and nobody could show it.
+_COMPLETE = {name: {"$type": "string"} for name in ("subaccountId", "agentId", "metadata.userId")}
+_LISTED = {
+    **_COMPLETE,
+    "messages.key": {"$type": "string"},
+    "messages.id": {"$type": "string"},
+    "messages.createdAt": {"$type": "date"},
+    "messages.role": {"$in": [role.value for role in Role]},
+}
+_ENTRY = {
+    "_id": {"$concat": ["$subaccountId", "/", "$agentId", "/", "$messages.key"]},
+    "subaccountId": 1,
+    "agentId": 1,
+    "userId": "$metadata.userId",
+    "role": "$messages.role",
+    "position": POSITION,
+}
+
+
+class Unlisted:
+    """The chats, of all tenants, that are not listed."""
+
+    def __init__(self, chats: Collection[Document]) -> None:
+        self._chats = chats
+
+    def list_for(self, seconds: float) -> int:
+        """List what is not listed, for about so long, and return of how many chats. Doing it twice does no harm."""
+        listed, deadline = 0, time.monotonic() + seconds
+        while found := self._list_some():
+            listed += found
+            if time.monotonic() > deadline:
+                break
+        return listed
+
+    def _list_some(self) -> int:
+        with translated():
+            chats = (
+                self._chats.find(OURS | UNLISTED, {"_id": 1}).sort("createdAt", DESCENDING).limit(_AT_ONCE).to_list()
+            )
+            these: Document = {"_id": {"$in": [chat["_id"] for chat in chats]}}
+            if chats:
+                self._chats.aggregate(
+                    [
+                        {"$match": these},
+                        {"$unwind": "$messages"},
+                        {"$match": _LISTED},
+                        {"$project": _ENTRY},
+                        {"$merge": {"into": COLLECTION, "whenMatched": "keepExisting"}},
+                    ]
+                )
+            for chat in self._chats.find(these | _COMPLETE | {"current": None}, {"messages": 0}).to_list():
+                self._mark_newest(chat)
+            self._chats.update_many(these, {"$set": {"listed": True}})
+        return len(chats)
+
+    def _mark_newest(self, chat: Document) -> None:
+        """Let the newest chat of this one's user stand for the conversation."""
+        of_user = {"subaccountId": chat["subaccountId"], "agentId": chat["agentId"]} | OURS
+        of_user |= {"metadata.userId": chat["metadata"]["userId"]}
+
+        def change(session: ClientSession) -> None:
+            newest = self._chats.find_one(of_user, {"_id": 1}, sort=[("createdAt", DESCENDING)], session=session)
+            if newest is not None:
+                self._chats.update_one({"_id": newest["_id"]}, {"$set": {"current": True}}, session=session)
+
+        with self._chats.database.client.start_session() as session:
+            session.with_transaction(change)
