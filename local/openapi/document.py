@@ -16,6 +16,12 @@ type Json = dict[str, Any]
 PATH = ROOT / "docs" / "openapi.json"
 
 _NDJSON = {"application/x-ndjson": {"schema": {"type": "string", "description": "A message on each line."}}}
+_NEXT = {
+    "Link": {
+        "description": "Where there is more: the path and query of the next lines, with `rel=\"next\"`.",
+        "schema": {"type": "string"},
+    }
+}
 _OF_POWERTOOLS = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
 """Its own shapes of failures, which our resolvers never answer with."""
 
@@ -171,7 +177,7 @@ def _responses(told: Operation, path: str, operation: Json) -> Json:
         (*failures.EVERYWHERE, *told.codes)
     )
     if told.id == "exportMessages":
-        made["200"] |= {"content": _NDJSON}
+        made["200"] |= {"content": _NDJSON, "headers": _NEXT}
         return made
     for status, answer in made.items():
         shown = [one.answer for one in guide.examples() if (one.path, one.status) == (path, status)]

@@ -45,6 +45,7 @@ from local.settings import read_settings
 from local.template import read_template
 from tests.e2e import guide
 from tests.e2e.conftest import Agent, System, wait_for
+from tests.e2e.test_one_dm import thread, write
 
 CODE = Path(connector.__path__[0])
 
@@ -323,6 +324,17 @@ process.stdout.write(JSON.stringify(
 ));
 """
 
+_LOSE_AN_ANSWER = """
+const fetchAll = globalThis.fetch;
+let lost = 0;
+globalThis.fetch = async (...request) => {
+  const answer = await fetchAll(...request);
+  if (lost++ === 0) throw new TypeError('the connection was closed');
+  return answer;
+};
+process.stdout.write(JSON.stringify(await sendOnce(%s, 'Only once')));
+"""
+
 
 def _squeezed(text: str) -> str:
     return " ".join(text.split())
@@ -342,17 +354,22 @@ def test_the_guide_has_the_quick_starts_troubleshooting_word_for_word():
 @pytest.fixture(scope="module")
 def ran(system: System) -> dict[str, Any]:
     """What the guide's JavaScript did, all of it together, in node, for a customer who has written 120 times."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not on PATH")
     account = system.simulator("POST", "accounts", username=f"guide_js_{time.time_ns()}")
     agent = system.agent(f"sub_{time.time_ns()}", f"agent_{time.time_ns()}")
     assert agent.connect(account).status_code == 200
     _receive_messages(agent, account["instagramAccountId"], 120)
+    return {"account": account, **_run(agent, account, _DRIVE)}
+
+
+def _run(agent: Agent, account: dict[str, Any], drive: str) -> Any:
+    """Run all of the guide's JavaScript in node, then `drive`, and return what that tells."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not on PATH")
     values = {
         "'YOUR_SUBACCOUNT_ID'": agent.subaccount_id,
         "'YOUR_AGENT_ID'": agent.agent_id,
-        "'YOUR_JWT_TOKEN'": system.token(agent.subaccount_id),
+        "'YOUR_JWT_TOKEN'": agent.system.token(agent.subaccount_id),
         "accessToken: 'YOUR_TOKEN'": account["accessToken"],
         "'YOUR_ACCOUNT_ID'": account["instagramAccountId"],
         "'YOUR_PAGE_ID'": account["pageId"],
@@ -363,12 +380,12 @@ def ran(system: System) -> dict[str, Any]:
         assert script.count(name) == 1, f"{name} stands {script.count(name)} times in the guide's JavaScript"
         script = script.replace(name, name.replace(name[name.index("'") :], json.dumps(value)))
     assert "YOUR_" not in script
-    program = _BROWSER % json.dumps(system.run["apiUrl"]) + script + _DRIVE
+    program = _BROWSER % json.dumps(agent.system.run["apiUrl"]) + script + drive
     done = subprocess.run(
         [node, "--input-type=module", "-"], input=program, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    return {"account": account, **json.loads(done.stdout)}
+    return json.loads(done.stdout)
 
 
 def _receive_messages(agent: Agent, account_id: str, count: int) -> None:
@@ -430,6 +447,18 @@ def test_all_conversations_of_the_guide_reads_every_row(ran: dict[str, Any]):
 
 def test_export_messages_of_the_guide_reads_every_line_oldest_first(ran: dict[str, Any]):
     assert [one["id"] for one in ran["exported"]] == [one["id"] for one in reversed(ran["all"])]
+
+
+def test_send_once_of_the_guide_sends_once_although_its_first_answer_is_lost(
+    connected: Agent, account: dict[str, Any], customer: dict[str, Any]
+):
+    write(connected.system, account, customer, "hello")
+    wait_for(connected.messages, "the customer's message")
+    sent = _run(connected, account, _LOSE_AN_ANSWER % json.dumps(customer["userId"]))
+    stored = [one["id"] for one in connected.messages() if one["text"] == "Only once"]
+    at_instagram = [one for one in thread(connected.system, account, customer) if one["text"] == "Only once"]
+    assert stored == [sent["id"]]
+    assert len(at_instagram) == 1
 
 
 def test_watch_messages_of_the_guide_shows_the_first_page_oldest_first(ran: dict[str, Any]):

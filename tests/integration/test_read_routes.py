@@ -173,6 +173,17 @@ def test_a_time_that_ends_before_it_begins_is_refused(call):
     assert (told.status, told.code, told.fields) == (400, "invalid_request", ["until"])
 
 
+def test_i10_what_an_earlier_version_stored_is_found_once_the_sweep_has_run(call, written, database):
+    before = [call(route).body for route in ROUTES]
+    database["chats"].update_many({}, {"$unset": {"listed": 1, "current": 1}})
+    database["instagram_messages"].delete_many({})
+    assert call("messages").data["messages"] == []
+    stores.waiting.cache_clear()
+    importlib.import_module("functions.sweep.app").handler({}, CONTEXT)
+    stores.waiting.cache_clear()
+    assert [call(route).body for route in ROUTES] == before
+
+
 # ── conversations
 
 

@@ -105,4 +105,4 @@ class WatchedMessenger:
         return sent
 
     def _sent(self, user_id: str) -> list[str]:
-        return [one.text for one in self._meta.sent if one.user_id == user_id]
+        return [one.text for one in self._meta.visible(user_id)]

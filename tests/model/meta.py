@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.chat import Message, Person
@@ -23,6 +23,8 @@ class Sent:
     text: str
     at: datetime
     """To the second, as Meta tells it."""
+    visible_from: datetime
+    """From when on it is in the thread, for who reads it."""
 
 
 class SimulatedMeta:
@@ -33,12 +35,15 @@ class SimulatedMeta:
         self.sent: list[Sent] = []
         self.when_sent: Callable[[Sent], None] = lambda _: None
         self.lets_read = True
+        self.lag_seconds = 0
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send a text."""
         self.clock.advance(_SENDS_SECONDS)
         mid = f"out-{len(self.sent) + 1}"
-        sent = Sent(page_id, user_id, mid, text, self.clock().replace(microsecond=0))
+        moment = self.clock()
+        visible_from = moment + timedelta(seconds=self.lag_seconds)
+        sent = Sent(page_id, user_id, mid, text, moment.replace(microsecond=0), visible_from)
         self.sent.append(sent)
         self.when_sent(sent)
         return mid
@@ -51,8 +56,12 @@ class SimulatedMeta:
         """Return the newest texts of a thread."""
         if not self.lets_read:
             raise Refused("graph_refused", "not yours to read")
-        thread = [one for one in self.sent if (one.page_id, one.user_id) == (page_id, user_id)]
+        thread = [one for one in self.visible(user_id) if one.page_id == page_id]
         return [one for one in thread[-_READABLE:] if one.at >= since]
+
+    def visible(self, user_id: str) -> list[Sent]:
+        """Return what is in a customer's thread."""
+        return [one for one in self.sent if one.user_id == user_id and one.visible_from <= self.clock()]
 
     def person(self, user_id: str) -> Person:
         """Return who a customer is."""

@@ -85,4 +85,5 @@ def _read(document: dict[str, Any]) -> Record:
         last_message_at=document["lastMessageAt"],
         last_user_message_at=document["lastUserMessageAt"],
         reacted_at=tuple(sorted(reactions.items())),
+        absent=frozenset(one["key"] for one in document["messages"] if one["absentAt"]),
     )

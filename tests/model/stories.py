@@ -129,6 +129,11 @@ def _no_transcripts(system: System) -> None:
     _hi(system)
 
 
+def _slow_thread(system: System) -> None:
+    system.meta.lag_seconds = 30
+    _hi(system)
+
+
 def _no_thread(system: System) -> None:
     system.meta.lets_read = False
     _hi(system)
@@ -165,6 +170,9 @@ STORIES = {
     "an agent that keeps no transcripts": Story(_no_transcripts, endings={"hi": ["answered", "answer_lost"]}),
     "a thread that may not be read": Story(
         _no_thread, endings={"hi": ["answered", "send_unknown"]}, echoes=_ALL_ECHOES
+    ),
+    "a thread that is slow to show": Story(
+        _slow_thread, lambda number, _: Answer((f"{number} a", f"{number} b")), echoes=(Echo.SOON, Echo.AT_ONCE)
     ),
     "an agent that refuses": Story(
         _hi, _refuse, endings={"hi": ["agent_unpaid"]}, fallback="We will write to you.", also=_not_excused

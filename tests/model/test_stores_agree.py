@@ -73,7 +73,8 @@ class Both(RuleBasedStateMachine):
             case Record():
                 keys = {message.key for message in value.chat.messages}
                 reacted_at = tuple(sorted(pair for pair in value.reacted_at if pair[0] in keys))
-                return replace(value, chat=self._plain(value.chat), reacted_at=reacted_at)
+                absent = value.absent & keys
+                return replace(value, chat=self._plain(value.chat), reacted_at=reacted_at, absent=absent)
             case Chat():
                 turn = value.turn and replace(value.turn, id=self.turn_ids.get(value.turn.id, value.turn.id))
                 return replace(value, id="", turn=turn, messages=tuple(self._plain(one) for one in value.messages))
@@ -197,8 +198,12 @@ class Both(RuleBasedStateMachine):
 
     @rule(mid=IN_MIDS)
     def forget(self, mid):
-        self.both(lambda one, _: [one.kept(ONE).forget(event) for event in one.kept(ONE).about(mid)[:1]])
-        self.both(lambda one, _: one.kept(ONE).about(mid))
+        def forgotten(one, _):
+            for event in sorted(one.kept(ONE).about(mid), key=lambda event: event.key)[:1]:
+                one.kept(ONE).forget(event)
+            return one.kept(ONE).about(mid)
+
+        self.both(forgotten)
 
     # ── what a turn does
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, Role, claimed
 from connector.tenancy import Tenant
-from tests.model.memory.shelf import Record, Shelf
+from tests.model.memory.shelf import Record, Shelf, having
 
 _UNSETTLED = (MessageStatus.SENDING, MessageStatus.UNKNOWN)
 _OUR_ROLES = (Role.AGENT, Role.HUMAN)
@@ -59,7 +59,8 @@ class Outbox:
 
     def record_absent(self, message: Message) -> None:
         """Record the proof that a message was not sent."""
-        self._settle(message, _UNSETTLED, status=MessageStatus.PENDING, error=None)
+        if record := self._settle(message, _UNSETTLED, status=MessageStatus.PENDING, error=None):
+            self._shelf.put(having(record, absent=record.absent | {message.key}))
 
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have."""
@@ -68,7 +69,7 @@ class Outbox:
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one."""
-        return self._deliver(mid) or self._deliver_unsettled(user_id, mid, text)
+        return self._deliver(mid) or self._deliver_unsettled(user_id, mid, text) or self._is_double(user_id, text)
 
     def _deliver(self, mid: str) -> bool:
         record = self._holding(lambda one: one.mid == mid and one.role in _OUR_ROLES)
@@ -99,10 +100,19 @@ class Outbox:
         self._shelf.put(record)
         return True
 
-    def _settle(self, message: Message, statuses: Collection[MessageStatus], **fields: Any) -> None:
+    def _is_double(self, user_id: str, text: str | None) -> bool:
+        return any(
+            message.text == text and message.key in record.absent
+            for record in self._shelf.of(self._tenant)
+            for message in record.chat.messages
+            if record.chat.user_id == user_id
+        )
+
+    def _settle(self, message: Message, statuses: Collection[MessageStatus], **fields: Any) -> Record | None:
         record = self._holding(lambda one: one.key == message.key and one.status in statuses)
-        if record:
-            self._shelf.put(record.changing(lambda one: one.key == message.key, **fields))
+        if record is None:
+            return None
+        return self._shelf.put(record.changing(lambda one: one.key == message.key, **fields))
 
     def _holding(self, found: Callable[[Message], bool]) -> Record | None:
         return self._shelf.holding(self._tenant, found)

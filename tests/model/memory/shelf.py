@@ -49,6 +49,8 @@ class Record:
     last_user_message_at: datetime | None = None
     reacted_at: tuple[tuple[str, datetime], ...] = ()
     """When the reaction to a message was last changed, by the message's key."""
+    absent: frozenset[str] = frozenset()
+    """The keys of messages that were proven not to be sent, once."""
 
     def message(self, found: Callable[[Message], bool]) -> Message | None:
         """Return the first message of which `found` is true."""

@@ -70,6 +70,7 @@ def roll_over(shelf: Shelf, record: Record, because: str, moment: datetime, *, k
             wake_at=record.wake_at,
             last_message_at=record.last_message_at,
             reacted_at=tuple(pair for pair in record.reacted_at if pair[0] in keys),
+            absent=record.absent & keys,
         )
     )
 

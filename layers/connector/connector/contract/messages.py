@@ -49,6 +49,11 @@ class PostbackView(Body):
     payload: str | None
     title: str | None
 
+    @classmethod
+    def of(cls, postback: Mapping[str, Any]) -> "PostbackView":
+        """Return it for what is stored."""
+        return cls(payload=_text(postback, "payload"), title=_text(postback, "title"))
+
 
 class ReactionView(Body):
     """Somebody's reaction to a message: the customer's, or (`userId` is the account's) yours."""
@@ -56,6 +61,11 @@ class ReactionView(Body):
     user_id: str
     emoji: str
     at: Time
+
+    @classmethod
+    def of(cls, reaction: Mapping[str, Any]) -> "ReactionView":
+        """Return it for what is stored."""
+        return cls(user_id=reaction["userId"], emoji=reaction["emoji"], at=reaction["at"])
 
 
 class ErrorView(Body):
@@ -107,8 +117,8 @@ class MessageView(Body):
             attachments=tuple(AttachmentView.of(one) for one in message.attachments),
             content=message.content,
             reply_to=ReplyView.of(message.reply_to) if message.reply_to else None,
-            postback=PostbackView.model_validate(message.postback) if message.postback else None,
-            reactions=tuple(ReactionView.model_validate(one) for one in message.reactions),
+            postback=PostbackView.of(message.postback) if message.postback else None,
+            reactions=tuple(ReactionView.of(one) for one in message.reactions),
             status=message.status,
             error=ErrorView.of(message.error) if message.error else None,
             created_at=message.created_at,

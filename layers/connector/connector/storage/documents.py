@@ -27,6 +27,7 @@ def write_message(message: Message) -> Document:
         "deletedAt": message.deleted_at,
         "readAt": message.read_at,
         "sendingAt": message.sending_at,
+        "absentAt": None,
         "content": message.content,
         "byPersonOnly": message.by_person_only,
     }

@@ -84,9 +84,13 @@ class Outbox:
         self._settle(message, [MessageStatus.FAILED.value], {"status": MessageStatus.PENDING.value, "error": None})
 
     def record_absent(self, message: Message) -> None:
-        """Record the proof that a message whose answer was lost has not reached Meta: it waits to be sent again."""
+        """Record the proof that a message whose answer was lost has not reached Meta: it waits to be sent again.
+
+        The proof may have come too soon: Meta may be slow, or a worker that was taken for dead. Then it comes twice.
+        """
         lost = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]
-        self._settle(message, lost, {"status": MessageStatus.PENDING.value, "error": None})
+        again = {"status": MessageStatus.PENDING.value, "error": None, "absentAt": self._clock()}
+        self._settle(message, lost, again)
 
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have, in whichever chat they stand."""
@@ -99,10 +103,12 @@ class Outbox:
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one.
 
-        Ours is what has this mid, or what is being sent, or was lost on the way, and says the same.
+        Ours is what has this mid, or what is being sent, or was lost on the way, and says the same; and what says the
+        same as a message that was sent again, since it is its double.
         """
         # Between the two, the answer to the send may have come and been recorded: hence a third look.
-        return self._deliver(mid) or self._deliver_unsettled(user_id, mid, text) or self._deliver(mid)
+        settled = self._deliver(mid) or self._deliver_unsettled(user_id, mid, text) or self._deliver(mid)
+        return settled or self._is_double(user_id, text)
 
     def _deliver(self, mid: str) -> bool:
         with translated():
@@ -143,6 +149,14 @@ class Outbox:
                     array_filters=[{"asked.turnId": turn_id, "asked.error.code": SEND_UNKNOWN}],
                 )
         return chat is not None
+
+    def _is_double(self, user_id: str, text: str | None) -> bool:
+        sent_again = {"text": text, "absentAt": {"$ne": None}}
+        with translated():
+            found = self._collection.find_one(
+                self._tenant | {"metadata.userId": user_id, "messages": {"$elemMatch": sent_again}}, {"_id": 1}
+            )
+        return found is not None
 
     def _settle(self, message: Message, from_statuses: Sequence[str], fields: Document) -> None:
         with translated():
