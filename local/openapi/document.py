@@ -18,7 +18,7 @@ PATH = ROOT / "docs" / "openapi.json"
 _NDJSON = {"application/x-ndjson": {"schema": {"type": "string", "description": "A message on each line."}}}
 _NEXT = {
     "Link": {
-        "description": "Where there is more: the path and query of the next lines, with `rel=\"next\"`.",
+        "description": 'Where there is more: the path and query of the next lines, with `rel="next"`.',
         "schema": {"type": "string"},
     }
 }

@@ -40,7 +40,7 @@ def values(system: System, agent: Agent, account: dict[str, Any], customer: dict
         "API_URL": system.run["apiUrl"],
         "API_TOKEN": system.token(agent.subaccount_id, exp=int(time.time()) + SECONDS),
         "STRANGERS_TOKEN": system.token("another_subaccount", exp=int(time.time()) + SECONDS),
-        "EXAMPLES": "500" if IS_LONG else "10",
+        "EXAMPLES": "500" if IS_LONG else "8",
         "STORIES": "500" if IS_LONG else "30",
         "APP_SECRET": system.run["appSecret"],
         "SUBACCOUNT_ID": agent.subaccount_id,
@@ -78,8 +78,7 @@ def test_no_request_is_found_that_is_not_answered_as_the_description_says(values
     done = run(f"{values['API_URL']}/openapi.json", *OPTIONS)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout  # DEBUG
-    Path("/tmp/oa/daily.log").write_text(done.stdout)
+    assert "No issues found" in done.stdout
 
 
 def test_an_answer_that_is_not_as_described_is_found(run, tmp_path):

@@ -19,6 +19,9 @@ from connector.storage.pages import Pages
 from tests.integration.profiler import profiled
 from tests.integration.world import TENANT
 
+# The long history is dear to store: one process does it for all.
+pytestmark = pytest.mark.xdist_group("history")
+
 SHORT, LONG = 10_000, 200_000
 OF_EACH = 500
 LIMIT = 50

@@ -10,8 +10,8 @@ from connector.chat import TurnState
 from tests.integration.world import World, user_message
 from tests.unit.payloads import ACCOUNT, USER
 
-# Find the chat and the connection, claim; begin to ask, list the answer, store it; for a part: the connection again, begin
-# to send, count the call, record it, take back what was mistaken for a person's; end the turn.
+# Find the chat and the connection, claim; begin to ask, list the answer, store it; for a part: the connection again,
+# begin to send, count the call, record it, take back what was mistaken for a person's; end the turn.
 ONE_TURN = 12
 
 

@@ -44,13 +44,17 @@ class Ledger:
         try:
             yield
         except (Died, OutcomeUnknown):
-            if done().count(words) > tried.before:
-                self.open -= {tried}  # it was done: if it is done again, it is doubled, and that is seen
+            self._close_if_done(tried, done)
             raise
         except ConnectorError:
             self.open -= {tried}
             raise
-        self.open -= {tried}
+        self._close_if_done(tried, done)
+
+    def _close_if_done(self, tried: Tried, done: Callable[[], Sequence[str]]) -> None:
+        """Forget what was done for all to see. If it is done again, it is doubled, and that is seen too."""
+        if done().count(tried.words) > tried.before:
+            self.open -= {tried}
 
     def read(self, what: str, where: str, done: Sequence[str]) -> None:
         """Note what was found in a successful reading: what is not there was not done."""

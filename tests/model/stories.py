@@ -20,6 +20,7 @@ class Echo(Enum):
     """When Meta echoes what is sent."""
 
     SOON = 1
+    LATE = 60
     AT_ONCE = 0
     """Before the one who sends has been answered."""
     NEVER = None
@@ -172,7 +173,7 @@ STORIES = {
         _no_thread, endings={"hi": ["answered", "send_unknown"]}, echoes=_ALL_ECHOES
     ),
     "a thread that is slow to show": Story(
-        _slow_thread, lambda number, _: Answer((f"{number} a", f"{number} b")), echoes=(Echo.SOON, Echo.AT_ONCE)
+        _slow_thread, lambda number, _: Answer((f"{number} a", f"{number} b")), echoes=[Echo.LATE]
     ),
     "an agent that refuses": Story(
         _hi, _refuse, endings={"hi": ["agent_unpaid"]}, fallback="We will write to you.", also=_not_excused
