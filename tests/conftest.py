@@ -49,6 +49,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "connector
 _DEAR = ("system", "artifacts")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tell the processes which tests go together (`--dist loadgroup`); the others go wherever there is time."""
     for item in items:

@@ -21,17 +21,26 @@ from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record
 
 
+type Documents = Database[dict[str, Any]]
+
+
 class MongodbStores:
-    """The connector's own stores over one database."""
+    """The connector's own stores over one database.
+
+    What a test wants to know of them comes by a connection of its own, if it has one: no fault is to strike there.
+    """
 
     def __init__(
         self,
-        database: Database[dict[str, Any]],
+        database: Documents,
         clock: Callable[[], datetime],
         most_messages: int = MAX_MESSAGES,
+        *,
+        calm: Documents | None = None,
     ) -> None:
         self._database = database
         self._collection = database["chats"]
+        self._looked_at = (database if calm is None else calm)["chats"]
         self._clock = clock
         self._most_messages = most_messages
         self.connections = Connections(database[COLLECTION], clock)
@@ -65,12 +74,12 @@ class MongodbStores:
 
     def wakes_at(self) -> datetime | None:
         """Return when the sweep will next find something."""
-        waking = self._collection.find({"wakeAt": {"$ne": None}}).sort("wakeAt", 1).limit(1).to_list()
+        waking = self._looked_at.find({"wakeAt": {"$ne": None}}).sort("wakeAt", 1).limit(1).to_list()
         return waking[0]["wakeAt"] if waking else None
 
     def records(self) -> Sequence[Record]:
         """Return every chat, in the order in which they were opened."""
-        return [_read(document) for document in self._collection.find().sort("_id", 1)]
+        return [_read(document) for document in self._looked_at.find().sort("_id", 1)]
 
 
 def _read(document: dict[str, Any]) -> Record:

@@ -69,6 +69,11 @@ class System:
         connections = self.stores.connections
         return connections.connect(tenant, account, retell_agent_id=tenant.agent_id, token_version=1)
 
+    def go_on_with(self, stores: Stores) -> None:
+        """Have other workers go on, over these stores."""
+        self.stores = stores
+        self._workers = Workers(self)
+
     def agent(self, name: str = TENANT.agent_id) -> SimulatedAgent:
         """Return the agent of this name."""
         if name not in self.agents:
