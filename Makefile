@@ -5,8 +5,8 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
-# Tests run in several processes: most of the slow ones wait for something.
-PARALLEL := --numprocesses 3 --dist loadgroup
+# Tests run in several processes, a file in one: most of the slow ones wait, and what is dear is made for a file.
+PARALLEL := --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test bench check format lint types template docs build deploy lock clean

@@ -45,21 +45,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("connector"), max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "connector"))
 
-# What is dear to make, and so is made in one process only: the running system, and what `sam build` builds.
-_DEAR = ("system", "artifacts")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the processes which tests go together (`--dist loadgroup`); the others go wherever there is time."""
-    for item in items:
-        needed = getattr(item, "fixturenames", ())
-        dear = next((name for name in _DEAR if name in needed), None)
-        folder = item.path.parent.name
-        if dear or folder in ("contract", "e2e"):
-            item.add_marker(pytest.mark.xdist_group(dear or item.path.name))
-
-
 PREFIX = "/test-stack"
 _START_SECONDS = 30
 

@@ -3,20 +3,15 @@
 The stories and what must hold in their ends are those of `tests/model`; here they happen on a real mongod.
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandListener
 
-from local.mongodb import Mongod
 from tests.model.clock import Clock
 from tests.model.mongodb_stores import MongodbStores
 from tests.model.stories import STORIES, Echo
@@ -111,7 +106,9 @@ def _await(is_so):
 
 def _is_idle(client):
     """Return whether mongod has done all that the workers ever asked of it, whether they waited for it or not."""
-    running = client.admin.aggregate([{"$currentOp": {}}, {"$match": {"appName": APP, "active": True, "op": {"$ne": "none"}}}])
+    running = client.admin.aggregate(
+        [{"$currentOp": {}}, {"$match": {"appName": APP, "active": True, "op": {"$ne": "none"}}}]
+    )
     return not [one for one in running if "hello" not in one.get("command", {})]
 
 

@@ -20,7 +20,6 @@ from connector.storage.waiting import Waiting
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record
 
-
 type Documents = Database[dict[str, Any]]
 
 
