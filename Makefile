@@ -5,8 +5,11 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
-# Tests run in several processes, a file in one: most of the slow ones wait, and what is dear is made for a file.
-PARALLEL := --numprocesses 3 --dist loadfile
+# Tests run in several processes, a file in one; but for those of whole systems, which would starve each other.
+define RUN_TESTS
+	python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e
+	python -m pytest tests/e2e
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test bench check format lint types template docs build deploy lock clean
@@ -21,13 +24,13 @@ run: setup ## Run the whole system on this machine, and print its address
 	@exec python -m local
 
 test: setup ## Run all tests
-	python -m pytest $(PARALLEL)
+	$(RUN_TESTS)
 
 bench: setup ## Measure what a page costs with a million messages, against ten thousand
 	@PYTHONPATH=layers/connector python -m bench.reading
 
 check: setup lint types template ## All gates: format, lint, types, template, and the tests, which build what deploys
-	python -m pytest $(PARALLEL)
+	$(RUN_TESTS)
 
 format: setup ## Format the code
 	ruff format .
