@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from connector.agents.answers import Answer, Transcript
 from connector.errors import SessionEnded
@@ -39,6 +40,7 @@ class SimulatedAgent:
         """Which sessions are over as soon as they are open, as if an hour had passed."""
         self.while_thinking: Callable[[int], None] = lambda _: None
         self.keeps_transcripts = True
+        self._lock = Lock()
 
     @property
     def heard(self) -> list[Exchange]:
@@ -47,18 +49,20 @@ class SimulatedAgent:
 
     def open(self, variables: Mapping[str, str], metadata: Mapping[str, str]) -> str:
         """Open a session."""
-        name = f"{self.name}-session-{len(self.sessions) + 1}"
-        self.sessions[name] = Session(is_over=self.is_over_at_once(name))
+        with self._lock:
+            name = f"{self.name}-session-{len(self.sessions) + 1}"
+            self.sessions[name] = Session(is_over=self.is_over_at_once(name))
         return name
 
     def ask(self, chat_id: str, content: str) -> Answer:
         """Hear a question and answer it."""
-        session = self._ongoing(chat_id)
         self.clock.advance(_THINKS_SECONDS)
-        number = len(self.heard) + 1
-        answer = self.script(number, content)
-        exchanges = (*session.exchanges, Exchange(content, answer))
-        self.sessions[chat_id] = replace(session, exchanges=exchanges, is_over=answer.ends_session)
+        with self._lock:
+            session = self._ongoing(chat_id)
+            number = len(self.heard) + 1
+            answer = self.script(number, content)
+            exchanges = (*session.exchanges, Exchange(content, answer))
+            self.sessions[chat_id] = replace(session, exchanges=exchanges, is_over=answer.ends_session)
         self.while_thinking(number)
         return answer
 

@@ -1,6 +1,7 @@
 """A time that goes on only when it is told to."""
 
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -10,6 +11,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.moment = START
+        self._lock = Lock()
 
     def __call__(self) -> datetime:
         """Return what time it is."""
@@ -17,8 +19,10 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self.moment += timedelta(seconds=seconds)
+        with self._lock:
+            self.moment += timedelta(seconds=seconds)
 
     def advance_to(self, moment: datetime) -> None:
         """Let time pass until then, if that is not over."""
-        self.moment = max(self.moment, moment)
+        with self._lock:
+            self.moment = max(self.moment, moment)

@@ -1,15 +1,17 @@
 """Thousands of DMs through the real stores, with a fault at every twentieth step: nothing lost, nothing doubled.
 
-    PYTHONPATH=layers/connector python -m tests.model.deliveries --mongodb URI [--deliveries 10000] [--seed 1]
+    PYTHONPATH=layers/connector python -m tests.model.deliveries --mongodb URI [--deliveries N] [--seed N] [--workers N]
 
-The database `deliveries_<seed>` of that server is emptied. The exit code is 1 if anything was lost, doubled or left
-hanging.
+The workers are threads, which meet in MongoDB. The database `deliveries_<seed>` of that server is emptied. The exit
+code is 1 if anything was lost, doubled without a proof, or left hanging. With one worker, a seed always tells the same.
 """
 
 import argparse
 import random
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +22,18 @@ from connector.chat import MessageStatus, Role
 from connector.contract.remedies import REMEDIES
 from tests.model import meta
 from tests.model.clock import Clock
+from tests.model.crew import Crew
 from tests.model.faults import Way
 from tests.model.judge import Expected, wrongs_at_rest
 from tests.model.mongodb_stores import Documents, MongodbStores
 from tests.model.system import ACCOUNT, TENANT, System
 
 FAULTY = 0.05
+TOLD_TWICE = 0.1
 _STEPS = 60  # more than any errand has
-_BATCH = 50  # DMs at a time, of so many people that several write twice
-_PEOPLE = 20
+_BATCH = 500  # DMs at a time, of so many people that most write twice or more
+_PEOPLE = 200
+_WITHIN_SECONDS = 1200
 _WAYS = (Way.DIES_BEFORE, Way.DIES_AFTER, Way.FAILS, Way.UNKNOWN)
 _EXPECTED = Expected(any_ending=("answered", *REMEDIES))
 
@@ -40,58 +45,74 @@ class Counts:
     delivered: int = 0
     told: int = 0
     """How often Meta told of them: some twice."""
+    stored: int = 0
+    steps: int = 0
     faults: int = 0
     endings: Counter[str] = field(default_factory=Counter)
+    """How they ended: answered, or in which named state."""
     sent: int = 0
+    doubled: int = 0
+    """What was sent again on the proof that it had not been, and had been."""
     wrongs: list[str] = field(default_factory=list)
+
+    @property
+    def lost(self) -> int:
+        """Return how many are stored nowhere."""
+        return self.delivered - self.stored
 
     def __str__(self) -> str:
         """Return them as a table."""
-        endings = "\n".join(f"  {name:<22}{count:>8}" for name, count in self.endings.most_common())
-        head = f"delivered {self.delivered}, told {self.told} times, {self.faults} faults, {self.sent} messages sent"
-        return f"{head}\n{endings}\nlost, doubled or left hanging: {len(self.wrongs)}"
+        named = {f"  {name}": count for name, count in self.endings.most_common()}
+        table = {
+            "delivered": self.delivered,
+            "told by Meta": self.told,
+            "steps made": self.steps,
+            "steps gone wrong": self.faults,
+            "stored": self.stored,
+            **named,
+            "messages sent": self.sent,
+            "sent twice, with a proof": self.doubled,
+            "lost": self.lost,
+            "otherwise wrong": len(self.wrongs),
+        }
+        return "\n".join(f"{name:<28}{count:>9,}" for name, count in table.items())
 
 
-def deliver(database: Documents, deliveries: int, seed: int, *, say: bool = False) -> Counts:
+def deliver(
+    database: Documents, deliveries: int, seed: int, workers: int, say: Callable[[Counts], None] = lambda _: None
+) -> Counts:
     """Deliver so many DMs, batch by batch, and return what became of them."""
-    chance, counts = random.Random(seed), Counts()
+    chances, counts = [random.Random(f"{seed}/{number}") for number in range(workers)], Counts()
     while counts.delivered < deliveries:
-        _deliver_batch(database, min(_BATCH, deliveries - counts.delivered), chance, counts)
-        if say and counts.delivered % 500 == 0:
-            print(f"{counts.delivered} of {deliveries}, {len(counts.wrongs)} wrong", flush=True)  # noqa: T201
+        _deliver_batch(database, min(_BATCH, deliveries - counts.delivered), chances, counts)
+        say(counts)
     return counts
 
 
-def _deliver_batch(database: Documents, number: int, chance: random.Random, counts: Counts) -> None:
+def _deliver_batch(database: Documents, number: int, chances: list[random.Random], counts: Counts) -> None:
     for name in database.list_collection_names():
         database[name].delete_many({})
-    clock = Clock()
+    clock, chance = Clock(), chances[0]
     stores = MongodbStores(database, clock)
     stores.ensure_indexes(TENANT)
     system = System(stores, clock, _answer)
     system.connect()
     system.meta.when_sent = lambda sent: system.tell(
-        meta.echo(ACCOUNT, sent.user_id, clock(), sent.mid, sent.text), chance.choice([0, 1, 30])
+        meta.echo(ACCOUNT, sent.user_id, clock(), sent.mid, sent.text), len(sent.mid + sent.text) % 3
     )
     for index in range(number):
-        seconds = chance.uniform(0, 600)
+        seconds = chance.uniform(0, _WITHIN_SECONDS)
         system.say(f"person-{chance.randrange(_PEOPLE)}", f"question {index}", seconds)
-        if chance.random() < FAULTY:  # Meta lost our answer, and tells again
-            system.tell(system.errands.waiting[-1].what, seconds + 20)
+        counts.told += 1
+        if chance.random() < TOLD_TWICE:  # Meta lost our answer, and tells again
+            system.tell(system.errands.waiting[-1].what, seconds + chance.choice([0, 1, 20, 600]))
             counts.told += 1
-    while (errand := system.next()) is not None:
-        faults = {step: chance.choice(_WAYS) for step in range(_STEPS) if chance.random() < FAULTY}
-        steps = system.work(errand, faults)
-        counts.faults += sum(step.number in faults for step in steps)
+    crew = Crew(system, [_faults(one) for one in chances])
+    crew.run()
+    _count(system, counts)
     counts.delivered += number
-    counts.told += number
-    counts.sent += len(system.meta.sent)
-    counts.wrongs += wrongs_at_rest(system, _EXPECTED)
-    for record in stores.records():
-        for message in record.chat.messages:
-            if message.role is Role.USER:
-                is_answered = message.status is MessageStatus.ANSWERED
-                counts.endings["answered" if is_answered else str((message.error or {}).get("code"))] += 1
+    counts.steps += crew.steps
+    counts.faults += crew.faults
 
 
 def _answer(number: int, content: str) -> Answer:
@@ -99,19 +120,41 @@ def _answer(number: int, content: str) -> Answer:
     return Answer(tuple(f"answer {number} to {words}, {part}" for part in "ab"[: 1 + number % 2]))
 
 
+def _faults(chance: random.Random) -> Callable[[], Mapping[int, Way]]:
+    return lambda: {step: chance.choice(_WAYS) for step in range(_STEPS) if chance.random() < FAULTY}
+
+
+def _count(system: System, counts: Counts) -> None:
+    records = system.stores.records()
+    said = [message for record in records for message in record.chat.messages if message.role is Role.USER]
+    counts.stored += len({message.mid for message in said} & system.told.keys())
+    for message in said:
+        is_answered = message.status is MessageStatus.ANSWERED
+        counts.endings["answered" if is_answered else str((message.error or {}).get("code"))] += 1
+    counts.sent += len(system.meta.sent)
+    counts.doubled += len(system.meta.sent) - len({(one.user_id, one.text) for one in system.meta.sent})
+    counts.wrongs += wrongs_at_rest(system, _EXPECTED)
+
+
 def main(arguments: list[str]) -> int:
     """Run, print the counts, and return the exit code."""
     parser = argparse.ArgumentParser(description="Deliver DMs with faults, and count what becomes of them.")
-    parser.add_argument(
-        "--mongodb", required=True, help="the URI of a mongod; its database `deliveries_<seed>` is emptied"
-    )
+    parser.add_argument("--mongodb", required=True, help="its URI; the database `deliveries_<seed>` is emptied")
     parser.add_argument("--deliveries", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=4)
     wanted = parser.parse_args(arguments)
-    client: MongoClient[dict[str, Any]] = MongoClient(wanted.mongodb, tz_aware=True)
-    counts = deliver(client[f"deliveries_{wanted.seed}"], wanted.deliveries, wanted.seed, say=True)
+    began = time.monotonic()
+
+    def say(counts: Counts) -> None:
+        seconds = round(time.monotonic() - began)
+        print(f"{seconds:>5} s: {counts.delivered:,} delivered, {counts.lost} lost, {len(counts.wrongs)} wrong")  # noqa: T201
+
+    with MongoClient[dict[str, Any]](wanted.mongodb, tz_aware=True, w="majority") as client:
+        database = client[f"deliveries_{wanted.seed}"]
+        counts = deliver(database, wanted.deliveries, wanted.seed, wanted.workers, say)
     print(counts, *counts.wrongs[:20], sep="\n")  # noqa: T201
-    return 1 if counts.wrongs else 0
+    return 1 if counts.wrongs or counts.lost else 0
 
 
 if __name__ == "__main__":

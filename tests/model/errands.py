@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from threading import RLock
 from typing import Any
 
 from connector.envelopes import InboxMessage, TurnMessage
@@ -46,12 +47,14 @@ class Errands:
         self.dead: tuple[Errand, ...] = ()
         """What is in the dead-letter queues."""
         self.made = 0
+        self._lock = RLock()
 
     def add(self, kind: Kind, what: Any, seconds: float = 0) -> None:
         """Have something wait for a worker, who may take it after so many seconds."""
-        self.made += 1
-        errand = Errand(self.clock() + timedelta(seconds=seconds), self.made, kind, what)
-        self.waiting += (errand,)
+        with self._lock:
+            self.made += 1
+            errand = Errand(self.clock() + timedelta(seconds=seconds), self.made, kind, what)
+            self.waiting += (errand,)
 
     def first(self) -> Errand | None:
         """Return what is due first."""
@@ -59,17 +62,20 @@ class Errands:
 
     def take(self, errand: Errand) -> None:
         """Give something to a worker."""
-        self.waiting = tuple(one for one in self.waiting if one is not errand)
+        with self._lock:
+            self.waiting = tuple(one for one in self.waiting if one is not errand)
 
     def fail(self, errand: Errand, *, died: bool) -> None:
         """Have something come again that was not acknowledged, or land in the dead-letter queue."""
         tries = errand.tries + 1
         if tries >= _MOST_RECEIVES and errand.kind is not Kind.POST:
-            self.dead += (errand,)
+            with self._lock:
+                self.dead += (errand,)
             return
         at_once = errand.kind is Kind.POST or died
         wait = _VISIBILITY_SECONDS[errand.kind] if at_once else _BACK_OFF_SECONDS[min(tries, 5) - 1]
-        self.waiting += (replace(errand, due=self.clock() + timedelta(seconds=wait), tries=tries),)
+        with self._lock:
+            self.waiting += (replace(errand, due=self.clock() + timedelta(seconds=wait), tries=tries),)
 
 
 class TurnQueue:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from threading import RLock
 from typing import Any
 
 from connector.agents.answers import Answer, Transcript
@@ -33,36 +34,45 @@ class Ledger:
         self.proofs: Counter[tuple[str, str]] = Counter()
         """How often it was proven that something had not been done, by what and by its words."""
         self.wrongs: tuple[str, ...] = ()
+        self._lock = RLock()
 
     @contextmanager
     def trying(self, what: str, where: str, words: str, done: Callable[[], Sequence[str]]) -> Iterator[None]:
         """Note that something is tried. Who does not come to know what became of it may try again only on a proof."""
         tried = Tried(what, where, words, done().count(words))
-        if tried in self.open:
-            self.wrongs += (f"{what} “{words}” was tried again without a proof that it had not been done",)
-        self.open |= {tried}
+        with self._lock:
+            if tried in self.open:
+                self.wrongs += (f"{what} “{words}” was tried again without a proof that it had not been done",)
+            self.open |= {tried}
         try:
             yield
         except (Died, OutcomeUnknown):
             self._close_if_done(tried, done)
             raise
         except ConnectorError:
-            self.open -= {tried}
+            self._close(tried)
             raise
         self._close_if_done(tried, done)
 
     def _close_if_done(self, tried: Tried, done: Callable[[], Sequence[str]]) -> None:
         """Forget what was done for all to see. If it is done again, it is doubled, and that is seen too."""
         if done().count(tried.words) > tried.before:
-            self.open -= {tried}
+            self._close(tried)
+
+    def _close(self, *tried: Tried) -> None:
+        with self._lock:
+            self.open -= set(tried)
 
     def read(self, what: str, where: str, done: Sequence[str]) -> None:
         """Note what was found in a successful reading: what is not there was not done."""
-        absent = {
-            one for one in self.open if (one.what, one.where) == (what, where) and done.count(one.words) <= one.before
-        }
-        self.open -= absent
-        self.proofs.update((one.what, one.words) for one in absent)
+        with self._lock:
+            absent = [
+                one
+                for one in self.open
+                if (one.what, one.where) == (what, where) and done.count(one.words) <= one.before
+            ]
+            self._close(*absent)
+            self.proofs.update((one.what, one.words) for one in absent)
 
 
 class WatchedAgent:

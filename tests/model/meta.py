@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 from connector.chat import Message, Person
@@ -36,15 +37,17 @@ class SimulatedMeta:
         self.when_sent: Callable[[Sent], None] = lambda _: None
         self.lets_read = True
         self.lag_seconds = 0
+        self._lock = Lock()
 
     def send_text(self, page_id: str, user_id: str, text: str) -> str:
         """Send a text."""
         self.clock.advance(_SENDS_SECONDS)
-        mid = f"out-{len(self.sent) + 1}"
-        moment = self.clock()
-        visible_from = moment + timedelta(seconds=self.lag_seconds)
-        sent = Sent(page_id, user_id, mid, text, moment.replace(microsecond=0), visible_from)
-        self.sent.append(sent)
+        with self._lock:
+            moment = self.clock()
+            visible_from = moment + timedelta(seconds=self.lag_seconds)
+            mid = f"out-{len(self.sent) + 1}"
+            sent = Sent(page_id, user_id, mid, text, moment.replace(microsecond=0), visible_from)
+            self.sent.append(sent)
         self.when_sent(sent)
         return mid
 

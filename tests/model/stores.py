@@ -25,8 +25,15 @@ class Connections(ports.Connections, Protocol):
 class Stores(Protocol):
     """All stores of one system."""
 
-    connections: Connections
-    waiting: ports.Waiting
+    @property
+    def connections(self) -> Connections:
+        """Return all connections."""
+        ...
+
+    @property
+    def waiting(self) -> ports.Waiting:
+        """Return what waits in all chats."""
+        ...
 
     def chats(self, tenant: Tenant) -> ports.Chats:
         """Return a tenant's chats."""
