@@ -74,7 +74,7 @@ class Stack:
             mongodb_uri = self._services.wait_for_mongodb()
         self._put_secrets(aws, mongodb_uri)
         with self._step("functions"):
-            pools = self._start_functions(template, aws, queues, graph_url, retell_url)
+            pools = self._start_functions(template, aws, queues, graph_url, instagram_url, retell_url)
             self._start_site(pools)
             self._start_pollers(pools, aws, queues)
         if self._meta_url:
@@ -109,12 +109,13 @@ class Stack:
         aws.put_parameter(f"/{STACK}/retell-api-key", self._settings.retell_api_key)
 
     def _start_functions(
-        self, template: Template, aws: Aws, queues: dict[str, str], graph_url: str, retell_url: str
+        self, template: Template, aws: Aws, queues: dict[str, str], graph_url: str, instagram_url: str, retell_url: str
     ) -> list[tuple[Function, Pool]]:
         values = queues | {
             "AWS::StackName": STACK,
             "SecretsKey": "alias/local",
             "FacebookGraphUrl": graph_url,
+            "InstagramGraphUrl": instagram_url,
             "RetellUrl": retell_url,
         }
         runtime = runtime_variables(aws.url)

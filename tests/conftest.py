@@ -93,6 +93,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "QUIET_SECONDS": "5",
         "PAUSE_MINUTES": "60",
         "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",
+        "INSTAGRAM_GRAPH_URL": "http://127.0.0.1:9",
         "GRAPH_VERSION": "v26.0",
         "RETELL_URL": "http://127.0.0.1:9",
         "FALLBACK_TEXT": "",

@@ -3,9 +3,8 @@
 from connector import http
 from connector.contract.base import Success
 from connector.contract.connection import Disconnected
-from connector.lifecycle.disconnect import disconnect
 from connector.tenancy import Tenant
-from connector.wiring import outside, stores
+from connector.wiring import lifecycle
 
 app = http.api()
 
@@ -13,12 +12,7 @@ app = http.api()
 @app.post(f"{http.PREFIX}/disconnect")
 def post(subaccount_id: str, agent_id: str) -> Success[Disconnected]:
     """Stop speaking, unsubscribe at Meta, forget the secrets."""
-    disconnect(
-        Tenant(subaccount_id, agent_id),
-        graph_of=outside.graph,
-        connections=stores.connections(),
-        secrets=stores.secrets(),
-    )
+    lifecycle.disconnecting().disconnect(Tenant(subaccount_id, agent_id))
     return Success(data=Disconnected())
 
 

@@ -22,7 +22,8 @@ def get(subaccount_id: str, agent_id: str, cursor: Cursor = None, user_id: OfUse
     tenant = Tenant(subaccount_id, agent_id)
     cursors = Cursors(tenant, "export")
     beyond = cursors.read(cursor) if cursor is not None else None
-    export = write_lines(exported(stores.pages(tenant), user_id=user_id, beyond=beyond))
+    stored = exported(stores.pages(tenant), stores.kept_events(tenant), user_id=user_id, beyond=beyond)
+    export = write_lines(stored)
     headers = {}
     if export.goes_on_after is not None:
         following = {"userId": user_id} if user_id is not None else {}

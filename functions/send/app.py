@@ -6,7 +6,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from connector import http
 from connector.contract.base import IdempotencyKey, Success
-from connector.contract.sending import Acted, Reaction, SendRequest, SentView, Typing
+from connector.contract.content import Reaction, Typing
+from connector.contract.sending import Acted, SendRequest, SentView
 from connector.tenancy import Tenant
 from connector.wiring.senders import sender
 

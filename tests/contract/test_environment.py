@@ -56,7 +56,7 @@ def test_the_walk_finds_what_is_read_on_import_and_what_is_read_late_and_no_more
 
     assert apps["webhook"] == {"parameter_prefix", "inbox_queue_url"}
     assert apps["status"] == {"parameter_prefix"}, "the turn queue stands in the same module as what status uses"
-    assert {"turn_queue_url", "graph_url", "retell_url"} <= apps["reply"]
+    assert {"turn_queue_url", "graph_hosts", "retell_url"} <= apps["reply"]
 
 
 def test_each_setting_is_read_by_some_function():

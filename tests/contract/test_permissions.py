@@ -7,7 +7,10 @@ from tests.contract.deployment import FOLDERS, listed, named
 # Which secrets each function reads, below the stack's prefix in SSM. The webhook, which strangers reach, cannot read a
 # token; ingest, which reads what strangers wrote, cannot either, nor can the sweep, which looks after all tenants.
 READS = {
-    "connect": {"jwt", "mongodb-uri"},
+    "connect": {
+        *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
+        *("connections/*/access-token", "connections/*/webhook"),
+    },
     "status": {"jwt", "mongodb-uri"},
     "messages": {"jwt", "mongodb-uri"},
     "conversations": {"jwt", "mongodb-uri"},
@@ -23,7 +26,7 @@ READS = {
 }
 _SECRETS = {"connections/*/access-token", "connections/*/webhook"}
 WRITES = {"connect": _SECRETS}
-DELETES = {"disconnect": _SECRETS}
+DELETES = {"connect": _SECRETS, "disconnect": _SECRETS}
 SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}, "sweep": {"TurnQueue"}}
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 
@@ -40,7 +43,7 @@ def test_a_function_reads_exactly_the_parameters_it_needs(deployed, folder):
 
 
 @each_function
-def test_only_connect_writes_parameters_and_only_disconnect_deletes_them(deployed, folder):
+def test_a_function_writes_and_deletes_exactly_the_parameters_it_is_for(deployed, folder):
     assert deployed.parameters(folder, "ssm:PutParameter") == WRITES.get(folder, set())
     assert deployed.parameters(folder, "ssm:DeleteParameters") == DELETES.get(folder, set())
 

@@ -32,7 +32,8 @@ from connector.contract.conversations import ConversationView
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.messages import AttachmentView, MessageView
 from connector.contract.pausing import Paused, PauseRequest
-from connector.contract.sending import MAX_SPLIT_CHARACTERS, SendRequest
+from connector.contract.sending import SendRequest
+from connector.contract.texts import MAX_SPLIT_CHARACTERS
 from connector.conversation import policy
 from connector.conversation.history import MOST_CHARACTERS, MOST_LOOKED_AT
 from connector.http import MAX_BODY_BYTES

@@ -16,6 +16,7 @@ from tests.e2e.test_one_dm import answers, thread, write
 
 AGENT = ("sub_killed", "agent_killed")
 LONGER_THAN_THE_TEST = 300  # seconds
+PATIENCE_SECONDS = 100  # two tries that came too early for a proof, and their back-off
 
 
 def family_of(process_id: int) -> list[int]:
@@ -85,8 +86,8 @@ def statuses(agent: Agent) -> list[tuple[str, str]]:
 def require_one_answer(system: System, account: dict[str, Any], customer: dict[str, Any]) -> None:
     """Assert that the customer's one DM has been answered once, and that the conversation goes on as it should."""
     agent = system.agent(*AGENT)
-    wait_for(lambda: answers(system, account, customer), "the answer after all")
-    wait_for(lambda: ("user", "answered") in statuses(agent), "the end of the turn")
+    wait_for(lambda: answers(system, account, customer), "the answer after all", PATIENCE_SECONDS)
+    wait_for(lambda: ("user", "answered") in statuses(agent), "the end of the turn", PATIENCE_SECONDS)
     # What else might be under way from before is at work by the time that a second DM has been answered.
     write(system, account, customer, "the second question")
     wait_for(lambda: len(answers(system, account, customer)) > 1, "the second answer")

@@ -13,9 +13,10 @@ import pytest
 
 from connector import settings
 from connector.errors import Unavailable
-from connector.instagram.graph import SUBSCRIBED_FIELDS
+from connector.instagram.assets import SUBSCRIBED_FIELDS
 from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
+from connector.wiring import meta as meta_wiring
 from connector.wiring import outside, stores
 from tests.unit.payloads import (
     ACCOUNT,
@@ -89,6 +90,12 @@ class Deployment:
                 reply = {"id": ACCOUNT, "username": "acme", "name": "Acme"}
             case "GET", node if node == USER:
                 reply = {"id": USER, "username": "ada", "name": "Ada"}
+            case "GET", "me":
+                reply = {"id": PAGE}
+            case "GET", "subscribed_apps":
+                reply = {"data": [{"id": "1", "subscribed_fields": list(SUBSCRIBED_FIELDS)}]}
+            case "GET", "conversations":
+                reply = {"data": []}
             case "GET", _:
                 reply = {"id": PAGE, "instagram_business_account": {"id": ACCOUNT}}
             case "POST", "messages" if action := request.json.get("sender_action"):
@@ -102,6 +109,8 @@ class Deployment:
         answer(reply)(handler)
 
     def _retell(self, handler):
+        if self.retell.requests[-1].path.startswith("/get-chat-agent/"):
+            return answer({"agent_id": "agent_1"})(handler)
         if self.retell.requests[-1].path == "/create-chat":
             return answer({"chat_id": "chat_1"}, 201)(handler)
         return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
@@ -182,6 +191,7 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
     _forget()
     with peer() as meta, peer() as retell:
         monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)
+        monkeypatch.setenv("INSTAGRAM_GRAPH_URL", meta.url)
         monkeypatch.setenv("RETELL_URL", retell.url)
         yield Deployment(aws, functions_environment, meta, retell)
     connector_database(uri).client.close()
@@ -192,7 +202,7 @@ def _forget():
     """Forget what an execution environment keeps."""
     for kept in (
         *(stores.secrets, stores.waiting, connector_database),
-        *(outside.graph, outside._courtesy, outside._retell),
+        *(meta_wiring.messenger, meta_wiring.courtesy, outside._retell),
     ):
         kept.cache_clear()
 
@@ -200,7 +210,7 @@ def _forget():
 def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_messages_show_it(deployment):
     status, told = deployment.call("POST", "connect", payload=CONNECT)
     assert (status, told["success"]) == (200, True), told
-    assert deployment.meta.requests[-1].query == {"subscribed_fields": SUBSCRIBED_FIELDS}
+    assert deployment.meta.requests[-2].query == {"subscribed_fields": ",".join(SUBSCRIBED_FIELDS)}
 
     assert deployment.post(_written("a")) == 200
     assert deployment.deliver("ingest", *deployment.inbox()) == []
@@ -385,7 +395,7 @@ def test_d2_the_agent_is_asked_about_a_customer_by_name_and_the_fallback_is_said
     (turn,) = deployment.take_in("a")
     deployment.retell.behave = answer({"message": "no such agent"}, 404)
     assert deployment.deliver("reply", turn) == []
-    opening = deployment.retell.requests[0].json
+    opening = deployment.retell.requests[-1].json
     assert opening["retell_llm_dynamic_variables"] == {
         "channel": "instagram",
         "instagram_username": "ada",

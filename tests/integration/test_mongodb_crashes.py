@@ -15,7 +15,7 @@ from pymongo.monitoring import CommandListener
 from tests.model.clock import Clock
 from tests.model.mongodb_stores import Documents, MongodbStores
 from tests.model.stories import STORIES, Story
-from tests.model.system import TENANT, System
+from tests.model.system import System
 
 type Client = MongoClient[dict[str, Any]]
 
@@ -93,7 +93,7 @@ def _told(name: str, database: Documents, workers: Documents) -> tuple[Story, Sy
     """Return a story and a system in which it is about to happen, with workers that have a connection of their own."""
     story, clock = STORIES[name], Clock()
     calm = MongodbStores(database, clock, story.most_messages)
-    calm.ensure_indexes(TENANT)
+    calm.ensure_indexes()
     system = story.told(calm, clock)
     system.go_on_with(MongodbStores(workers, clock, story.most_messages, calm=database))
     return story, system

@@ -19,7 +19,7 @@ from tests.model.clock import Clock
 from tests.model.faults import Died, Step
 from tests.model.mongodb_stores import MongodbStores
 from tests.model.stories import STORIES
-from tests.model.system import TENANT, System
+from tests.model.system import System
 
 STORY = STORIES["two parts"]
 IN_A_TURN = ("agent.ask", "turns.store_answer", "outbox.record_sent", "turns.finish")
@@ -54,7 +54,7 @@ def _database(mongod: Mongod) -> Database[Document]:
 def _told(database: Database[Document]) -> System:
     clock = Clock()
     stores = MongodbStores(database, clock)
-    stores.ensure_indexes(TENANT)
+    stores.ensure_indexes()
     return STORY.told(stores, clock)
 
 

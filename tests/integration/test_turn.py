@@ -11,7 +11,7 @@ from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refus
 from connector.instagram.notifications import Notification
 from connector.storage.documents import now
 from tests.integration.world import NO_LEASE, Died
-from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE, USER
+from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, USER
 
 DONE, SKIPPED, FAILED = TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED
 ANSWERED, UNANSWERED = MessageStatus.ANSWERED, MessageStatus.UNANSWERED
@@ -28,7 +28,7 @@ def test_what_the_customer_wrote_is_asked_once_and_the_answer_sent_once(world):
     world.say("When do you open?")
     assert world.answer_all() == [DONE]
     assert world.agent.asked == [("chat_1", "When do you open?")]
-    assert world.messenger.tries == [(PAGE, USER, "We open at nine.")]
+    assert world.messenger.tries == [(USER, "We open at nine.")]
     assert world.said(Role.USER) == [("When do you open?", ANSWERED)]
     assert world.said(Role.AGENT) == [("We open at nine.", MessageStatus.SENT)]
     assert world.chat.chat_id == "chat_1"

@@ -128,20 +128,22 @@ class ScriptedMessenger:
         self.sent: list[str] = []
         """What Meta has, whatever the caller was told."""
         self.thread: list[SentText] = []
-        self.tries: list[tuple[str, str, str]] = []
+        self.tries: list[tuple[str, str]] = []
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[str, str], None] = lambda mid, text: None
         self.delivers_lost = True
         self.messages: list[Message] = []
-        """What was sent that is more than a text."""
+        """What was tried to be sent."""
         self.acts: list[str] = []
         self.reads = 0
         self.read_errors: list[Exception] = []
         self.who: Person | Exception = Person("ada", "Ada")
 
-    def send_text(self, page_id: str, user_id: str, text: str) -> str:
-        """Send as the script says."""
-        self.tries.append((page_id, user_id, text))
+    def send(self, user_id: str, message: Message) -> str:
+        """Send as the script says, whatever kind it is."""
+        text = message.text or str(message.content)
+        self.messages.append(message)
+        self.tries.append((user_id, text))
         self.before()
         error = self.script.pop(0) if self.script else None
         if error and not (isinstance(error, OutcomeUnknown) and self.delivers_lost):
@@ -154,20 +156,15 @@ class ScriptedMessenger:
         self.after(mid, text)
         return mid
 
-    def send(self, page_id: str, user_id: str, message: Message) -> str:
-        """Send as the script says, whatever kind it is."""
-        self.messages.append(message)
-        return self.send_text(page_id, user_id, message.text or str(message.content))
-
-    def react(self, page_id: str, user_id: str, mid: str, reaction: str | None) -> None:
+    def react(self, user_id: str, mid: str, reaction: str | None) -> None:
         """Note it."""
         self.acts.append(f"{reaction} on {mid}")
 
-    def act(self, page_id: str, user_id: str, action: str) -> None:
+    def act(self, user_id: str, action: str) -> None:
         """Note it."""
         self.acts.append(action)
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
+    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
         """Return what Meta has."""
         self.reads += 1
         if self.read_errors:
@@ -255,11 +252,10 @@ class World:
         )
         made.connections.ensure_indexes()
         indexes.ensure_indexes(chats)
-        made.kept.ensure_indexes()
         made.connect()
         return made
 
-    def connect(self, account_id: str = ACCOUNT, page_id: str = PAGE) -> Connection:
+    def connect(self, account_id: str = ACCOUNT, page_id: str | None = PAGE) -> Connection:
         """Connect the tenant (again)."""
         account = Account(account_id, page_id, "acme", "Acme")
         return self.connections.connect(self.tenant, account, retell_agent_id="agent_1", token_version=1)

@@ -26,7 +26,7 @@ from tests.model.crew import Crew
 from tests.model.faults import Way
 from tests.model.judge import Expected, wrongs_at_rest
 from tests.model.mongodb_stores import Documents, MongodbStores
-from tests.model.system import ACCOUNT, TENANT, System
+from tests.model.system import ACCOUNT, System
 
 FAULTY = 0.05
 TOLD_TWICE = 0.1
@@ -94,7 +94,7 @@ def _deliver_batch(database: Documents, number: int, chances: list[random.Random
         database[name].delete_many({})
     clock, chance = Clock(), chances[0]
     stores = MongodbStores(database, clock)
-    stores.ensure_indexes(TENANT)
+    stores.ensure_indexes()
     system = System(stores, clock, _answer)
     system.connect()
     system.meta.when_sent = lambda sent: system.tell(

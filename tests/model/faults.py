@@ -32,7 +32,7 @@ READS = frozenset(
 """The steps that leave nothing behind."""
 
 _ALWAYS = (Way.DIES_BEFORE, Way.DIES_AFTER, Way.FAILS, Way.UNKNOWN)
-_OF_STEP = {"agent.ask": (*_ALWAYS, Way.LOST), "messenger.send_text": (*_ALWAYS, Way.LOST, Way.LIMITED)}
+_OF_STEP = {"agent.ask": (*_ALWAYS, Way.LOST), "messenger.send": (*_ALWAYS, Way.LOST, Way.LIMITED)}
 _LIMIT_SECONDS = 2400  # more than a queue can wait
 
 

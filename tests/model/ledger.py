@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 from connector.agents.answers import Answer, Transcript
+from connector.chat import Message
 from connector.errors import ConnectorError, OutcomeUnknown
 from tests.model.agent import Session, SimulatedAgent
 from tests.model.faults import Died
@@ -106,15 +107,15 @@ class WatchedMessenger:
         self._seen, self._meta, self._ledger = seen, meta, ledger
         self.person = seen.person
 
-    def send_text(self, page_id: str, user_id: str, text: str) -> str:
+    def send(self, user_id: str, message: Message) -> str:
         """Send, once."""
-        with self._ledger.trying("sending", user_id, text, lambda: self._sent(user_id)):
-            mid: str = self._seen.send_text(page_id, user_id, text)
+        with self._ledger.trying("sending", user_id, message.text or "", lambda: self._sent(user_id)):
+            mid: str = self._seen.send(user_id, message)
         return mid
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
+    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
         """Read the thread."""
-        sent: Sequence[Sent] = self._seen.sent_texts(page_id, account_id, user_id, since)
+        sent: Sequence[Sent] = self._seen.sent_texts(account_id, user_id, since)
         self._ledger.read("sending", user_id, self._sent(user_id))
         return sent
 

@@ -18,7 +18,6 @@ _READABLE = 20
 class Sent:
     """A text that reached a customer's thread."""
 
-    page_id: str
     user_id: str
     mid: str
     text: str
@@ -39,27 +38,23 @@ class SimulatedMeta:
         self.lag_seconds = 0
         self._lock = Lock()
 
-    def send_text(self, page_id: str, user_id: str, text: str) -> str:
-        """Send a text."""
+    def send(self, user_id: str, message: Message) -> str:
+        """Send a message."""
         self.clock.advance(_SENDS_SECONDS)
         with self._lock:
             moment = self.clock()
             visible_from = moment + timedelta(seconds=self.lag_seconds)
             mid = f"out-{len(self.sent) + 1}"
-            sent = Sent(page_id, user_id, mid, text, moment.replace(microsecond=0), visible_from)
+            sent = Sent(user_id, mid, message.text or "", moment.replace(microsecond=0), visible_from)
             self.sent.append(sent)
         self.when_sent(sent)
         return mid
 
-    def send(self, page_id: str, user_id: str, message: Message) -> str:
-        """Send a message of any kind."""
-        return self.send_text(page_id, user_id, message.text or "")
-
-    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
+    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
         """Return the newest texts of a thread."""
         if not self.lets_read:
             raise Refused("graph_refused", "not yours to read")
-        thread = [one for one in self.visible(user_id) if one.page_id == page_id]
+        thread = self.visible(user_id)
         return [one for one in thread[-_READABLE:] if one.at >= since]
 
     def visible(self, user_id: str) -> list[Sent]:

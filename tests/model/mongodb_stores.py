@@ -45,11 +45,10 @@ class MongodbStores:
         self.connections = Connections(database[COLLECTION], clock)
         self.waiting = Waiting(self._collection, clock)
 
-    def ensure_indexes(self, tenant: Tenant) -> None:
-        """Create the indexes that connecting a tenant creates."""
+    def ensure_indexes(self) -> None:
+        """Create the indexes that connecting creates."""
         self.connections.ensure_indexes()
         indexes.ensure_indexes(self._collection)
-        self.kept(tenant).ensure_indexes()
 
     def chats(self, tenant: Tenant) -> Chats:
         """Return a tenant's chats."""

@@ -26,7 +26,7 @@ CUSTOMERS = st.sampled_from(["ada", "bob"])
 SECONDS = st.sampled_from([0, 1, 4, 30, 200])
 STEPS = st.integers(0, 25)
 FAULTS = st.dictionaries(STEPS, st.sampled_from([Way.DIES_BEFORE, Way.DIES_AFTER, Way.FAILS, Way.UNKNOWN]), max_size=2)
-OUTSIDE = st.sampled_from(["agent.ask", "messenger.send_text"])
+OUTSIDE = st.sampled_from(["agent.ask", "messenger.send"])
 BAD_DAYS = st.sampled_from([Way.FAILS, Way.UNKNOWN, Way.LOST, Way.LIMITED])
 
 

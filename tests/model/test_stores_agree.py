@@ -337,8 +337,7 @@ class Both(RuleBasedStateMachine):
 def pair(database):
     clock = Clock()
     mongodb = MongodbStores(database, clock, BOUND)
-    for tenant in (ONE, TWO):
-        mongodb.ensure_indexes(tenant)
+    mongodb.ensure_indexes()
 
     def made():
         for name in database.list_collection_names():

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.chat import Person
+from connector.accounts import AccessToken
+from connector.chat import Message, MessageStatus, Person, Role
 from connector.errors import OutcomeUnknown, OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.instagram.assets import Assets
 from connector.instagram.errors import error_of
 from connector.instagram.graph import Graph
+from connector.instagram.messenger import Messenger
 from connector.instagram.threads import SentText
 from connector.transport import Answer
 from tests.unit import peer as behaviour
@@ -19,8 +22,21 @@ from tests.unit.payloads import ACCOUNT, PAGE, USER
 
 
 @pytest.fixture
-def graph(other_side):
-    return Graph(f"{other_side.url}/v26.0", "EAAtoken")
+def messenger(other_side):
+    return messenger_at(f"{other_side.url}/v26.0")
+
+
+@pytest.fixture
+def assets(other_side):
+    return Assets(Graph(f"{other_side.url}/v26.0", AccessToken("EAAtoken"), PAGE))
+
+
+def messenger_at(url):
+    return Messenger(Graph(url, AccessToken("EAAtoken"), PAGE))
+
+
+def text_of(text):
+    return Message("key", Role.AGENT, text, MessageStatus.SENDING, SENT_AT)
 
 
 def _envelope(code, subcode=None):
@@ -147,9 +163,9 @@ def test_no_answer_of_metas_raises_anything_but_what_it_means(error, code, heade
 # ── the calls
 
 
-def test_a_text_is_sent_as_the_page_with_the_token_in_the_header_only(graph, other_side):
+def test_a_text_is_sent_as_the_page_with_the_token_in_the_header_only(messenger, other_side):
     other_side.behave = behaviour.answer({"recipient_id": USER, "message_id": "m_1"})
-    assert graph.send_text(PAGE, USER, "Привет 👋") == "m_1"
+    assert messenger.send(USER, text_of("Привет 👋")) == "m_1"
     (request,) = other_side.requests
     assert (request.method, request.path, request.query) == ("POST", f"/v26.0/{PAGE}/messages", {})
     assert request.json == {
@@ -162,10 +178,10 @@ def test_a_text_is_sent_as_the_page_with_the_token_in_the_header_only(graph, oth
 
 
 @pytest.mark.parametrize("body", [{}, {"message_id": ""}, {"message_id": 5}, {"message_id": None}, [], b"", b"<html>"])
-def test_e8_a_success_that_names_no_message_is_unknown(graph, other_side, body):
+def test_e8_a_success_that_names_no_message_is_unknown(messenger, other_side, body):
     other_side.behave = behaviour.answer(body)
     with pytest.raises(OutcomeUnknown):
-        graph.send_text(PAGE, USER, "hi")
+        messenger.send(USER, text_of("hi"))
 
 
 @pytest.mark.parametrize(
@@ -181,30 +197,30 @@ def test_e8_a_success_that_names_no_message_is_unknown(graph, other_side, body):
     ],
     ids=["reset", "truncated", "502", "redirect", "window", "token", "rate"],
 )
-def test_e1_e3_e4_e7_e8_e9_a_send_is_made_once_whatever_comes_back(graph, other_side, how, kind):
+def test_e1_e3_e4_e7_e8_e9_a_send_is_made_once_whatever_comes_back(messenger, other_side, how, kind):
     other_side.behave = how
     with pytest.raises(kind):
-        graph.send_text(PAGE, USER, "hi")
+        messenger.send(USER, text_of("hi"))
     assert len(other_side.requests) == 1
 
 
 def test_a_send_to_nobody_is_certainly_not_sent():
     with pytest.raises(TryLater):
-        Graph(behaviour.nobody(), "EAAtoken").send_text(PAGE, USER, "hi")
+        messenger_at(behaviour.nobody()).send(USER, text_of("hi"))
 
 
-def test_an_account_is_read_with_its_username(graph, other_side):
+def test_an_account_is_read_with_its_username(assets, other_side):
     other_side.behave = behaviour.answer({"id": ACCOUNT, "username": "acme", "name": "Acme"})
-    profile = graph.account(ACCOUNT)
+    profile = assets.account(ACCOUNT)
     assert (profile.account_id, profile.username, profile.name) == (ACCOUNT, "acme", "Acme")
     assert other_side.requests[0].query == {"fields": "id,username,name"}
 
 
 @pytest.mark.parametrize("body", [{"id": ACCOUNT}, {"id": "1", "username": "x"}, {"id": ACCOUNT, "username": 5}, {}])
-def test_a_node_that_is_no_professional_account_is_refused(graph, other_side, body):
+def test_a_node_that_is_no_professional_account_is_refused(assets, other_side, body):
     other_side.behave = behaviour.answer(body)
     with pytest.raises(Refused) as refusal:
-        graph.account(ACCOUNT)
+        assets.account(ACCOUNT)
     assert refusal.value.code == "not_professional"
 
 
@@ -218,13 +234,13 @@ def test_a_node_that_is_no_professional_account_is_refused(graph, other_side, bo
         pytest.param(behaviour.reset, id="reset"),
     ],
 )
-def test_a_read_that_meta_did_not_answer_may_be_made_again(graph, other_side, how):
+def test_a_read_that_meta_did_not_answer_may_be_made_again(assets, other_side, how):
     """Nothing was changed by it, so no outcome is unknown."""
     other_side.behave = how
     with pytest.raises(TryLater):
-        graph.account(ACCOUNT)
+        assets.account(ACCOUNT)
     with pytest.raises(TryLater):
-        graph.linked_account_id(PAGE)
+        assets.linked_account_id(PAGE)
 
 
 @pytest.mark.parametrize(
@@ -237,24 +253,24 @@ def test_a_read_that_meta_did_not_answer_may_be_made_again(graph, other_side, ho
         ({"instagram_business_account": {"id": int(ACCOUNT)}}, ACCOUNT),
     ],
 )
-def test_a_pages_account_is_read_where_it_has_one(graph, other_side, body, linked):
+def test_a_pages_account_is_read_where_it_has_one(assets, other_side, body, linked):
     other_side.behave = behaviour.answer({"id": PAGE} | body)
-    assert graph.linked_account_id(PAGE) == linked
+    assert assets.linked_account_id(PAGE) == linked
 
 
-def test_subscribing_names_the_fields_and_unsubscribing_names_the_page(graph, other_side):
+def test_subscribing_names_the_fields_and_unsubscribing_names_the_page(assets, other_side):
     other_side.behave = behaviour.answer({"success": True})
-    graph.subscribe(PAGE)
-    graph.unsubscribe(PAGE)
+    assets.subscribe()
+    assets.unsubscribe()
     told = [(one.method, one.path, one.query) for one in other_side.requests]
     path = f"/v26.0/{PAGE}/subscribed_apps"
     assert told == [("POST", path, {"subscribed_fields": "messages,messaging_postbacks"}), ("DELETE", path, {})]
 
 
-def test_a_subscription_that_meta_does_not_confirm_is_no_success(graph, other_side):
+def test_a_subscription_that_meta_does_not_confirm_is_no_success(assets, other_side):
     other_side.behave = behaviour.answer({"success": False})
     with pytest.raises((OutcomeUnknown, Refused)):
-        graph.subscribe(PAGE)
+        assets.subscribe()
 
 
 # ── what has been sent
@@ -277,9 +293,9 @@ def _thread(*messages):
 LISTED = behaviour.answer({"data": [{"id": THREAD}]})
 
 
-def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(graph, other_side):
+def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(messenger, other_side):
     other_side.script(LISTED, _thread(_in_thread("m2", "And until six."), _in_thread("m1", "Привет 👋")))
-    assert graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO) == (
+    assert messenger.sent_texts(ACCOUNT, USER, LONG_AGO) == (
         SentText("m2", "And until six.", SENT_AT),
         SentText("m1", "Привет 👋", SENT_AT),
     )
@@ -306,23 +322,23 @@ def test_c9_what_was_sent_is_read_from_the_customers_thread_in_two_calls(graph, 
         pytest.param("m2", id="no-message"),
     ],
 )
-def test_c9_what_others_wrote_and_what_is_no_text_is_left_out(graph, other_side, other):
+def test_c9_what_others_wrote_and_what_is_no_text_is_left_out(messenger, other_side, other):
     other_side.script(LISTED, _thread(other, _in_thread("m1", "hi")))
-    assert [one.mid for one in graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)] == ["m1"]
+    assert [one.mid for one in messenger.sent_texts(ACCOUNT, USER, LONG_AGO)] == ["m1"]
 
 
-def test_c8_a_thread_in_which_only_the_customer_wrote_proves_that_nothing_was_sent(graph, other_side):
+def test_c8_a_thread_in_which_only_the_customer_wrote_proves_that_nothing_was_sent(messenger, other_side):
     other_side.script(LISTED, _thread(_in_thread("m2", "hi", by=USER)))
-    assert graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO) == ()
+    assert messenger.sent_texts(ACCOUNT, USER, LONG_AGO) == ()
 
 
-def test_c9_a_thread_that_is_not_told_as_far_back_as_the_send_proves_nothing(graph, other_side):
+def test_c9_a_thread_that_is_not_told_as_far_back_as_the_send_proves_nothing(messenger, other_side):
     """Meta tells the newest twenty messages; what was sent before them may be there."""
     full = [_in_thread(f"m{number}", "hi", by=USER) for number in range(20)]
     other_side.script(LISTED, _thread(*full), LISTED, _thread(*full))
     with pytest.raises(Refused):
-        graph.sent_texts(PAGE, ACCOUNT, USER, SENT_AT - timedelta(seconds=1))
-    assert graph.sent_texts(PAGE, ACCOUNT, USER, SENT_AT) == ()
+        messenger.sent_texts(ACCOUNT, USER, SENT_AT - timedelta(seconds=1))
+    assert messenger.sent_texts(ACCOUNT, USER, SENT_AT) == ()
 
 
 @pytest.mark.parametrize(
@@ -338,11 +354,11 @@ def test_c9_a_thread_that_is_not_told_as_far_back_as_the_send_proves_nothing(gra
         pytest.param({"data": [{"id": THREAD}]}, {"messages": {"data": ["m1"]}}, id="no-messages"),
     ],
 )
-def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(graph, other_side, listing, reading):
+def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(messenger, other_side, listing, reading):
     """It holds at least what the customer wrote. Without the rights for it, Meta answers with an empty list."""
     other_side.script(behaviour.answer(listing), behaviour.answer(reading or {}))
     with pytest.raises(TryLater):
-        graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)
+        messenger.sent_texts(ACCOUNT, USER, LONG_AGO)
 
 
 @pytest.mark.parametrize(
@@ -357,10 +373,10 @@ def test_c9_a_thread_of_which_meta_tells_nothing_proves_nothing(graph, other_sid
     ids=["reset", "code-2", "rate", "permission", "token"],
 )
 @pytest.mark.parametrize("before", [[], [LISTED]], ids=["at-the-list", "at-the-thread"])
-def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(graph, other_side, before, how, kind):
+def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(messenger, other_side, before, how, kind):
     other_side.script(*before, how)
     with pytest.raises(kind):
-        graph.sent_texts(PAGE, ACCOUNT, USER, LONG_AGO)
+        messenger.sent_texts(ACCOUNT, USER, LONG_AGO)
 
 
 @settings(max_examples=30)
@@ -368,7 +384,7 @@ def test_c9_a_thread_that_cannot_be_read_is_no_proof_of_anything(graph, other_si
 def test_no_form_of_a_thread_raises_anything_but_what_it_means(listing, reading):
     with behaviour.peer() as meta, suppress(OutsideError):
         meta.script(behaviour.answer({"data": listing}), behaviour.answer({"messages": reading}))
-        assert all(one.text for one in Graph(meta.url, "EAAtoken").sent_texts(PAGE, ACCOUNT, USER, LONG_AGO))
+        assert all(one.text for one in messenger_at(meta.url).sent_texts(ACCOUNT, USER, LONG_AGO))
 
 
 # ── manners
@@ -384,29 +400,29 @@ def test_no_form_of_a_thread_raises_anything_but_what_it_means(listing, reading)
         ({"name": "half \ud800", "username": "ada"}, Person("ada", "half ?")),
     ],
 )
-def test_a_customer_is_described_by_what_they_let_be_seen(graph, other_side, body, person):
+def test_a_customer_is_described_by_what_they_let_be_seen(messenger, other_side, body, person):
     other_side.behave = behaviour.answer(body)
-    assert graph.person(USER) == person
+    assert messenger.person(USER) == person
     (request,) = other_side.requests
     assert (request.path, request.query) == (f"/v26.0/{USER}", {"fields": "name,username"})
 
 
-def test_a_customer_who_does_not_let_themselves_be_seen_is_refused(graph, other_side):
+def test_a_customer_who_does_not_let_themselves_be_seen_is_refused(messenger, other_side):
     other_side.behave = behaviour.answer(_envelope(230), 403)
     with pytest.raises(Refused):
-        graph.person(USER)
+        messenger.person(USER)
 
 
 @pytest.mark.parametrize("action", ["mark_seen", "typing_on"])
-def test_an_action_is_shown_to_the_customer_without_a_message(graph, other_side, action):
+def test_an_action_is_shown_to_the_customer_without_a_message(messenger, other_side, action):
     other_side.behave = behaviour.answer({"recipient_id": USER})
-    graph.act(PAGE, USER, action)
+    messenger.act(USER, action)
     (request,) = other_side.requests
     assert (request.method, request.path) == ("POST", f"/v26.0/{PAGE}/messages")
     assert request.json == {"recipient": {"id": USER}, "sender_action": action}
 
 
-def test_an_action_that_meta_refuses_is_told_as_what_it_is(graph, other_side):
+def test_an_action_that_meta_refuses_is_told_as_what_it_is(messenger, other_side):
     other_side.behave = behaviour.answer(_envelope(10, 2534022), 400)
     with pytest.raises(Refused):
-        graph.act(PAGE, USER, "typing_on")
+        messenger.act(USER, "typing_on")

@@ -5,10 +5,11 @@ import json
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from connector.accounts import AccessToken
 from connector.errors import Misconfigured, Unavailable
 from connector.storage import parameters
 from connector.storage.parameters import CAPACITY, FRESH_SECONDS, MISS_SECONDS, STALE_SECONDS, Parameters
-from connector.storage.secrets import Secrets
+from connector.storage.secrets import Secrets, WebhookSecrets
 from connector.tenancy import Tenant
 
 TENANT = Tenant("sub_1", "agent_1")
@@ -247,24 +248,33 @@ def secrets(aws):
 
 
 def _put(secrets, **overrides):
-    wish = {"access_token": "EAA1", "verify_token": "v", "app_secret": None, "key_id": "alias/k"} | overrides
-    return secrets.put_connection(TENANT, **wish)
+    """Put a connection's secrets, and return the version of its token."""
+    wish = {"token": AccessToken("EAA1"), "webhook": WebhookSecrets("v", ())} | overrides
+    secrets.put_webhook(TENANT, wish["webhook"], key_id="alias/k")
+    return secrets.put_access_token(TENANT, wish["token"], key_id="alias/k")
 
 
 def test_a_connections_secrets_are_read_as_they_were_put(secrets):
-    version = _put(secrets, app_secret="its own")
-    assert secrets.access_token(TENANT, version=version, generation=1) == "EAA1"
-    assert secrets.webhook(TENANT).verify_token == "v"
-    assert secrets.webhook(TENANT).app_secrets == ("its own",)
+    token, webhook = AccessToken("EAA1", "its proof"), WebhookSecrets("v", ("its own", "the one before"))
+    version = _put(secrets, token=token, webhook=webhook)
+    assert secrets.access_token(TENANT, version=version, generation=1) == token
+    assert secrets.webhook(TENANT) == webhook
+
+
+def test_what_an_older_version_stored_is_still_read(secrets, aws):
+    for name, value in {"access-token": "EAA1", "webhook": '{"verifyToken": "v", "appSecret": "its own"}'}.items():
+        aws.ssm.put_parameter(Name=f"/p/connections/{TENANT}/{name}", Value=value, Type="SecureString")
+    assert secrets.access_token(TENANT, version=1, generation=1) == AccessToken("EAA1")
+    assert secrets.webhook(TENANT) == WebhookSecrets("v", ("its own",))
 
 
 def test_a_token_that_was_deleted_and_made_again_is_not_mistaken_for_the_first(secrets):
     """G7: SSM starts again at version 1."""
     assert _put(secrets) == 1
-    assert secrets.access_token(TENANT, version=1, generation=1) == "EAA1"
+    assert secrets.access_token(TENANT, version=1, generation=1) == AccessToken("EAA1")
     secrets.delete_connection(TENANT)
-    assert _put(secrets, access_token="EAA2") == 1
-    assert secrets.access_token(TENANT, version=1, generation=3) == "EAA2"
+    assert _put(secrets, token=AccessToken("EAA2")) == 1
+    assert secrets.access_token(TENANT, version=1, generation=3) == AccessToken("EAA2")
 
 
 def test_secrets_that_were_deleted_are_gone_and_deleting_them_twice_is_a_success(secrets):

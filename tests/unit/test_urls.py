@@ -2,8 +2,12 @@
 
 import pytest
 
+from connector.accounts import AccessToken
 from connector.agents.retell import Retell
+from connector.chat import Message, MessageStatus, Role
 from connector.instagram.graph import Graph
+from connector.instagram.messenger import Messenger
+from connector.storage.documents import now
 from connector.transport import Transport
 from tests.unit import peer as behaviour
 from tests.unit.payloads import PAGE, USER
@@ -22,7 +26,9 @@ def test_e13_a_url_in_what_is_sent_goes_out_as_text_in_one_request(other_side, e
         f"Look: {elsewhere.url}/a.jpg ![b]({elsewhere.url}/b.png) http://169.254.169.254/latest http://127.0.0.1:9001/"
     )
     other_side.behave = behaviour.answer({"recipient_id": USER, "message_id": "m_1"})
-    Graph(other_side.url, "EAAtoken").send_text(PAGE, USER, text)
+    Messenger(Graph(other_side.url, AccessToken("EAAtoken"), PAGE)).send(
+        USER, Message("key", Role.AGENT, text, MessageStatus.SENDING, now())
+    )
     (request,) = other_side.requests
     assert request.json["message"] == {"text": text}
 

@@ -1,7 +1,7 @@
 """The words of a connection: which chat agent is joined to which Instagram account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,14 +17,94 @@ class ConnectionStatus(StrEnum):
     NEEDS_RECONNECTION = "needs_reconnection"  # its token has died; messages are still stored
 
 
+class Login(StrEnum):
+    """With which of Meta's two logins the owner let us in; each has its own API, tokens and names of fields."""
+
+    FACEBOOK = "facebook"  # a Page token, graph.facebook.com
+    INSTAGRAM = "instagram"  # a token of the account itself, graph.instagram.com; no Page
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What speaks for an account."""
+
+    value: str = field(repr=False)
+    proof: str | None = field(default=None, repr=False)
+    """The proof that we know the secret of the app that the token is for (Meta, `appsecret_proof`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An Instagram professional account, as Meta describes it."""
 
     account_id: str
-    page_id: str
+    """What webhooks call it."""
+    page_id: str | None
+    """The Facebook Page that it is linked to; None with Instagram Login."""
     username: str
     name: str | None
+
+    @property
+    def login(self) -> Login:
+        """Return with which login its owner let us in."""
+        return Login.FACEBOOK if self.page_id else Login.INSTAGRAM
+
+    @property
+    def node_id(self) -> str:
+        """Return whose edges the Graph API knows for it: the Page's, or with Instagram Login its own."""
+        return self.page_id or self.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Our app at Meta, for one of the logins."""
+
+    app_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the account's owner allowed us, as far as Meta tells."""
+
+    app_id: str | None = None
+    """Which app at Meta the token is for, where Meta tells."""
+    owner_id: str | None = None
+    """What Meta's callbacks call who let us in: a person's app-scoped id, or with Instagram Login the account's."""
+    permissions: tuple[str, ...] | None = None
+    """None where Meta does not tell."""
+    issued_at: datetime | None = None
+    expires_at: datetime | None = None
+    """When the token dies; None for never, or for not told."""
+
+
+class Outcome(StrEnum):
+    """What a check of a connection found."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # Meta did not answer, or not on this
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be right for messages to come and go, and whether it was."""
+
+    name: str
+    outcome: Outcome
+    code: str | None = None
+    """Why not, in snake_case."""
+    message: str | None = None
+    """Why not, and the one thing that mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request that made a connection, to be known again."""
+
+    key: str
+    """Its Idempotency-Key."""
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +124,20 @@ class Connection:
     """Until when Meta takes no more messages of this account's, because it sent too many."""
     paused_until: datetime | None = None
     """Until when the agent is silent in all conversations."""
+    grant: Grant = Grant()
+    checks: tuple[Check, ...] = ()
+    """What was last checked, and found."""
+    checked_at: datetime | None = None
+    request: Request | None = None
 
     def is_paused(self, moment: datetime) -> bool:
         """Return whether the agent is silent in all conversations."""
         return self.paused_until is not None and self.paused_until > moment
+
+    @property
+    def holds_account(self) -> bool:
+        """Return whether the account is this agent's: a dead token does not give it free."""
+        return self.status is not ConnectionStatus.DISCONNECTED
 
     @property
     def is_connected(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 MAX_MESSAGES = 500
@@ -96,7 +97,7 @@ class Message:
     sending_at: datetime | None = None
     """Ours: when it was last handed to Meta."""
     content: Mapping[str, Any] | None = None
-    """Ours, where it is more than a text: what was asked to be sent (`contract/sending.py`)."""
+    """Ours, where it is more than a text: what was asked to be sent (`contract/content.py`)."""
     by_person_only: bool = False
     """Ours: allowed only because a person wrote it (Meta's tag HUMAN_AGENT)."""
 
@@ -204,12 +205,14 @@ def claimed(chat: Chat) -> Turn:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """Return JSON as BSON takes it: no lone surrogates, no integers of 64 bits or more, no deep nesting."""
+    """Return JSON as BSON and strict readers take it: no lone surrogates, no integers of 64 bits, no NaN, not too deep."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode() if not value.isascii() else value
-        case bool() | float() | None:
+        case bool() | None:
             return value
+        case float():
+            return value if isfinite(value) else None
         case int():
             return value if -(2**63) <= value < 2**63 else str(value)
         case dict() if depth < _DEEPEST:

@@ -6,6 +6,7 @@ setting that it does not use. Secrets are not here; they are in SSM (`storage/se
 
 import os
 
+from connector.accounts import Login
 from connector.errors import Misconfigured
 
 
@@ -44,9 +45,17 @@ def fallback_text() -> str:
     return os.environ.get("FALLBACK_TEXT", "")
 
 
-def graph_url() -> str:
-    """Return the base URL of Meta's Graph API with its version, e.g. `https://graph.facebook.com/v26.0`."""
-    return f"{_required('FACEBOOK_GRAPH_URL').rstrip('/')}/{_required('GRAPH_VERSION')}"
+def graph_hosts() -> dict[Login, str]:
+    """Return the URL of each login's Graph API, without a version, e.g. `https://graph.facebook.com`."""
+    return {
+        Login.FACEBOOK: _required("FACEBOOK_GRAPH_URL").rstrip("/"),
+        Login.INSTAGRAM: _required("INSTAGRAM_GRAPH_URL").rstrip("/"),
+    }
+
+
+def graph_version() -> str:
+    """Return the version of Meta's Graph APIs, e.g. `v26.0`."""
+    return _required("GRAPH_VERSION")
 
 
 def retell_url() -> str:

@@ -24,7 +24,7 @@ _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status, and a JSON object where the body is one."""
+    """What came back: a status, and the body where it is a JSON object (a list is one with `data`)."""
 
     status: int
     body: Mapping[str, Any] | None
@@ -37,15 +37,18 @@ class Answer:
 
 
 class Transport:
-    """One company's API, at one base URL, as one bearer."""
+    """One company's API, at one base URL, as one bearer; None for nobody's."""
 
-    def __init__(self, name: str, base_url: str, token: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, base_url: str, token: str | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
         self._name = name
         self._base_url = base_url
         # One session per execution environment and token; `requests` retries nothing by itself.
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token}"
         self._session.trust_env = False  # no .netrc may replace our Authorization header
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout: float = 10) -> Answer:
@@ -66,15 +69,16 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         timeout: float = 10,
     ) -> Answer:
-        """Make a request that changes something, once.
+        """Make a request that changes something, once; its body is JSON or a form.
 
         Raises:
             TryLater: the request never left.
             OutcomeUnknown: it left, and no answer came back within `timeout` seconds.
         """
-        return self._request(method, path, params=params, json=json, timeout=timeout)
+        return self._request(method, path, params=params, json=json, form=form, timeout=timeout)
 
     def _request(
         self,
@@ -83,6 +87,7 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         timeout: float,
     ) -> Answer:
         give_up_at = self._clock() + timeout + _CONNECT_SECONDS
@@ -92,6 +97,7 @@ class Transport:
                 f"{self._base_url}/{path}",
                 params=params,
                 json=json,
+                data=form,
                 timeout=(_CONNECT_SECONDS, timeout),
                 allow_redirects=False,
                 stream=True,
@@ -128,4 +134,6 @@ def _json_object(answer: bytes) -> Mapping[str, Any] | None:
         body = json_of(answer)
     except (ValueError, RecursionError):
         return None
+    if isinstance(body, list):
+        return {"data": body}
     return body if isinstance(body, dict) else None

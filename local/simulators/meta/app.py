@@ -1,6 +1,7 @@
 """The Meta simulator as a Flask application.
 
-One host plays graph.facebook.com and graph.instagram.com; the token decides which of the two answers.
+One host plays graph.facebook.com and graph.instagram.com, where the token decides which of the two answers, and with
+them api.instagram.com, www.instagram.com and www.facebook.com, whose paths are others.
 """
 
 import json
@@ -22,6 +23,7 @@ from local.simulators.meta.errors import GraphError
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.graph import graph_blueprint
 from local.simulators.meta.identity import request_token, speaks_instagram
+from local.simulators.meta.settling import settle
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.world import WORLD_JSON, GraphCall
 from local.simulators.server import call_at_stop
@@ -34,6 +36,7 @@ _KEPT_CALLS = 500
 def create_app(
     *,
     app_secret: str,
+    instagram_app_secret: str | None = None,
     state_file: Path | None = None,
     retry_delays_seconds: Sequence[float] = DEFAULT_RETRY_DELAYS_SECONDS,
     api_version: str = DEFAULT_API_VERSION,
@@ -42,10 +45,13 @@ def create_app(
     """Make a simulator that keeps its state in `state_file`, or only in memory.
 
     A refused webhook is tried again at once, then after each of `retry_delays_seconds`, then after the last
-    of them again and again. `api_version` is what webhooks and unversioned calls name.
+    of them again and again. `app_secret` is the Facebook app's; the Instagram app of the same dashboard has an id and
+    a secret of its own, by default derived from it. `api_version` is what webhooks and unversioned calls name.
     `human_agent_approved` lets sends with the tag HUMAN_AGENT have seven days.
     """
     state = DurableState(WORLD_JSON, default_world(), state_file)
+    with state.change() as world:
+        settle(world, app_secret, instagram_app_secret)
     faults = FaultBoard(MetaFaults)
     courier = Courier(state, faults, app_secret, retry_delays_seconds, api_version)
     simulation = Simulation(state, faults, courier, human_agent_approved)

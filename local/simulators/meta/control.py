@@ -7,6 +7,8 @@ from flask import Blueprint, Response, jsonify
 from local.simulators.clock import now_ms
 from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
 from local.simulators.meta import control_bodies as bodies
+from local.simulators.meta.control_accounts import add_account_routes
+from local.simulators.meta.control_tokens import add_token_routes
 from local.simulators.meta.handshake import verify_callback
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.residents import add_account, add_user
@@ -23,6 +25,8 @@ def meta_control(simulation: Simulation) -> Blueprint:
     _add_dashboard_routes(control, simulation)
     _add_message_routes(control, simulation)
     _add_log_routes(control, simulation)
+    add_account_routes(control, simulation)
+    add_token_routes(control, simulation)
     add_fault_routes(control, simulation.faults, simulation.follow_faults)
     return control
 

@@ -15,10 +15,14 @@ type Username = Annotated[str, Field(pattern=r"^[a-z0-9._]{1,30}$")]
 
 
 class NewAccount(ControlBody):
-    """An account to add. `pageId: null` makes one without a Page, for Instagram Login only."""
+    """An account to add. `pageId: null` makes one without a Page, for Instagram Login only.
+
+    `ownerId` names the Facebook person who manages a new Page; without it, somebody new does.
+    """
 
     instagram_account_id: NumericId | None = None
     page_id: NumericId | None = None
+    owner_id: NumericId | None = None
     username: Username | None = None
     name: str | None = None
     access_token: Annotated[str, Field(min_length=1)] | None = None
@@ -91,8 +95,14 @@ def show_account(world: World, account: Account) -> Json:
         "pageId": account.page_id,
         "username": account.username,
         "name": account.name,
+        "ownerId": world.owner_of(page.page_id).owner_id if page else None,
+        "appScopedId": account.app_scoped_id,
         "accessToken": page.access_token if page else account.instagram_token,
         "instagramAccessToken": account.instagram_token,
+        "accountType": account.account_type,
+        "professional": account.professional,
+        "allowsMessages": account.allows_messages,
+        "hasRole": account.has_role,
         "subscribedFields": world.subscribed_fields(account),
     }
 
@@ -102,11 +112,19 @@ def show_world(world: World, faults: dict[str, Any]) -> Json:
     linked = {account.page_id for account in world.accounts.values()}
     return {
         "appId": world.app_id,
+        "apps": {
+            "facebook": {"id": world.app_id, "secret": world.app_secret},
+            "instagram": {"id": world.instagram_app_id, "secret": world.instagram_app_secret},
+        },
         "accounts": [show_account(world, account) for account in world.accounts.values()],
         "unlinkedPages": [
             {"pageId": page.page_id, "name": page.name, "accessToken": page.access_token}
             for page in world.pages.values()
             if page.page_id not in linked
+        ],
+        "owners": [
+            {"ownerId": owner.owner_id, "name": owner.name, "pageIds": owner.page_ids}
+            for owner in world.owners.values()
         ],
         "users": [
             {"userId": user.user_id, "username": user.username, "name": user.name} for user in world.users.values()

@@ -11,6 +11,7 @@ from local.simulators.meta.world import Json
 APP_LIMIT: Final = 4
 SEND_LIMIT: Final = 613
 MESSENGER_LIMIT: Final = 80006
+APP_NAME: Final = "Simulated app"
 DOCUMENTATION = "https://developers.facebook.com/docs/graph-api"
 
 
@@ -56,23 +57,6 @@ def envelope(error: GraphError, *, instagram_login: bool) -> Json:
         body["error_subcode"] = error.subcode
     body["fbtrace_id"] = new_trace_id()
     return {"error": body}
-
-
-def no_token() -> GraphError:
-    """Refuse a call without an access token."""
-    return GraphError("An access token is required to request this resource.", 104, numbered=False)
-
-
-def invalid_token() -> GraphError:
-    """Refuse a token that is nobody's."""
-    text = "Invalid OAuth access token - Cannot parse access token"
-    return GraphError(text, 190, status=401, numbered=False)
-
-
-def expired_token() -> GraphError:
-    """Refuse a token that was good once."""
-    text = "Error validating access token: Session has expired."
-    return GraphError(text, 190, 463, 401, numbered=False)
 
 
 def invalid_parameter(text: str) -> GraphError:

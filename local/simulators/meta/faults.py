@@ -66,8 +66,10 @@ class MetaFaults(BaseModel):
     lose_send_request: Count = 0  # the next n sends never reach Meta: nothing of them is stored
     fail_sends: FailedCalls | None = None
     fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
+    fail_token_calls: FailedCalls | None = None  # exchanging, refreshing and debugging tokens
     rate_limit: RateLimit | None = None
     expire_token: bool = False  # every token has expired
+    require_proof: bool = False  # "Require App Secret" is on in the dashboard: no call without `appsecret_proof`
     close_window: bool = False  # more than 24 hours seem to have passed in every thread
     echo_before_answer: bool = False  # the echo is delivered before the send is answered
     no_echo: bool = False
@@ -90,6 +92,12 @@ class MetaFaults(BaseModel):
         """Raise if this reading of what customers wrote, or of who they are, is to be refused."""
         if self.fail_reads is not None:
             failed, self.fail_reads = _spend(self.fail_reads)
+            raise failed
+
+    def refuse_token_call(self) -> None:
+        """Raise if this exchange, refresh or look at a token is to be refused."""
+        if self.fail_token_calls is not None:
+            failed, self.fail_token_calls = _spend(self.fail_token_calls)
             raise failed
 
     def take_lost_send_request(self) -> bool:

@@ -2,49 +2,66 @@
 
 from flask import Blueprint, Response, jsonify, request
 
+from local.simulators.meta import errors
+from local.simulators.meta.batch import add_batch_route
 from local.simulators.meta.conversations import find_conversation, list_conversations
+from local.simulators.meta.debug import add_debug_route
+from local.simulators.meta.fields import Field
 from local.simulators.meta.graph_request import identify_caller, parameters, wanted_fields
 from local.simulators.meta.graph_send import serve_send
-from local.simulators.meta.identity import AccountCaller, Caller, acting_account, subscriber
+from local.simulators.meta.identity import AccountCaller, Caller, OwnerCaller, acting_account, subscriber
 from local.simulators.meta.nodes import Node, select
-from local.simulators.meta.profiles import find_profile
+from local.simulators.meta.permissions import require, require_messages
+from local.simulators.meta.profiles import find_profile, list_pages
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.subscriptions import parse_subscribed_fields, show_subscriptions
-from local.simulators.meta.world import World
+from local.simulators.meta.world import Account, Page, World
 
-_OF_CUSTOMERS = {"UnifiedThread", "Message", "User"}
+_OF_CUSTOMERS = {"UnifiedThread", "Message", "InstagramScopedUser"}
+_PAGE_LISTED = tuple(Field(name) for name in ("access_token", "category", "name", "id", "tasks"))
 
 
 def graph_blueprint(simulation: Simulation) -> Blueprint:
     """All Graph routes."""
     graph = Blueprint("graph", __name__)
+    add_batch_route(graph)
+    add_debug_route(graph, simulation)
 
     @graph.get("/<graph_id:node_id>")
     def read_node(node_id: str) -> Response:
-        with simulation.state.read() as world:
+        with simulation.state.change() as world:  # a person who reads the tokens of their Pages has them made
             caller = identify_caller(simulation, world)
             node = _find_node(world, caller, node_id)
             if node.kind in _OF_CUSTOMERS:
                 _refuse_read(simulation)
             return jsonify(select(node, wanted_fields()))
 
+    @graph.get("/<graph_id:node_id>/accounts")
+    def read_pages(node_id: str) -> Response:
+        with simulation.state.change() as world:
+            caller = identify_caller(simulation, world)
+            if not isinstance(caller, OwnerCaller) or node_id not in {"me", caller.owner.owner_id}:
+                raise errors.unknown_object("get", node_id)
+            wanted = wanted_fields() or _PAGE_LISTED
+            return jsonify(data=[select(node, wanted) for node in list_pages(world, caller)])
+
     @graph.get("/<graph_id:node_id>/subscribed_apps")
     def read_subscriptions(node_id: str) -> Response:
         with simulation.state.read() as world:
-            target = subscriber(identify_caller(simulation, world), node_id, "get")
+            target = _subscriber(simulation, world, node_id, "get")
             return jsonify(show_subscriptions(world, target))
 
     @graph.post("/<graph_id:node_id>/subscribed_apps")
     def subscribe(node_id: str) -> Response:
         with simulation.state.change() as world:
-            target = subscriber(identify_caller(simulation, world), node_id, "post")
+            target = _subscriber(simulation, world, node_id, "post")
             target.subscribed_fields = parse_subscribed_fields(parameters().get("subscribed_fields"), target)
         return jsonify(success=True)
 
     @graph.delete("/<graph_id:node_id>/subscribed_apps")
     def unsubscribe(node_id: str) -> Response:
         with simulation.state.change() as world:
-            target = subscriber(identify_caller(simulation, world), node_id, "delete")
+            target = _subscriber(simulation, world, node_id, "delete")
             target.subscribed_fields = []
         return jsonify(success=True)
 
@@ -53,6 +70,7 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
         with simulation.state.read() as world:
             caller = identify_caller(simulation, world)
             account = acting_account(caller, node_id, "get")
+            require_messages(caller)
             _refuse_read(simulation)
             # A Page without `platform` lists its Messenger threads, of which there are none here.
             on_instagram = isinstance(caller, AccountCaller) or request.args.get("platform") == "instagram"
@@ -66,6 +84,13 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
     return graph
 
 
+def _subscriber(simulation: Simulation, world: World, node_id: str, method: str) -> Page | Account:
+    caller = identify_caller(simulation, world)
+    target = subscriber(caller, node_id, method)
+    require(caller, "webhooks")
+    return target
+
+
 def _refuse_read(simulation: Simulation) -> None:
     with simulation.faults.open() as faults:
         faults.refuse_read()
@@ -75,5 +100,6 @@ def _find_node(world: World, caller: Caller, node_id: str) -> Node:
     if caller.account is not None:
         found = find_conversation(world, caller.account, node_id)
         if found is not None:
+            require_messages(caller)
             return found
     return find_profile(world, caller, node_id)

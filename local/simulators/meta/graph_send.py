@@ -8,6 +8,7 @@ from flask import Response, jsonify
 from local.simulators.connection import drop_connection
 from local.simulators.meta.graph_request import identify_caller, parameters
 from local.simulators.meta.identity import acting_account, business_id
+from local.simulators.meta.permissions import require_messages, require_role
 from local.simulators.meta.send_request import parse_send_request
 from local.simulators.meta.sending import SendRules, accept
 from local.simulators.meta.simulation import Simulation
@@ -49,6 +50,8 @@ def _accept(simulation: Simulation, node_id: str) -> _Sent:
     with simulation.state.change() as world:
         caller = identify_caller(simulation, world)
         account = acting_account(caller, node_id, "post")
+        require_messages(caller)
+        require_role(account)
         wanted = parse_send_request(parameters())
         with simulation.faults.open() as faults:
             if wanted.message is not None:

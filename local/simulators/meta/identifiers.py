@@ -41,9 +41,19 @@ def new_user_id() -> str:
     return f"1{_digits(15)}"
 
 
+def new_owner_id() -> str:
+    """Make the id of a Facebook person within one app, 17 digits."""
+    return f"1022{_digits(13)}"
+
+
 def new_page_token() -> str:
     """Make a Page access token."""
     return f"EAAsimulated{secrets.token_hex(12)}"
+
+
+def new_user_token() -> str:
+    """Make a Facebook user access token."""
+    return f"EAAsimulatedUser{secrets.token_hex(12)}"
 
 
 def new_instagram_token() -> str:

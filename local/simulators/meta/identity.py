@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 
-from flask import request
+from flask import g, request
 
-from local.simulators.meta import errors
-from local.simulators.meta.world import Account, Page, World
+from local.simulators.clock import now_ms
+from local.simulators.meta import errors, token_errors
+from local.simulators.meta.errors import GraphError
+from local.simulators.meta.tokens import Token
+from local.simulators.meta.world import Account, Owner, Page, World
 
 
 @dataclass(frozen=True)
 class PageCaller:
-    """A Page access token: the Facebook Login flavour."""
+    """A Page access token: the Facebook Login flavour. `account` is None where no professional one is linked."""
 
+    token: Token
     page: Page
     account: Account | None
 
@@ -20,10 +24,20 @@ class PageCaller:
 class AccountCaller:
     """An Instagram user access token: the Instagram Login flavour, no Page needed."""
 
+    token: Token
     account: Account
 
 
-type Caller = PageCaller | AccountCaller
+@dataclass(frozen=True)
+class OwnerCaller:
+    """A Facebook user's access token: it finds Pages and their tokens, and sends nothing itself."""
+
+    token: Token
+    owner: Owner
+    account: None = None
+
+
+type Caller = PageCaller | AccountCaller | OwnerCaller
 
 
 def request_token() -> str | None:
@@ -37,20 +51,44 @@ def request_token() -> str | None:
 
 
 def speaks_instagram(token: str | None) -> bool:
-    """Tell whether the token is one of graph.instagram.com, whose errors look different."""
-    return bool(token and token.startswith("IG"))
+    """Tell whether the request is one for graph.instagram.com, whose errors look different."""
+    return bool(g.get("speaks_instagram") or (token and token.startswith("IG")))
 
 
 def identify(world: World, token: str | None, *, expired: bool) -> Caller:
-    """Find the owner of `token`."""
+    """Find the owner of `token`; `expired` is that every token has expired."""
+    known = checked_token(world, token, expired=expired)
+    if known.kind == "instagram":
+        account = world.accounts[known.subject_id]
+        if not (account.professional and account.has_role):
+            raise errors.unsupported_method("get")  # whatever the verb: Meta says this of an app without access
+        return AccountCaller(known, account)
+    if known.kind == "page":
+        page = world.pages[known.subject_id]
+        return PageCaller(known, page, world.professional_of(page))
+    return OwnerCaller(known, world.owners[known.subject_id])
+
+
+def checked_token(world: World, token: str | None, *, expired: bool) -> Token:
+    """Find `token`, good for now."""
     if not token:
-        raise errors.no_token()
-    caller = _owner(world, token)
-    if caller is None:
-        raise errors.invalid_token()
-    if expired:
-        raise errors.expired_token()
-    return caller
+        raise token_errors.no_token()
+    known = world.tokens.get(token)
+    if known is None:
+        raise token_errors.invalid_token(instagram_login=speaks_instagram(token))
+    refusal = refusal_of(known, expired=expired)
+    if refusal is not None:
+        raise refusal
+    return known
+
+
+def refusal_of(token: Token, *, expired: bool) -> GraphError | None:
+    """Tell how a call with `token` is refused, if it is."""
+    if token.revoked is not None:
+        return token_errors.revoked_token(token.revoked, token.app_id, instagram_login=token.login == "instagram")
+    if expired or token.is_over(now_ms()):
+        return token_errors.expired_token()
+    return None
 
 
 def acting_account(caller: Caller, node_id: str, method: str) -> Account:
@@ -58,6 +96,8 @@ def acting_account(caller: Caller, node_id: str, method: str) -> Account:
 
     With a Page token that is the Page's id, with an Instagram user token the account's; `me` is either.
     """
+    if isinstance(caller, OwnerCaller):
+        raise token_errors.page_token_required()
     if node_id != "me" and node_id not in _own_ids(caller):
         raise errors.unknown_object(method, node_id)
     if caller.account is None:
@@ -67,27 +107,25 @@ def acting_account(caller: Caller, node_id: str, method: str) -> Account:
 
 def subscriber(caller: Caller, node_id: str, method: str) -> Page | Account:
     """Find the object whose `subscribed_apps` edge is meant."""
+    if isinstance(caller, OwnerCaller):
+        raise token_errors.page_token_required()
     if node_id != "me" and node_id not in _own_ids(caller):
         raise errors.unknown_object(method, node_id)
     return caller.page if isinstance(caller, PageCaller) else caller.account
 
 
 def business_id(caller: Caller) -> str:
-    """Name the Page or account whose calls are counted."""
-    return caller.page.page_id if isinstance(caller, PageCaller) else caller.account.account_id
+    """Name the Page, account or person whose calls are counted."""
+    match caller:
+        case PageCaller():
+            return caller.page.page_id
+        case AccountCaller():
+            return caller.account.account_id
+        case OwnerCaller():
+            return caller.owner.owner_id
 
 
-def _owner(world: World, token: str) -> Caller | None:
-    for page in world.pages.values():
-        if page.access_token == token:
-            return PageCaller(page, world.account_of(page))
-    for account in world.accounts.values():
-        if account.instagram_token == token:
-            return AccountCaller(account)
-    return None
-
-
-def _own_ids(caller: Caller) -> set[str]:
+def _own_ids(caller: PageCaller | AccountCaller) -> set[str]:
     if isinstance(caller, PageCaller):
         return {caller.page.page_id}
     return {caller.account.account_id, caller.account.app_scoped_id}

@@ -15,8 +15,8 @@ DEFAULT_LIMIT = 25
 class Node:
     """An object as the Graph API can show it.
 
-    A value is plain JSON, another Node, or an Edge. A value of None is a field that the object has and that
-    is empty now: Meta then leaves the key out.
+    A value is plain JSON, another Node, an Edge, or a function that makes one of these when it is asked for. A
+    value of None is a field that the object has and that is empty now: Meta then leaves the key out.
     """
 
     kind: str
@@ -39,6 +39,7 @@ def select(node: Node, fields: Sequence[Field]) -> Json:
         if field.name not in node.values:
             raise errors.unknown_field(field.name, node.kind)
         value = node.values[field.name]
+        value = value() if callable(value) else value
         if value is not None:
             shown[field.name] = _show(value, field)
     return shown | {"id": node.values["id"]}

@@ -14,10 +14,12 @@ KEPT_DELIVERIES = 200  # finished ones, for looking at
 def publish(world: World, faults: MetaFaults, event: WebhookEvent) -> list[str]:
     """Take up an event and answer the ids of the deliveries that it completes.
 
-    Nothing is told, now or later, of an account that no app is subscribed to, or without a callback.
+    Nothing is told, now or later, of an account that no app is subscribed to, that is personal or keeps its messages
+    to itself, or without a callback.
     """
     account = world.accounts[event.account_id]
-    if world.callback is None or not world.subscribed_fields(account):
+    is_open = account.professional and account.allows_messages
+    if world.callback is None or not is_open or not world.subscribed_fields(account):
         return []
     world.collected.append(event)
     return cut_deliveries(world, faults)

@@ -3,6 +3,7 @@
 from local.simulators.control import ControlError
 from local.simulators.meta import identifiers
 from local.simulators.meta.control_bodies import NewAccount, NewUser
+from local.simulators.meta.settling import settle_account, settle_page
 from local.simulators.meta.world import Account, Page, User, World
 
 
@@ -15,6 +16,9 @@ def add_account(world: World, wanted: NewAccount) -> Account:
     name = wanted.name or username
     page = _page_for(world, wanted, name) if wanted.wants_page else None
     own_token = wanted.access_token if page is None else None
+    known = world.tokens.get(wanted.access_token or "")
+    if known is not None and known.subject_id != wanted.page_id:
+        raise ControlError(409, "This access token is somebody else's.")
     account = Account(
         account_id=account_id,
         app_scoped_id=identifiers.new_app_scoped_id(),
@@ -25,7 +29,9 @@ def add_account(world: World, wanted: NewAccount) -> Account:
     )
     if page is not None:
         world.pages[page.page_id] = page
+        settle_page(world, page, wanted.owner_id)
     world.accounts[account_id] = account
+    settle_account(world, account)
     return account
 
 

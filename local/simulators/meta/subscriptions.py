@@ -60,7 +60,7 @@ def show_subscriptions(world: World, subscriber: Page | Account) -> Json:
     """Show this app with its fields, or nothing."""
     if not subscriber.subscribed_fields:
         return {"data": []}
-    app = {"id": world.app_id, "name": "Simulated app", "category": "Business"}
+    app = {"id": world.app_id, "name": errors.APP_NAME, "category": "Business"}
     return {"data": [app | {"subscribed_fields": subscriber.subscribed_fields}]}
 
 

@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from local.simulators.meta.tokens import Token
+
 type Json = dict[str, Any]
 type Side = Literal["customer", "business"]
 type Via = Literal["customer", "api", "app"]
+type AccountType = Literal["BUSINESS", "MEDIA_CREATOR"]
 type ItemList = Literal["messaging", "standby"]
 type DeliveryStatus = Literal["waiting", "accepted", "dropped"]
 
@@ -28,11 +31,21 @@ class Page:
 
 
 @dataclass
+class Owner:
+    """A Facebook person and the Pages they manage; `owner_id` is the person's id within this app."""
+
+    owner_id: str
+    name: str
+    page_ids: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Account:
     """An Instagram professional account, linked to a Page (Facebook Login) or standing alone.
 
     `app_scoped_id` is what `/me?fields=id` answers to an Instagram user token. It differs from
-    `account_id`, which webhooks carry and `/me?fields=user_id` answers.
+    `account_id`, which webhooks carry and `/me?fields=user_id` answers. `allows_messages` is the app setting "Allow
+    access to messages". `has_role` is false where the app has neither Advanced Access nor the account as a tester.
     """
 
     account_id: str
@@ -42,6 +55,16 @@ class Account:
     instagram_token: str
     page_id: str | None
     subscribed_fields: list[str] = field(default_factory=list)
+    account_type: AccountType = "BUSINESS"
+    professional: bool = True
+    allows_messages: bool = True
+    has_role: bool = True
+    profile_picture_url: str | None = None
+    biography: str | None = None
+    website: str | None = None
+    followers_count: int = 1234
+    follows_count: int = 56
+    media_count: int = 78
 
 
 @dataclass(frozen=True)
@@ -138,11 +161,16 @@ class GraphCall:
 
 @dataclass
 class World:
-    """Everything above, for one Meta app."""
+    """Everything above, for one Meta app, which has a second id and secret for Instagram Login."""
 
     app_id: str
+    app_secret: str = ""
+    instagram_app_id: str = ""
+    instagram_app_secret: str = ""
     pages: dict[str, Page] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    owners: dict[str, Owner] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     threads: dict[str, Thread] = field(default_factory=dict)
     callback: Callback | None = None
@@ -157,6 +185,15 @@ class World:
     def account_of(self, page: Page) -> Account | None:
         """Find the account that is linked to `page`."""
         return next((a for a in self.accounts.values() if a.page_id == page.page_id), None)
+
+    def professional_of(self, page: Page) -> Account | None:
+        """Find the account that messages go through: the one that is linked to `page`, if it is professional."""
+        account = self.account_of(page)
+        return account if account is not None and account.professional else None
+
+    def owner_of(self, page_id: str) -> Owner:
+        """Find the person who manages a Page."""
+        return next(owner for owner in self.owners.values() if page_id in owner.page_ids)
 
     def thread_of(self, account_id: str, user_id: str) -> Thread | None:
         """Find the thread of the two, if they have one."""

@@ -13,8 +13,14 @@ def test_the_state_names_accounts_users_callback_and_faults(meta: MetaClient):
         "pageId": PAGE,
         "username": "acme_coffee",
         "name": "Acme Coffee",
+        "ownerId": "10220000000000001",
+        "appScopedId": "28978671838402975",
         "accessToken": PAGE_TOKEN,
         "instagramAccessToken": "IGAAsimulatedInstagramToken0001",
+        "accountType": "BUSINESS",
+        "professional": True,
+        "allowsMessages": True,
+        "hasRole": True,
         "subscribedFields": [],
     }
     assert state["accounts"][1]["username"] == "acme_bakery"

@@ -29,6 +29,24 @@ class Retell:
         self._transport = Transport("Retell", base_url, api_key)
         self._agent_id = agent_id
 
+    def require(self) -> None:
+        """Require that Retell has this chat agent (https://docs.retellai.com/api-references/get-chat-agent).
+
+        Raises:
+            Refused: there is none under this key, or the key is not valid.
+            TryLater: not now.
+        """
+        answer = self._transport.get(f"get-chat-agent/{self._agent_id}")
+        if answer.status in (404, 422) and answer.body is not None:
+            raise Refused(
+                "agent_not_found",
+                "Retell has no chat agent of this id under the deployment's key. Check the agent's id; a voice agent "
+                "cannot be connected.",
+            )
+        failure = None if answer.is_success else _error_of(answer)
+        if failure is not None:
+            raise failure if isinstance(failure, Refused | TryLater) else TryLater(failure.message)
+
     def open(self, variables: Mapping[str, str], metadata: Mapping[str, str]) -> str:
         """Open a chat and return its chat_id. `variables` fill the `{{…}}` of the agent's prompt.
 

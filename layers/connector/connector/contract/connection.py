@@ -2,26 +2,54 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from connector.accounts import Connection, ConnectionStatus
+from connector.accounts import Connection, ConnectionStatus, Login
 from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time
 from connector.instagram.links import profile_url, qr_code_data_url
+from connector.lifecycle.wish import Wish
 
 
 class ConnectRequest(Asked):
     """What connect needs.
 
+    With `pageId` the token is a Page's (Facebook Login), without it the account's own (Instagram Login), which begins
+    with IG; `login: "instagram"` is for one that does not.
     `retellAgentId` is for an agent whose id at Retell is not the path's agentId, `appSecret` for a connection that has
     a Meta app of its own.
     """
 
     access_token: Secret = Field(repr=False)
     instagram_account_id: MetaId
-    page_id: MetaId
+    login: Login | None = None
+    page_id: MetaId | None = Field(default=None, validate_default=True)
     webhook_verification_token: Secret = Field(repr=False)
     retell_agent_id: AgentId | None = None
     app_secret: Secret | None = Field(default=None, repr=False)
+
+    @field_validator("page_id")
+    @classmethod
+    def _fits_login(cls, page_id: str | None, info: ValidationInfo) -> str | None:
+        login = info.data.get("login")
+        is_instagram = login is Login.INSTAGRAM or (
+            login is None and info.data.get("access_token", "").startswith("IG")
+        )
+        if page_id is None and not is_instagram:
+            raise ValueError("give the id of the Facebook Page; only an access token of Instagram Login needs none")
+        if page_id is not None and login is Login.INSTAGRAM:
+            raise ValueError("leave it out: with Instagram Login there is no Page")
+        return page_id
+
+    def wish(self, agent_id: str) -> Wish:
+        """Return it as what is wished for the path's agent."""
+        return Wish(
+            access_token=self.access_token,
+            account_id=self.instagram_account_id,
+            page_id=self.page_id,
+            verify_token=self.webhook_verification_token,
+            retell_agent_id=self.retell_agent_id or agent_id,
+            app_secret=self.app_secret,
+        )
 
 
 class Connected(Body):

@@ -41,7 +41,7 @@ class Delivery:
         try:
             self._require_no_limit()
             self._spend(message)
-            mid = self._send(message, user_id)
+            mid = self.messenger.send(user_id, message)
         except OutcomeUnknown as error:
             self.outbox.record_unsent(message, MessageStatus.UNKNOWN, {"code": error.code})
             raise
@@ -60,12 +60,6 @@ class Delivery:
         self.outbox.record_sent(message, mid)
         return replace(message, mid=mid, status=MessageStatus.SENT)
 
-    def _send(self, message: Message, user_id: str) -> str:
-        page_id = self.connection.account.page_id
-        if message.content or message.reply_to or message.by_person_only:
-            return self.messenger.send(page_id, user_id, message)
-        return self.messenger.send_text(page_id, user_id, message.text or "")
-
     def find(self, message: Message, chat: Chat) -> bool:
         """Look in the customer's thread for a message whose sending was lost sight of, and record what is found.
 
@@ -77,10 +71,10 @@ class Delivery:
         began_at = message.sending_at or message.created_at
         if self.clock() < began_at + _SETTLED:
             raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
-        account, earliest = self.connection.account, began_at - _CLOCKS_DIFFER
+        earliest = began_at - _CLOCKS_DIFFER
         try:
             self._require_no_limit()
-            sent = self.messenger.sent_texts(account.page_id, account.account_id, chat.user_id, earliest)
+            sent = self.messenger.sent_texts(self.connection.account.account_id, chat.user_id, earliest)
         except TryLater as error:
             self._remember_limit(error)
             raise

@@ -103,9 +103,9 @@ class Sender:
         Raises:
             NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
         """
-        account = self._connection().account
-        self.delivery_of(self._connection()).messenger.react(account.page_id, user_id, mid, reaction)
-        self.changes.react(mid, account.account_id, "❤️" if reaction else None, self.clock())
+        connection = self._connection()
+        self.delivery_of(connection).messenger.react(user_id, mid, reaction)
+        self.changes.react(mid, connection.account.account_id, "❤️" if reaction else None, self.clock())
 
     def show_typing(self, user_id: str) -> None:
         """Show the customer that somebody is typing.
@@ -113,8 +113,7 @@ class Sender:
         Raises:
             NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
         """
-        connection = self._connection()
-        self.delivery_of(connection).messenger.act(connection.account.page_id, user_id, "typing_on")
+        self.delivery_of(self._connection()).messenger.act(user_id, "typing_on")
 
     def _connection(self) -> Connection:
         connection = self.connections.get(self.tenant)

@@ -12,6 +12,12 @@ from hashlib import sha256
 
 HEADER = "x-hub-signature-256"
 
+
+def proof_of(token: str, secret: str) -> str:
+    """Return the `appsecret_proof` of an access token (Meta, "Securing Graph API calls")."""
+    return hmac.new(secret.encode(), token.encode(), sha256).hexdigest()
+
+
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 
 

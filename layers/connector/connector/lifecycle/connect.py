@@ -1,78 +1,194 @@
 """Joining a chat agent to an Instagram account."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from connector.accounts import Account, Connection
-from connector.errors import AccountInUse, AuthenticationFailed, PageNotLinked, ReconnectNeeded, Refused
+from connector.accounts import AccessToken, Account, Check, Connection, Login, Outcome, Request
+from connector.errors import (
+    AccountInUse,
+    AuthenticationFailed,
+    ConnectorError,
+    KeyReused,
+    NotReady,
+    OutsideError,
+    PageNotLinked,
+    ReconnectNeeded,
+    Refused,
+    TryLater,
+)
+from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.lifecycle import checks
+from connector.lifecycle.checks import Name
+from connector.lifecycle.credentials import Credentials, Examiner, describe_failure
+from connector.lifecycle.wish import Wish
+from connector.logs import count, logger
 from connector.storage.connections import Connections
-from connector.storage.secrets import Secrets
+from connector.storage.secrets import Secrets, WebhookSecrets
 from connector.tenancy import Tenant
 
-_AUTHENTICATION_FAILED = (
-    "Authentication failed. Verify that the access token is valid and has not expired, that it has the permissions "
-    "instagram_basic, pages_messaging and instagram_manage_messages, and that the Instagram account is a Business or "
-    "Creator account."
-)
+_PROBE_SECONDS = 12
+_KEY_LIVES = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a caller asks to be joined."""
+class Connecting:
+    """Joins agents to accounts."""
 
-    access_token: str = field(repr=False)
-    account_id: str
-    page_id: str
-    verify_token: str = field(repr=False)
-    retell_agent_id: str
-    app_secret: str | None = field(default=None, repr=False)
+    graph_of: Callable[[Login, AccessToken, str], Graph]
+    examiner_of: Callable[[Login], Examiner]
+    require_agent: Callable[[Tenant, str], None]
+    """Requires that a tenant's agent exists at Retell, by its id there; raises an OutsideError."""
+    connections: Connections
+    secrets: Secrets
+    key_id: str
+    clock: Callable[[], datetime]
 
+    def connect(self, tenant: Tenant, wish: Wish, *, key: str | None = None) -> Connection:
+        """Check everything, subscribe, store the secrets, and only then the connection.
 
-def connect(
-    tenant: Tenant,
-    wish: Wish,
-    *,
-    graph_of: Callable[[str], Graph],
-    connections: Connections,
-    secrets: Secrets,
-    key_id: str,
-) -> Connection:
-    """Check everything with Meta, subscribe, store the secrets, and only then the connection.
+        Until the last step the connection that stood before goes on as it was. Repeating it does no harm; with the
+        same Idempotency-Key within 24 hours it is answered from what is stored.
 
-    Until the last step the connection that stood before goes on as it was. Repeating it does no harm.
+        Raises:
+            AuthenticationFailed: Meta does not accept the token, or it may not see the account.
+            PageNotLinked: the Page belongs to no account, or to another.
+            NotReady: something else that would keep messages from coming or going; `code` says what.
+            AccountInUse: another agent has the account.
+            KeyReused: the Idempotency-Key has been used for another wish.
+            Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
+        """
+        before = self.connections.get(tenant)
+        if before is not None and key is not None and self._has_been_done(before, wish, key):
+            return before
+        login, node_id = wish.login, wish.page_id or wish.account_id
+        credentials = self.examiner_of(login).examine(wish.access_token, node_id, wish.app_secret)
+        graph = self.graph_of(login, credentials.token, node_id)
+        account, credentials = self._account(graph, wish, credentials)
+        found = self._checked(tenant, wish, account, credentials)
+        holder = self.connections.of_account(account.account_id)
+        if holder is not None and holder.tenant != tenant:
+            raise AccountInUse
+        found += (self._subscribe(graph, credentials.grant.app_id),)
+        connection = self._store(tenant, wish, account, credentials, key)
+        self.connections.record_checks(connection, found)
+        if before is not None:
+            self._leave(before, account)
+        return connection
 
-    Raises:
-        AuthenticationFailed: Meta does not accept the token, or it may not see the account.
-        PageNotLinked: the Page belongs to no account, or to another.
-        AccountInUse: another agent has the account.
-        Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
-    """
-    graph = graph_of(wish.access_token)
-    account = _checked_account(graph, wish)
-    holder = connections.of_account(wish.account_id)
-    if holder is not None and holder.tenant != tenant:
-        raise AccountInUse
-    graph.subscribe(wish.page_id)
-    token_version = secrets.put_connection(
-        tenant,
-        access_token=wish.access_token,
-        verify_token=wish.verify_token,
-        app_secret=wish.app_secret,
-        key_id=key_id,
-    )
-    return connections.connect(tenant, account, retell_agent_id=wish.retell_agent_id, token_version=token_version)
+    def _has_been_done(self, before: Connection, wish: Wish, key: str) -> bool:
+        request = before.request
+        if request is None or request.key != key or not before.is_connected:
+            return False
+        if before.connected_at + _KEY_LIVES < self.clock():
+            return False
+        if request.fingerprint != wish.fingerprint:
+            raise KeyReused
+        return True
 
-
-def _checked_account(graph: Graph, wish: Wish) -> Account:
-    try:
-        profile = graph.account(wish.account_id)
-        linked = graph.linked_account_id(wish.page_id)
-    except (ReconnectNeeded, Refused) as error:
-        raise AuthenticationFailed(f"{_AUTHENTICATION_FAILED} (Meta says: {error.code}.)") from error
-    if linked != wish.account_id:
-        raise PageNotLinked(
-            "The Facebook Page is not linked to this Instagram account. Link them in the Page's settings, or check "
-            "pageId and instagramAccountId."
+    def _account(self, graph: Graph, wish: Wish, credentials: Credentials) -> tuple[Account, Credentials]:
+        """Return the account that the token sees, under the id that webhooks carry."""
+        assets = Assets(graph)
+        try:
+            profile = assets.account(wish.account_id) if wish.page_id else assets.own_account()
+        except (ReconnectNeeded, Refused) as error:
+            raise AuthenticationFailed(describe_failure(error)) from error
+        if profile.account_id != wish.account_id:
+            raise AuthenticationFailed(
+                f"Authentication failed. The access token is for the Instagram account {profile.account_id}. Use that "
+                "as instagramAccountId, or generate a token for the other account. (Instagram's user_id is meant, not "
+                "its id.)"
+            )
+        return (
+            Account(profile.account_id, wish.page_id, profile.username, profile.name),
+            credentials.owned_by(profile.app_scoped_id),
         )
-    return Account(profile.account_id, wish.page_id, profile.username, profile.name)
+
+    def _checked(self, tenant: Tenant, wish: Wish, account: Account, credentials: Credentials) -> tuple[Check, ...]:
+        """Return what was found right, or not found out.
+
+        Each probe has a connection of its own: they run at the same time.
+        """
+        login, node_id, grant = wish.login, account.node_id, credentials.grant
+
+        def assets() -> Assets:
+            return Assets(self.graph_of(login, credentials.token, node_id))
+
+        probes: dict[str, checks.Probe] = {
+            Name.PERMISSIONS: lambda: checks.require_permissions(login, grant.permissions),
+            Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
+            Name.AGENT: lambda: self.require_agent(tenant, wish.retell_agent_id),
+        }
+        if wish.page_id:
+            probes[Name.PAGE_LINK] = lambda: checks.require_page_link(assets(), account)
+        found = checks.run(probes, _PROBE_SECONDS)
+        for one in found:
+            if one.outcome is Outcome.FAILED:
+                raise _failure(one)
+            if one.outcome is Outcome.UNKNOWN and one.name == Name.PAGE_LINK:
+                raise TryLater(one.message or "Meta does not answer.")
+        return found
+
+    def _subscribe(self, graph: Graph, app_id: str | None) -> Check:
+        """Subscribe, and read the subscription back."""
+        assets = Assets(graph)
+        assets.subscribe()
+        found = checks.check(
+            Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, app_id))
+        )
+        if found.outcome is Outcome.FAILED:
+            raise _failure(found)
+        return found
+
+    def _store(
+        self, tenant: Tenant, wish: Wish, account: Account, credentials: Credentials, key: str | None
+    ) -> Connection:
+        before = self.secrets.webhook(tenant)
+        # What is under way is signed with the secret of before, and if the last step fails it stays that of the
+        # connection. So both are good.
+        own = (wish.app_secret, *(before.app_secrets if before else ()))
+        webhook = WebhookSecrets(wish.verify_token, tuple(dict.fromkeys(one for one in own if one))[:2])
+        version = self.secrets.put_access_token(tenant, credentials.token, key_id=self.key_id)
+        self.secrets.put_webhook(tenant, webhook, key_id=self.key_id)
+        request = Request(key, wish.fingerprint) if key else None
+        try:
+            return self.connections.connect(
+                tenant,
+                account,
+                retell_agent_id=wish.retell_agent_id,
+                token_version=version,
+                grant=credentials.grant,
+                request=request,
+            )
+        except AccountInUse:
+            # Somebody else was faster. Whatever else fails may have been done, and needs the secrets then.
+            with suppress(ConnectorError):
+                if before:
+                    self.secrets.put_webhook(tenant, before, key_id=self.key_id)
+                else:
+                    self.secrets.delete_connection(tenant)
+            raise
+
+    def _leave(self, before: Connection, account: Account) -> None:
+        """Have Meta tell nothing more of the account that was connected before, if it is another."""
+        if before.account.node_id == account.node_id or not before.holds_account:
+            return
+        token = self.secrets.access_token(before.tenant, version=before.token_version, generation=before.generation)
+        try:
+            if token:
+                Assets(self.graph_of(before.account.login, token, before.account.node_id)).unsubscribe()
+        except OutsideError as error:
+            count("UnsubscribeFailed")
+            logger.warning("Meta did not unsubscribe the account of before", extra={"code": error.code})
+
+
+def _failure(found: Check) -> ConnectorError:
+    message = found.message or ""
+    match found.name, found.code:
+        case Name.PAGE_LINK, "page_not_linked":
+            return PageNotLinked(message)
+        case (Name.PAGE_LINK, _) | (_, "reconnect_needed" | "permission_missing"):
+            return AuthenticationFailed(f"Authentication failed. {message}")
+    return NotReady(found.code or "not_ready", message)

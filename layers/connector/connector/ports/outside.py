@@ -45,25 +45,21 @@ class SentText(Protocol):
 
 
 class Messenger(Protocol):
-    """Something that carries texts to a customer. See `instagram/graph.py`."""
+    """Something that carries messages to an account's customers. See `instagram/messenger.py`."""
 
-    def send_text(self, page_id: str, user_id: str, text: str) -> str:
-        """Send one text, once, and return its mid."""
+    def send(self, user_id: str, message: Message) -> str:
+        """Send one message, once, and return its mid."""
         ...
 
-    def send(self, page_id: str, user_id: str, message: Message) -> str:
-        """Send one message of any kind, once, and return its mid."""
-        ...
-
-    def react(self, page_id: str, user_id: str, mid: str, reaction: str | None) -> None:
+    def react(self, user_id: str, mid: str, reaction: str | None) -> None:
         """Put a reaction on a message, or take it back."""
         ...
 
-    def act(self, page_id: str, user_id: str, action: str) -> None:
+    def act(self, user_id: str, action: str) -> None:
         """Show the customer something about the sender."""
         ...
 
-    def sent_texts(self, page_id: str, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
+    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
         """Return the newest texts that have reached the customer's thread."""
         ...
 

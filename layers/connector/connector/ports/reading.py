@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from connector.chat import Chat, Message, Role
+from connector.instagram.events import Other
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class Pages(Protocol):
 
     def messages(self, entries: Sequence[Entry]) -> Mapping[str, tuple[Chat, Message]]:
         """Return the messages of entries, by key, each with its chat. An entry may have none."""
+        ...
+
+
+class KeptEvents(Protocol):
+    """What Meta told one tenant that changed no message. See `storage/kept_events.py`."""
+
+    def page(self, user_id: str | None, *, limit: int, beyond: str | None = None) -> Sequence[tuple[str, Other]]:
+        """Return events, oldest first, from beyond a position on, each with its own, which compares with messages'."""
         ...
 
 

@@ -4,14 +4,14 @@
 said for a connection that has ended or moved meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.accounts import Account, Connection, ConnectionStatus
+from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
 from connector.errors import AccountInUse
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
@@ -58,7 +58,16 @@ class Connections:
             )
         return _read(document) if document else None
 
-    def connect(self, tenant: Tenant, account: Account, *, retell_agent_id: str, token_version: int) -> Connection:
+    def connect(
+        self,
+        tenant: Tenant,
+        account: Account,
+        *,
+        retell_agent_id: str,
+        token_version: int,
+        grant: Grant | None = None,
+        request: Request | None = None,
+    ) -> Connection:
         """Join the tenant to the account, and raise its generation.
 
         Raises:
@@ -80,10 +89,14 @@ class Connections:
                             "retellAgentId": retell_agent_id,
                             "status": CONNECTED,
                             "tokenVersion": token_version,
+                            "grant": _written_grant(grant or Grant()),
+                            "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
                             "connectedAt": moment,
                             "lastError": None,
                             "lastEventAt": None,
                             "limitedUntil": None,
+                            "checks": [],
+                            "checkedAt": None,
                             "updatedAt": moment,
                         },
                         "$inc": {"generation": 1},
@@ -119,6 +132,15 @@ class Connections:
                     "status": {"$ne": DISCONNECTED},
                 },
                 {"$set": fields},
+            )
+
+    def record_checks(self, connection: Connection, found: Iterable[Check]) -> None:
+        """Record what was checked and found, unless the connection has been renewed since."""
+        checks = [{"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message} for one in found]
+        with translated():
+            self._collection.update_one(
+                {"_id": str(connection.tenant), "generation": connection.generation},
+                {"$set": {"checks": checks, "checkedAt": self._clock()}},
             )
 
     def record_limit(self, connection: Connection, until: datetime) -> None:
@@ -180,4 +202,32 @@ def _read(document: Document) -> Connection:
         last_error=document.get("lastError"),
         limited_until=document.get("limitedUntil"),
         paused_until=document.get("pausedUntil"),
+        grant=_read_grant(document.get("grant") or {}),
+        checks=tuple(
+            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"])
+            for one in document.get("checks") or ()
+        ),
+        checked_at=document.get("checkedAt"),
+        request=Request(**document["request"]) if document.get("request") else None,
+    )
+
+
+def _written_grant(grant: Grant) -> Document:
+    return {
+        "appId": grant.app_id,
+        "ownerId": grant.owner_id,
+        "permissions": None if grant.permissions is None else list(grant.permissions),
+        "issuedAt": grant.issued_at,
+        "expiresAt": grant.expires_at,
+    }
+
+
+def _read_grant(stored: Document) -> Grant:
+    permissions = stored.get("permissions")
+    return Grant(
+        stored.get("appId"),
+        stored.get("ownerId"),
+        None if permissions is None else tuple(permissions),
+        stored.get("issuedAt"),
+        stored.get("expiresAt"),
     )

@@ -3,7 +3,7 @@
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.collection import Collection
 
-from connector.storage import entries
+from connector.storage import entries, kept_events
 from connector.storage.mongodb import Document, translated
 
 CHANNEL = "instagram"
@@ -65,7 +65,8 @@ _INDEXES = (
 
 
 def ensure_indexes(chats: Collection[Document]) -> None:
-    """Create the indexes that the guarantees rest on, and those of the list of messages; what stands costs nothing."""
+    """Create the indexes that the guarantees rest on, and those of what stands beside; what is there costs nothing."""
     with translated():
         chats.create_indexes(list(_INDEXES))
     entries.ensure_indexes(chats)
+    kept_events.ensure_indexes(chats)

@@ -6,11 +6,13 @@ an unsend or a reaction that is faster than its message is kept until the messag
 
 from collections.abc import Sequence
 
+from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
 from connector.instagram.events import Other
 from connector.storage.documents import now
+from connector.storage.entries import position_at, time_of
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -20,6 +22,19 @@ _BY_KEY = IndexModel(
     [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("key", ASCENDING)], name="event_key", unique=True
 )
 _BY_MID = IndexModel([("subaccountId", ASCENDING), ("agentId", ASCENDING), ("mid", ASCENDING)], name="event_mid")
+_OF_ALL = IndexModel(
+    [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)], name="event_by_time"
+)
+_OF_USER = IndexModel(
+    [
+        ("subaccountId", ASCENDING),
+        ("agentId", ASCENDING),
+        ("userId", ASCENDING),
+        ("at", ASCENDING),
+        ("_id", ASCENDING),
+    ],
+    name="event_of_user_by_time",
+)
 
 
 class KeptEvents:
@@ -28,11 +43,6 @@ class KeptEvents:
     def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
         self._collection = collection
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}
-
-    def ensure_indexes(self) -> None:
-        """Create the indexes; those that stand already cost nothing."""
-        with translated():
-            self._collection.create_indexes([_BY_KEY, _BY_MID])
 
     def keep(self, event: Other) -> None:
         """Keep an event; one that is kept already changes nothing."""
@@ -53,21 +63,48 @@ class KeptEvents:
         """Return what is kept about a message, in the order in which it happened."""
         with translated():
             documents = self._collection.find(self._tenant | {"mid": mid}).sort("at", ASCENDING).to_list()
-        return [
-            Other(
-                document["accountId"],
-                document["userId"],
-                document["at"],
-                document["name"],
-                document["key"],
-                document["channel"],
-                document["mid"],
-                document["item"],
+        return [_read(document) for document in documents]
+
+    def page(self, user_id: str | None, *, limit: int, beyond: str | None = None) -> Sequence[tuple[str, Other]]:
+        """Return up to `limit` events of one user or of all, each with its position, oldest first, from beyond one on.
+
+        It costs what it returns, however many there are.
+        """
+        these = self._tenant | ({"userId": user_id} if user_id is not None else {})
+        wanted: Document = these
+        if beyond is not None:
+            moment, event_id = time_of(beyond), ObjectId(beyond.partition(".")[2])
+            wanted = {"$or": [these | {"at": {"$gt": moment}}, these | {"at": moment, "_id": {"$gt": event_id}}]}
+        with translated():
+            documents = (
+                self._collection.find(wanted)
+                .sort([("at", ASCENDING), ("_id", ASCENDING)])
+                .hint("event_by_time" if user_id is None else "event_of_user_by_time")
+                .limit(limit)
+                .to_list()
             )
-            for document in documents
-        ]
+        return [(position_at(document["at"], str(document["_id"])), _read(document)) for document in documents]
 
     def forget(self, event: Other) -> None:
         """Forget an event: it has been applied."""
         with translated():
             self._collection.delete_one(self._tenant | {"key": event.key})
+
+
+def ensure_indexes(chats: Collection[Document]) -> None:
+    """Create the indexes of what is kept beside `chats`; those that stand already cost nothing."""
+    with translated():
+        chats.database[COLLECTION].create_indexes([_BY_KEY, _BY_MID, _OF_ALL, _OF_USER])
+
+
+def _read(document: Document) -> Other:
+    return Other(
+        document["accountId"],
+        document["userId"],
+        document["at"],
+        document["name"],
+        document["key"],
+        document["channel"],
+        document["mid"],
+        document["item"],
+    )

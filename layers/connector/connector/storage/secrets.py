@@ -2,18 +2,20 @@
 
 | under the stack's prefix                        | holds                                                 |
 |-------------------------------------------------|-------------------------------------------------------|
-| `app-secrets`                                   | JSON: `appSecrets`, newest first; `verifyToken` |
+| `app-secrets`                                   | JSON: `appSecrets`, newest first; `verifyToken`;      |
+|                                                 | perhaps `facebookApp`, `instagramApp`: `{id, secret}` |
 | `jwt`                                           | JSON: `keys` (HS256, 32 bytes or more each) or `jwksUrl`; … |
 | `mongodb-uri`                                   | the URI, whose default database holds `chats`         |
 | `retell-api-key`                                | the key; `subaccounts/{id}/retell-api-key` overrides it |
-| `connections/{subaccount}/{agent}/access-token` | the account's Page token                              |
-| `connections/{subaccount}/{agent}/webhook`      | JSON: `verifyToken`, perhaps `appSecret` |
+| `connections/{subaccount}/{agent}/access-token` | JSON: the account's `token`, perhaps its `proof`        |
+| `connections/{subaccount}/{agent}/webhook`      | JSON: `verifyToken`, perhaps `appSecrets` |
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.accounts import AccessToken, App, Login
 from connector.errors import Misconfigured
 from connector.storage.parameters import Parameters
 from connector.tenancy import Tenant
@@ -50,7 +52,17 @@ class Secrets:
             Misconfigured: the parameter is missing or malformed.
         """
         value = self._required_json("app-secrets")
-        return WebhookSecrets(str(value.get("verifyToken") or ""), tuple(map(str, value.get("appSecrets") or ())))
+        apps = [app.secret for login in Login if (app := _app(value, login))]
+        secrets = dict.fromkeys([*map(str, value.get("appSecrets") or ()), *apps])
+        return WebhookSecrets(str(value.get("verifyToken") or ""), tuple(secrets))
+
+    def app_for(self, login: Login) -> App | None:
+        """Return our app for a login, or None where the deployment names none.
+
+        Raises:
+            Misconfigured: the parameter is missing or malformed.
+        """
+        return _app(self._required_json("app-secrets"), login)
 
     def jwt(self) -> JwtKeys:
         """Return the keys that sign callers' tokens.
@@ -83,14 +95,18 @@ class Secrets:
         own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
         return own or self._required("retell-api-key")
 
-    def access_token(self, tenant: Tenant, *, version: int, generation: int) -> str | None:
-        """Return the Page token of a connection, or None when it is gone.
+    def access_token(self, tenant: Tenant, *, version: int, generation: int) -> AccessToken | None:
+        """Return the token of a connection, or None when it is gone.
 
         A version never changes, but a parameter that was deleted and made again starts at version 1: the connection's
         generation keeps the two apart.
         """
         name = f"connections/{tenant}/access-token:{version}"
-        return self._parameters.get(name, key=f"{name}@{generation}")
+        value = self._parameters.get(name, key=f"{name}@{generation}")
+        if value is None or not value.startswith("{"):  # what older versions stored is the bare token
+            return AccessToken(value) if value else None
+        fields = json.loads(value)
+        return AccessToken(fields["token"], fields.get("proof"))
 
     def webhook(self, tenant: Tenant) -> WebhookSecrets | None:
         """Return what the webhook knows of a connection, or None. Safe to call for a path that a stranger made up."""
@@ -98,17 +114,21 @@ class Secrets:
         if value is None:
             return None
         fields = json.loads(value)
-        own = fields.get("appSecret")
-        return WebhookSecrets(fields["verifyToken"], (own,) if own else ())
+        own = fields.get("appSecrets") or [fields.get("appSecret")]
+        return WebhookSecrets(fields["verifyToken"], tuple(secret for secret in own if secret))
 
-    def put_connection(
-        self, tenant: Tenant, *, access_token: str, verify_token: str, app_secret: str | None, key_id: str
-    ) -> int:
-        """Store a connection's secrets under the KMS key `key_id` and return the version of its access token."""
-        webhook = {"verifyToken": verify_token} | ({"appSecret": app_secret} if app_secret else {})
-        version = self._parameters.put(f"connections/{tenant}/access-token", access_token, key_id=key_id)
-        self._parameters.put(f"connections/{tenant}/webhook", json.dumps(webhook), key_id=key_id)
-        return version
+    def put_access_token(self, tenant: Tenant, token: AccessToken, *, key_id: str) -> int:
+        """Store a connection's token under the KMS key `key_id`, and return its version.
+
+        The version before can still be read, by who knows of no newer one.
+        """
+        value = {"token": token.value} | ({"proof": token.proof} if token.proof else {})
+        return self._parameters.put(f"connections/{tenant}/access-token", json.dumps(value), key_id=key_id)
+
+    def put_webhook(self, tenant: Tenant, secrets: WebhookSecrets, *, key_id: str) -> None:
+        """Store what the webhook needs to know of a connection."""
+        value = {"verifyToken": secrets.verify_token, "appSecrets": list(secrets.app_secrets)}
+        self._parameters.put(f"connections/{tenant}/webhook", json.dumps(value), key_id=key_id)
 
     def delete_connection(self, tenant: Tenant) -> None:
         """Delete a connection's secrets; those already gone are no error."""
@@ -128,3 +148,10 @@ class Secrets:
         if not isinstance(value, dict):
             raise Misconfigured(f"The SSM parameter {name} is not a JSON object. README.md says what it holds.")
         return value
+
+
+def _app(value: dict[str, Any], login: Login) -> App | None:
+    named = value.get(f"{login}App")
+    if not isinstance(named, dict) or not named.get("id") or not named.get("secret"):
+        return None
+    return App(str(named["id"]), str(named["secret"]))

@@ -1,4 +1,4 @@
-"""The other companies' APIs, ready to use on behalf of a connection."""
+"""The agent and the messenger of a connection, ready to use."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,33 +6,26 @@ from functools import lru_cache
 from threading import Thread
 
 from connector import settings
-from connector.accounts import Connection
+from connector.accounts import AccessToken, Account, Connection
 from connector.agents.retell import Retell
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
-from connector.errors import OutsideError, ReconnectNeeded
-from connector.instagram.graph import Graph
+from connector.errors import OutsideError
 from connector.storage.documents import now
-from connector.wiring import stores
+from connector.tenancy import Tenant
+from connector.wiring import meta, stores
 
-_BEARERS = 64  # kept with their open connections
-
-
-@lru_cache(maxsize=_BEARERS)
-def graph(access_token: str) -> Graph:
-    """Return the Graph API as the bearer of a Page token; the same one each time, with its open connection."""
-    return Graph(settings.graph_url(), access_token)
+_AGENTS = 64  # kept with their open connections
 
 
-@lru_cache(maxsize=_BEARERS)
-def _courtesy(access_token: str) -> Graph:
-    """Return another one for the background: a connection serves one thread at a time."""
-    return Graph(settings.graph_url(), access_token)
-
-
-@lru_cache(maxsize=_BEARERS)
+@lru_cache(maxsize=_AGENTS)
 def _retell(api_key: str, agent_id: str) -> Retell:
     return Retell(settings.retell_url(), api_key, agent_id)
+
+
+def agent(tenant: Tenant, retell_agent_id: str) -> Retell:
+    """Return an agent of a tenant's."""
+    return _retell(stores.secrets().retell_api_key(tenant.subaccount_id), retell_agent_id)
 
 
 def asker(connection: Connection, user_id: str) -> Asker:
@@ -41,15 +34,14 @@ def asker(connection: Connection, user_id: str) -> Asker:
     Raises:
         ReconnectNeeded: the connection's token is gone.
     """
-    api_key = stores.secrets().retell_api_key(connection.tenant.subaccount_id)
-    token = _token(connection)
+    account, token = connection.account, meta.token_of(connection)
     return Asker(
-        _retell(api_key, connection.retell_agent_id),
-        graph(token),
+        agent(connection.tenant, connection.retell_agent_id),
+        meta.messenger(account.login, token, account.node_id),
         stores.chats(connection.tenant),
         stores.turns(connection.tenant),
         now,
-        _attention(token, connection.account.page_id, user_id),
+        _attention(account, token, user_id),
     )
 
 
@@ -59,26 +51,17 @@ def delivery(connection: Connection) -> Delivery:
     Raises:
         ReconnectNeeded: the connection's token is gone.
     """
-    messenger = graph(_token(connection))
+    account = connection.account
+    messenger = meta.messenger(account.login, meta.token_of(connection), account.node_id)
     return Delivery(connection, stores.connections(), stores.outbox(connection.tenant), messenger, now)
 
 
-def _attention(token: str, page_id: str, user_id: str) -> Callable[[], None]:
+def _attention(account: Account, token: AccessToken, user_id: str) -> Callable[[], None]:
     """Return what marks a user's messages as seen and shows that somebody types, in the background."""
 
     def show() -> None:
         with suppress(OutsideError):
             for action in ("mark_seen", "typing_on"):
-                _courtesy(token).act(page_id, user_id, action)
+                meta.courtesy(account.login, token, account.node_id).act(user_id, action)
 
     return Thread(target=show, name="attention", daemon=True).start
-
-
-def _token(connection: Connection) -> str:
-    token = stores.secrets().access_token(
-        connection.tenant, version=connection.token_version, generation=connection.generation
-    )
-    if token is None:
-        stores.connections().record_error(connection, ReconnectNeeded.code, needs_reconnection=True)
-        raise ReconnectNeeded("The access token is gone. Connect the account again.")
-    return token

@@ -36,11 +36,10 @@ def connections() -> Connections:
     return Connections(_collection(CONNECTIONS))
 
 
-def ensure_indexes(tenant: Tenant) -> None:
+def ensure_indexes() -> None:
     """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
     connections().ensure_indexes()
     indexes.ensure_indexes(_collection("chats"))
-    kept_events(tenant).ensure_indexes()
 
 
 def chats(tenant: Tenant) -> Chats:

@@ -1,0 +1,83 @@
+"""Messages to and from an account's customers, through a Graph API."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector.chat import Message, Person, clean
+from connector.errors import OutcomeUnknown
+from connector.instagram.graph import Graph
+from connector.instagram.outgoing import body_of
+from connector.instagram.threads import THREAD_FIELDS, SentText, listed, sent_texts
+
+_COURTESY_SECONDS = 3  # for what nobody waits for
+_SEND_SECONDS = 10
+# Meta fetches files before it answers: it gives a video 75 s, and a function's caller has not so long.
+_FILE_SECONDS = 20
+
+
+class Messenger:
+    """What one account says to its customers, and what Meta tells of them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._messages = f"{graph.node_id}/messages"
+
+    def send(self, user_id: str, message: Message) -> str:
+        """Send one message, once, and return the mid that Meta gives it. A text has at most 1000 UTF-8 bytes.
+
+        Raises:
+            Refused: it was not sent, and `code` says why.
+            ReconnectNeeded, TryLater: it was not sent.
+            OutcomeUnknown: it may have been sent.
+        """
+        seconds = _FILE_SECONDS if message.content else _SEND_SECONDS
+        answer = self._graph.change("POST", self._messages, json=body_of(message, user_id), timeout=seconds)
+        mid = answer.get("message_id")
+        if not isinstance(mid, str) or not mid:
+            raise OutcomeUnknown("Meta answered without naming the message.")
+        return mid
+
+    def react(self, user_id: str, mid: str, reaction: str | None) -> None:
+        """Put a reaction on a customer's message, or take it back.
+
+        Raises:
+            Refused, ReconnectNeeded, TryLater, OutcomeUnknown: as `send`; doing it twice is the same as once.
+        """
+        payload = {"message_id": mid} | ({"reaction": reaction} if reaction else {})
+        body = {"recipient": {"id": user_id}, "sender_action": "react" if reaction else "unreact", "payload": payload}
+        self._graph.change("POST", self._messages, json=body)
+
+    def act(self, user_id: str, action: str) -> None:
+        """Show the customer something about the sender: `mark_seen`, `typing_on` (Meta, "Sender actions").
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater, OutcomeUnknown: it may not be shown, and nobody should care.
+        """
+        body = {"recipient": {"id": user_id}, "sender_action": action}
+        self._graph.change("POST", self._messages, json=body, timeout=_COURTESY_SECONDS)
+
+    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
+        """Return the texts that the account has sent to a user since then, as far as that can be told for certain.
+
+        (Meta, "Conversations API"; two calls, and Meta allows two a second for an account.)
+
+        Raises:
+            ReconnectNeeded, TryLater: as `Graph.get`.
+            Refused: as `Graph.get`, or so much was written since then that Meta no longer tells all of it.
+        """
+        params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
+        found = listed(self._graph.get(f"{self._graph.node_id}/conversations", params))
+        thread = self._graph.get(str(found[0]["id"]), {"fields": THREAD_FIELDS}) if found and "id" in found[0] else {}
+        return sent_texts(thread, account_id, since)
+
+    def person(self, user_id: str) -> Person:
+        """Return what a customer lets the account see of them (Meta, "User Profile API").
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `Graph.get`.
+        """
+        answer = self._graph.get(user_id, {"fields": "name,username"}, timeout=_COURTESY_SECONDS)
+        name, username = answer.get("name"), answer.get("username")
+        return Person(
+            clean(username) if isinstance(username, str) else None, clean(name) if isinstance(name, str) else None
+        )

@@ -1,0 +1,138 @@
+"""What must be right for messages to come and go, and how to find out: asked by connect, by the doctor, and hourly."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from enum import StrEnum
+
+from connector.accounts import Account, Check, Login, Outcome
+from connector.errors import OutsideError, ReconnectNeeded, Refused
+from connector.instagram.assets import SUBSCRIBED_FIELDS, Assets
+
+type Probe = Callable[[], None]
+"""Finds something out; raises an `OutsideError` for what is not right."""
+
+PERMISSIONS = {
+    Login.FACEBOOK: ("instagram_basic", "instagram_manage_messages", "pages_messaging"),
+    Login.INSTAGRAM: ("instagram_business_basic", "instagram_business_manage_messages"),
+}
+
+# The refusals that say what is wrong. Any other may be about how we asked.
+_TELLING = frozenset(
+    {
+        "permission_missing",
+        "messages_not_allowed",
+        "not_linked",
+        "account_blocked",
+        "not_professional",
+        "not_subscribed",
+    }
+)
+
+
+class Name(StrEnum):
+    """The checks, in the order in which they are told: each rests on those before it."""
+
+    TOKEN = "token"  # noqa: S105 - the name of a check
+    PERMISSIONS = "permissions"
+    ACCOUNT = "account"
+    PAGE_LINK = "pageLink"
+    MESSAGE_ACCESS = "messageAccess"
+    SUBSCRIPTION = "subscription"
+    AGENT = "agent"
+
+
+def run(probes: Mapping[str, Probe], seconds: float) -> tuple[Check, ...]:
+    """Run probes at the same time, for so many seconds at most, and return what each has found."""
+    workers = ThreadPoolExecutor(len(probes), thread_name_prefix="probe")
+    found = {name: workers.submit(check, name, probe) for name, probe in probes.items()}
+    done, _ = wait(found.values(), timeout=seconds)
+    workers.shutdown(wait=False, cancel_futures=True)
+    late = "The answer did not come in time. Ask again."
+    return tuple(
+        future.result() if future in done else Check(name, Outcome.UNKNOWN, "no_answer", late)
+        for name, future in found.items()
+    )
+
+
+def check(name: str, probe: Probe) -> Check:
+    """Run one probe."""
+    try:
+        probe()
+    except (Refused, ReconnectNeeded) as error:
+        return Check(name, Outcome.FAILED, error.code, error.message)
+    except OutsideError as error:
+        return Check(name, Outcome.UNKNOWN, error.code, error.message)
+    return Check(name, Outcome.PASSED)
+
+
+def only_telling(probe: Probe) -> Probe:
+    """Return the probe that passes where Meta refuses in words that do not say what is wrong."""
+
+    def tell() -> None:
+        try:
+            probe()
+        except Refused as error:
+            if error.code in _TELLING:
+                raise
+
+    return tell
+
+
+def require_permissions(login: Login, granted: Collection[str] | None) -> None:
+    """Require the permissions that messaging needs, where Meta tells which there are.
+
+    Raises:
+        Refused: `permission_missing`; the message names them.
+    """
+    missing = [name for name in PERMISSIONS[login] if granted is not None and name not in granted]
+    if missing:
+        raise Refused(
+            "permission_missing",
+            f"The access token lacks {_listed(missing)}. Create a token with {_listed(PERMISSIONS[login])}.",
+        )
+
+
+def require_account(assets: Assets, account: Account) -> None:
+    """Require that the token sees this account, under the id that webhooks carry.
+
+    Raises:
+        Refused, ReconnectNeeded, TryLater: it does not.
+    """
+    if account.login is Login.FACEBOOK:
+        assets.account(account.account_id)
+    elif assets.own_account().account_id != account.account_id:
+        raise Refused("other_account", "The token now belongs to another Instagram account. Connect the account again.")
+
+
+def require_page_link(assets: Assets, account: Account) -> None:
+    """Require that the Page is linked to this account.
+
+    Raises:
+        Refused, ReconnectNeeded, TryLater: it is not.
+    """
+    if assets.linked_account_id(account.node_id) != account.account_id:
+        raise Refused(
+            "page_not_linked",
+            "The Facebook Page is not linked to this Instagram account. Link them in the Page's settings, or check "
+            "pageId and instagramAccountId.",
+        )
+
+
+def require_subscription(assets: Assets, app_id: str | None) -> None:
+    """Require that Meta tells the app (any, where we do not know ours) of this account's messages.
+
+    Raises:
+        Refused, ReconnectNeeded, TryLater: it does not.
+    """
+    subscribed = assets.subscribed_fields(app_id)
+    missing = [name for name in SUBSCRIBED_FIELDS if name not in subscribed]
+    if missing:
+        raise Refused(
+            "not_subscribed",
+            f"Meta does not send {_listed(missing)} of this account. Connect the account again, which subscribes it.",
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

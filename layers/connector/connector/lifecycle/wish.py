@@ -1,0 +1,31 @@
+"""What a caller wishes to be joined."""
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from connector.accounts import Login
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An account for an agent, and what speaks for it."""
+
+    access_token: str = field(repr=False)
+    account_id: str
+    page_id: str | None
+    """None for Instagram Login."""
+    verify_token: str = field(repr=False)
+    retell_agent_id: str
+    app_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def login(self) -> Login:
+        """Return with which login the token was got."""
+        return Login.FACEBOOK if self.page_id else Login.INSTAGRAM
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what tells this wish from any other, and nothing else of it."""
+        parts = (self.access_token, self.account_id, self.page_id, self.verify_token, self.retell_agent_id)
+        return sha256(json.dumps((*parts, self.app_secret)).encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""Meta's APIs, ready to use: for any login and token, and on behalf of a connection."""
+
+from functools import lru_cache
+
+from connector import settings
+from connector.accounts import AccessToken, Connection, Login
+from connector.errors import ReconnectNeeded
+from connector.instagram.graph import Graph
+from connector.instagram.messenger import Messenger
+from connector.instagram.tokens import Tokens
+from connector.storage.documents import now
+from connector.wiring import stores
+
+_BEARERS = 64  # kept with their open connections
+
+
+def graph(login: Login, token: AccessToken, node_id: str) -> Graph:
+    """Return the Graph API of a login, with a connection of its own: a connection serves one thread at a time."""
+    return Graph(f"{settings.graph_hosts()[login]}/{settings.graph_version()}", token, node_id)
+
+
+@lru_cache(maxsize=_BEARERS)
+def messenger(login: Login, token: AccessToken, node_id: str) -> Messenger:
+    """Return what carries an account's messages; the same each time, with its open connection."""
+    return Messenger(graph(login, token, node_id))
+
+
+@lru_cache(maxsize=_BEARERS)
+def courtesy(login: Login, token: AccessToken, node_id: str) -> Messenger:
+    """Return another one, for the background."""
+    return Messenger(graph(login, token, node_id))
+
+
+def tokens(login: Login) -> Tokens:
+    """Return what Meta does about the tokens of a login."""
+    return Tokens(
+        lambda token: graph(login, token, ""),
+        lambda token: Graph(settings.graph_hosts()[login], token, ""),
+        now,
+    )
+
+
+def token_of(connection: Connection) -> AccessToken:
+    """Return a connection's token.
+
+    Raises:
+        ReconnectNeeded: it is gone.
+    """
+    token = stores.secrets().access_token(
+        connection.tenant, version=connection.token_version, generation=connection.generation
+    )
+    if token is None:
+        stores.connections().record_error(connection, ReconnectNeeded.code, needs_reconnection=True)
+        raise ReconnectNeeded("The access token is gone. Connect the account again.")
+    return token
