@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from bench.stored import BEGAN, STEP, store_history, user_id
+from bench.stored import ACCOUNT, BEGAN, STEP, store_history, user_id
 from connector.chat import MessageStatus, Role
 from connector.conversation.conversations import read_rows
 from connector.conversation.cursors import Cursors
@@ -15,6 +15,8 @@ from connector.conversation.history import Filters, read_page
 from connector.ports.reading import Scope
 from connector.storage.conversations import Conversations
 from connector.storage.entries import COLLECTION as ENTRIES
+from connector.storage.kept_events import COLLECTION as EVENTS
+from connector.storage.kept_events import KeptEvents
 from connector.storage.pages import Pages
 from tests.integration.profiler import profiled
 from tests.integration.world import TENANT
@@ -33,8 +35,19 @@ def history(request, mongodb) -> Iterator[Database[dict[str, Any]]]:
     """A connection with so many messages."""
     database = mongodb[f"history_{request.param}"]
     store_history(database, TENANT, request.param, of_each=OF_EACH)
+    _store_events(database, request.param // 10)
     yield database
     mongodb.drop_database(database.name)
+
+
+def _store_events(database, number):
+    """Keep events of twenty customers, in turns."""
+    template = {"accountId": ACCOUNT, "mid": None, "name": "new", "channel": "messaging", "item": {}}
+    tenant = {"subaccountId": TENANT.subaccount_id, "agentId": TENANT.agent_id}
+    database[EVENTS].insert_many(
+        tenant | template | {"key": f"new:{one}", "userId": user_id(one % 20), "at": BEGAN + one * STEP}
+        for one in range(number)
+    )
 
 
 def _size(database):
@@ -103,14 +116,26 @@ def test_a_search_that_finds_nothing_examines_a_fixed_number_and_says_where_to_g
 
 
 def test_a_page_of_the_export_costs_what_it_returns(history):
-    pages = Pages(history["chats"], TENANT)
+    pages, kept = Pages(history["chats"], TENANT), KeptEvents(history[EVENTS], TENANT)
     (entry,) = pages.entries(Scope(until=BEGAN + _size(history) // 2 * STEP), limit=1)
     with profiled(history[ENTRIES], history["chats"]) as operations:
-        lines = exported(pages, user_id=None, beyond=entry.position)
+        lines = exported(pages, kept, user_id=None, beyond=entry.position)
         assert len([next(lines) for _ in range(200)]) == 200
     for keys, documents, asked_for in (_examined(operations, ENTRIES), _examined(operations, "chats")):
         assert keys <= 2 * 200 + 2 * len(Role)
         assert (documents <= 200, asked_for) == (True, 2)
+
+
+@pytest.mark.parametrize("user", [None, user_id(7)], ids=["of all", "of one user"])
+def test_a_page_of_events_costs_what_it_returns(history, user):
+    kept = KeptEvents(history[EVENTS], TENANT)
+    (*_, (middle, _)) = kept.page(user, limit=100)
+    for beyond in (None, middle):
+        with profiled(history[EVENTS]) as operations:
+            assert len(kept.page(user, limit=100, beyond=beyond)) == 100
+        keys, documents, asked_for = _examined(operations, EVENTS)
+        # One ahead in each of the two ranges that are merged: the same moment, and all later ones.
+        assert (keys <= 100 + 2, documents <= 100, asked_for) == (True, True, 1)
 
 
 @pytest.mark.parametrize("page", [1, 2])

@@ -5,14 +5,17 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from connector.conversation.export import exported
 from connector.instagram.events import Other
 from connector.instagram.notifications import split
 from connector.instagram.reading import read_as_it_came
-from connector.storage.kept_events import COLLECTION, KeptEvents
+from connector.storage.kept_events import COLLECTION, KeptEvents, ensure_indexes
+from connector.storage.pages import Pages
 from connector.tenancy import Tenant
-from tests.integration.world import START
-from tests.unit.payloads import ACCOUNT, RECEIVED_AT, USER, compact
+from tests.integration.world import START, user_message
+from tests.unit.payloads import ACCOUNT, OTHER_USER, RECEIVED_AT, USER, compact
 from tests.unit.test_reading import mutated_payloads
 
 TENANT = Tenant("sub_1", "agent_1")
@@ -26,9 +29,8 @@ def collection(database):
 
 @pytest.fixture
 def kept(collection):
-    made = KeptEvents(collection, TENANT)
-    made.ensure_indexes()
-    return made
+    ensure_indexes(collection)
+    return KeptEvents(collection, TENANT)
 
 
 def test_an_event_is_kept_once_and_found_by_its_message_until_it_is_forgotten(kept, collection):
@@ -57,7 +59,7 @@ def test_one_tenant_neither_sees_nor_forgets_what_is_kept_for_another(kept, coll
     kept.keep(EVENT)
     for other in (Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")):
         theirs = KeptEvents(collection, other)
-        assert theirs.about("m") == []
+        assert theirs.about("m") == theirs.page(None, limit=9) == theirs.page(USER, limit=9) == []
         theirs.forget(EVENT)
         theirs.keep(EVENT)
     assert collection.count_documents({}) == 3
@@ -73,3 +75,48 @@ def test_b9_f6_whatever_meta_writes_can_be_kept_and_comes_back_as_it_was(kept, t
         kept.keep(event)
         if event.mid:
             assert event in kept.about(event.mid)
+
+
+# ── all of them, in order
+
+
+def _keep(kept, number, seconds, user_id=USER):
+    event = replace(EVENT, key=f"k{number}", user_id=user_id, at=START + timedelta(seconds=seconds))
+    kept.keep(event)
+    return event
+
+
+def _walk(kept, limit, user_id=None):
+    events, beyond = [], None
+    while page := kept.page(user_id, limit=limit, beyond=beyond):
+        events += [event for _, event in page]
+        beyond = page[-1][0]
+    return events
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([USER, OTHER_USER])), max_size=12), st.integers(1, 5))
+def test_pages_give_every_event_once_oldest_first_even_under_equal_times(kept, collection, told, limit):
+    collection.delete_many({})
+    events = [_keep(kept, number, seconds, user_id) for number, (seconds, user_id) in enumerate(told)]
+    assert _walk(kept, limit) == sorted(events, key=lambda one: one.at)
+    theirs = [one for one in events if one.user_id == USER]
+    assert _walk(kept, limit, USER) == sorted(theirs, key=lambda one: one.at)
+
+
+def test_the_export_goes_on_from_any_line_with_all_that_follows_message_or_event(chats, kept, collection, database):
+    for number in range(250):
+        chats.add(USER, ACCOUNT, user_message(f"mid:{number}", at=START + timedelta(seconds=number)))
+        _keep(kept, number, number + 0.5)
+    pages = Pages(database["chats"], TENANT)
+
+    def export(beyond=None):
+        return list(exported(pages, kept, user_id=USER, beyond=beyond))
+
+    everything = export()
+    positions = [position for position, _ in everything]
+    assert len(everything) == 500
+    assert positions == sorted(positions)
+    assert [isinstance(one, Other) for _, one in everything] == [False, True] * 250
+    for place in (0, 99, 100, 101, 498, 499):
+        assert export(positions[place]) == everything[place + 1 :]

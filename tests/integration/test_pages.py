@@ -15,6 +15,7 @@ from connector.conversation.export import exported
 from connector.conversation.history import Filters, read_page
 from connector.ports.reading import Scope
 from connector.storage.chats import Chats
+from connector.storage.kept_events import KeptEvents
 from connector.storage.pages import Pages
 from connector.storage.turns import Turns
 from connector.tenancy import Tenant
@@ -72,7 +73,8 @@ def test_pages_give_every_message_once_newest_first_even_under_equal_times(chats
     keys = _fill(chats, times)
     assert len(keys) == len(times)
     assert _walk(pages, limit) == keys
-    assert [message.key for _, _, message in exported(pages, user_id=None, beyond=None)] == keys[::-1]
+    everything = exported(pages, KeptEvents(collection, TENANT), user_id=None, beyond=None)
+    assert [message.key for _, (_, message) in everything] == keys[::-1]
 
 
 def test_pages_go_across_chats_and_sessions_and_can_be_of_one_user(chats, pages, collection):

@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
-from bench.stored import store_history, user_id
+from bench.stored import BEGAN, STEP, store_history, user_id
 from connector.chat import MessageStatus, Person, Role
 from connector.conversation.cursors import Cursors
+from connector.instagram.events import Other
 from connector.storage.chats import Chats
 from connector.storage.indexes import ensure_indexes
+from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import database as connector_database
 from connector.tenancy import Tenant
 from connector.wiring import stores
@@ -221,6 +223,20 @@ def test_the_export_answers_with_a_line_for_each_message_the_oldest_first(call, 
     assert call("export", userId="404").body == ""
 
 
+def test_the_export_tells_in_lines_of_their_own_what_meta_told_that_changed_no_message(call, written, database):
+    kept = KeptEvents(database["instagram_events"], TENANT)
+    told = {"message_edit": {"mid": "lost", "text": "never came"}}
+    kept.keep(Other(ACCOUNT, USER, _at(1.5), "message_edit", "k1", "messaging", "lost", told))
+    kept.keep(Other(ACCOUNT, "", _at(9), "new_thing", "k2", "changes", None, {"field": "new_thing"}))
+    lines = call("export").lines
+    kinds = ["message", "message", "event", "message", "message", "event"]
+    assert [one["type"] for one in lines] == kinds
+    assert (lines[2]["name"], lines[2]["mid"], lines[2]["told"]) == ("message_edit", "lost", told)
+    of_one = call("export", userId=USER).lines
+    assert [one["type"] for one in of_one] == ["message", "message", "event", "message"]
+    assert {one["userId"] for one in of_one} == {USER}
+
+
 def _follow(call, **query):
     """Return what every page of an export says, from link to link."""
     told = call("export", **query)
@@ -233,6 +249,20 @@ def _follow(call, **query):
         told = call("export", **{name: one for name, (one,) in parse_qs(following.query).items()})
         pages.append(told)
     return pages
+
+
+def test_whoever_follows_the_links_gets_every_event_once_too(call, database):
+    store_history(database, TENANT, 800, of_each=400)
+    kept = KeptEvents(database["instagram_events"], TENANT)
+    for number in range(700):
+        at = BEGAN + number * STEP
+        kept.keep(Other(ACCOUNT, user_id(number % 2), at, "new", f"k{number}", "messaging", None, {"n": number}))
+    pages = _follow(call)
+    assert [len(told.lines) for told in pages] == [1000, 500]
+    told = [line["told"]["n"] for page in pages for line in page.lines if line["type"] == "event"]
+    assert told == list(range(700))
+    of_one = _follow(call, userId=user_id(1))
+    assert [line["told"]["n"] for line in of_one[0].lines if line["type"] == "event"] == list(range(1, 700, 2))
 
 
 def _numbers(pages):

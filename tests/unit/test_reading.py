@@ -166,6 +166,13 @@ def test_a22_an_absurd_time_is_when_it_was_received(timestamp):
     assert event.parties.at == RECEIVED_AT
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a12_a_number_that_json_does_not_know_is_kept_as_none(number):
+    assert read_as_it_came(Notification(ACCOUNT, "messaging", {"new": {"x": number}}), RECEIVED_AT).item == {
+        "new": {"x": None}
+    }
+
+
 def test_a_message_keeps_what_is_right_when_its_attachments_are_nonsense():
     told = copy.deepcopy(item("text"))
     told["message"]["attachments"] = [None, 5, "x", {}, {"type": 5, "payload": []}, {"type": "image", "payload": None}]

@@ -17,6 +17,7 @@ from connector.contract.exporting import MOST_LINES, write_lines
 from connector.contract.messages import MessageView
 from connector.contract.remedies import REMEDIES
 from connector.conversation.conversations import Rows
+from connector.instagram.events import Other
 from connector.ports.reading import Conversation
 from tests.unit.payloads import ACCOUNT, SENT_AT, USER
 
@@ -138,7 +139,7 @@ def _lines(export):
 
 
 def _listed(*texts):
-    return ((f"{n:014d}.{'0' * 24}", CHAT, replace(MESSAGE, text=text)) for n, text in enumerate(texts))
+    return ((f"{n:014d}.{'0' * 24}", (CHAT, replace(MESSAGE, text=text))) for n, text in enumerate(texts))
 
 
 def test_a_line_holds_all_that_is_stored_of_a_message_and_of_who_it_is_with():
@@ -150,14 +151,31 @@ def test_a_line_holds_all_that_is_stored_of_a_message_and_of_who_it_is_with():
         reply_to={"story": {"id": "1", "url": "https://s", "link_sticker_url": "https://l"}},
         reactions=({"userId": USER, "emoji": "❤️", "at": SENT_AT},),
     )
-    export = write_lines([("p", chat, message)])
+    export = write_lines([("p", (chat, message))])
     assert export.lines.count("\n") == 1
     (line,) = _lines(export)
-    assert line["text"] == message.text
+    assert (line["type"], line["text"]) == ("message", message.text)
     assert line["replyTo"] == message.reply_to
     assert (line["username"], line["name"], line["instagramAccountId"]) == ("ada", "Ada", ACCOUNT)
     assert line["referral"] == {"ref": "spring", "at": "2025-09-08T11:13:22.434Z"}
     assert set(_view()) < set(line)
+
+
+@pytest.mark.parametrize(("user_id", "shown"), [(USER, USER), ("", None)])
+def test_a_line_of_an_event_holds_what_meta_told_as_it_came(user_id, shown):
+    told = {"message_edit": {"mid": "m", "text": "Hi\n“you”"}, "at": 5}
+    event = Other(ACCOUNT, user_id, SENT_AT, "message_edit", "key", "messaging", "m", told)
+    assert _lines(write_lines([("p", event)])) == [
+        {
+            "type": "event",
+            "name": "message_edit",
+            "userId": shown,
+            "mid": "m",
+            "at": "2025-09-08T11:13:22.434Z",
+            "told": told,
+            "instagramAccountId": ACCOUNT,
+        }
+    ]
 
 
 @given(st.lists(st.text(max_size=30), max_size=30), st.integers(0, 3_000))
@@ -174,9 +192,7 @@ def test_an_answer_stays_within_its_bytes_as_lambda_hands_it_on_but_for_a_single
 
 def test_an_answer_has_at_most_1000_lines_and_reads_no_more_than_it_needs():
     read = count()
-    export = write_lines(
-        (position, chat, message) for position, chat, message in _listed(*["hi"] * 5_000) if [next(read)]
-    )
+    export = write_lines(one for one in _listed(*["hi"] * 5_000) if [next(read)])
     assert len(_lines(export)) == MOST_LINES == 1_000
     assert next(read) == MOST_LINES + 1
 

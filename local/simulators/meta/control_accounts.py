@@ -12,16 +12,14 @@ from local.simulators.meta.world import Account, AccountType, World
 
 type Count = Annotated[int, Field(ge=0)]
 
-_FIELDS = {
+_NULLABLE = {"profile_picture_url", "biography", "website"}
+_FIELDS = _NULLABLE | {
     "username",
     "name",
     "account_type",
     "professional",
     "allows_messages",
     "has_role",
-    "profile_picture_url",
-    "biography",
-    "website",
     "followers_count",
     "follows_count",
     "media_count",
@@ -53,7 +51,7 @@ class AccountChange(ControlBody):
 
 
 def add_account_routes(control: Blueprint, simulation: Simulation) -> None:
-    """Reading and changing one account."""
+    """Show and change one account."""
 
     @control.get("/accounts/<account_id>")
     def read_account(account_id: str) -> Response:
@@ -79,7 +77,9 @@ def _change(world: World, account: Account, wanted: AccountChange) -> None:
     if "page_id" in wanted.model_fields_set:
         _link(world, account, wanted.page_id)
     for name in _FIELDS & wanted.model_fields_set:
-        setattr(account, name, getattr(wanted, name))
+        value = getattr(wanted, name)
+        if value is not None or name in _NULLABLE:
+            setattr(account, name, value)
     if wanted.subscribed is not None:
         fields = ["messages"] if wanted.subscribed else []
         page = world.page_of(account)

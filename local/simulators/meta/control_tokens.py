@@ -109,8 +109,7 @@ def _find(world: World, name: str, login: Login | None) -> list[Token]:
     found = [
         token
         for token in world.tokens.values()
-        if (token.token == name or token.owner_id == name or token.subject_id in subjects)
-        and login in {None, token.login}
+        if (name in {token.token, token.owner_id} or token.subject_id in subjects) and login in {None, token.login}
     ]
     if not found:
         raise ControlError(404, "There is no such token, and no account, Page or owner with that id has any.")

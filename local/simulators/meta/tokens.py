@@ -46,8 +46,9 @@ class Token:
     """One access token.
 
     `subject_id` is what it speaks for: a Page, a Facebook person, or an Instagram account. `owner_id` is who gave it,
-    the same within one app: the Facebook person, or the account's app-scoped id. `short` ones are made for an hour, and
-    so are Page tokens got with them. `parent` is the token that a Page token was got with. `page_ids` are the Pages that a person chose to show to the app; None is all of them.
+    the same within one app: the Facebook person, or the account's app-scoped id. `short` ones are made for an hour,
+    and so are Page tokens got with them; `parent` is the token that a Page token was got with. `page_ids` are the
+    Pages that a person chose to show to the app; None is all of them.
     """
 
     token: str

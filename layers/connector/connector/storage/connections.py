@@ -48,7 +48,7 @@ class Connections:
         """Return the tenant's connection, whatever its status; None when it never had one."""
         with translated():
             document = self._collection.find_one({"_id": str(tenant)})
-        return _read(document) if document else None
+        return read(document) if document else None
 
     def of_account(self, account_id: str) -> Connection | None:
         """Return the connection that holds an Instagram account now."""
@@ -56,7 +56,7 @@ class Connections:
             document = self._collection.find_one(
                 {"instagramAccountId": account_id, "status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}}
             )
-        return _read(document) if document else None
+        return read(document) if document else None
 
     def connect(
         self,
@@ -109,7 +109,7 @@ class Connections:
             raise AccountInUse from error
         if document is None:
             raise AssertionError("an upsert returned no document")
-        return _read(document)
+        return read(document)
 
     def disconnect(self, tenant: Tenant) -> None:
         """End the tenant's connection: its generation rises, so that no turn says anything more."""
@@ -189,7 +189,8 @@ class Connections:
             self._collection.update_one({"_id": str(connection.tenant)}, {"$max": {"lastEventAt": at}})
 
 
-def _read(document: Document) -> Connection:
+def read(document: Document) -> Connection:
+    """Return a connection as it is stored."""
     return Connection(
         tenant=Tenant(document["subaccountId"], document["agentId"]),
         account=Account(document["instagramAccountId"], document["pageId"], document["username"], document.get("name")),
