@@ -28,7 +28,7 @@ def get(
         cursor=cursor,
         user_id=user_id,
     )
-    return Success(data=ConversationsView.of(rows, now()))
+    return Success(data=ConversationsView.of(rows, stores.connections().get(tenant), now()))
 
 
 handler = http.entry(app)

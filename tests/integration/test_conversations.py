@@ -1,6 +1,8 @@
 """The inbox: `storage.conversations` and `conversation.conversations` on a real mongod."""
 
+import random
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -41,7 +43,7 @@ def row(rows):
     def read():
         (by_list,) = rows().conversations
         (by_user,) = rows(user_id=USER).conversations
-        assert by_list == by_user
+        assert replace(by_list, position="") == replace(by_user, position="")
         return by_list
 
     return read
@@ -114,6 +116,104 @@ def test_a_conversation_that_is_written_in_while_somebody_turns_pages_comes_not_
     _say(chats, "new", 10, user_id="new")
     assert [one.chat.user_id for one in rows(10, page.next_cursor).conversations] == ["2", "1", "0"]
     assert _walk(rows, 2)[:2] == ["new", "4"]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=8),
+    st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(-3, 9)), max_size=4), max_size=10),
+    st.integers(1, 3),
+)
+def test_whatever_is_written_between_two_pages_they_show_the_inbox_as_it_was_at_the_first(
+    chats, collection, rows, there, written, limit
+):
+    """Also what Instagram tells late: then a conversation moves to somewhere in the middle."""
+    collection.delete_many({})
+    collection.database["instagram_messages"].delete_many({})
+    for user, seconds in enumerate(there):
+        _say(chats, f"first-{user}", seconds, user_id=f"{user}")
+    expected = _walk(rows, 100)
+    assert len(expected) == len(there)
+    page = rows(limit)
+    users = [one.chat.user_id for one in page.conversations]
+    for number, between in enumerate([*written, *[[]] * len(there)]):
+        for index, (user, seconds) in enumerate(between):
+            _say(chats, f"{number}-{index}", seconds, user_id=f"{user}")
+        if page.next_cursor is None:
+            break
+        page = rows(limit, page.next_cursor)
+        users += [one.chat.user_id for one in page.conversations]
+    assert users == expected
+
+
+def test_walking_never_skips_or_repeats_a_conversation_while_others_write_and_chats_end(chats, collection, rows):
+    for number in range(60):
+        _say(chats, f"first-{number}", number, user_id=f"{number}")
+    stop = threading.Event()
+
+    def write_on(writer):
+        chance, number = random.Random(writer), 0
+        while not stop.is_set():
+            small = Chats(collection, TENANT, most_messages=3)
+            user = chance.randrange(60) if number % 10 else f"new-{writer}-{number}"
+            answered = MessageStatus.ANSWERED if number % 3 else MessageStatus.RECEIVED  # what waits goes over
+            _say(small, f"{writer}-{number}", chance.randrange(200), user_id=f"{user}", status=answered)
+            number += 1
+
+    writers = [threading.Thread(target=write_on, args=(writer,), daemon=True) for writer in range(3)]
+    for one in writers:
+        one.start()
+    try:
+        walks = [_walk(rows, limit) for limit in (2, 5, 20) * 4]
+    finally:
+        stop.set()
+        for one in writers:
+            one.join(30)
+    for users in walks:
+        assert {f"{number}" for number in range(60)} <= set(users), "a conversation was skipped"
+        assert len(users) == len(set(users)), "a conversation came twice"
+    assert len({tuple(users) for users in walks}) == len(walks), "the writers have hardly written"
+
+
+def test_f8_a_connection_that_breaks_costs_the_inbox_one_retry(chats, collection, rows, mongodb):
+    _say(chats, "a")
+    data = {"failCommands": ["find"], "closeConnection": True, "namespace": collection.full_name}
+    mongodb.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+    assert [one.chat.user_id for one in rows().conversations] == [USER]
+
+
+@pytest.fixture
+def forgetful(mongodb):
+    """A mongod that knows only how things are now."""
+
+    def remember(seconds):
+        mongodb.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=seconds)
+
+    remember(0)
+    yield
+    remember(300)
+
+
+def test_a_walk_that_outlasts_what_mongodb_remembers_goes_on_with_the_inbox_as_it_is(chats, rows, forgetful):
+    for number in range(4):
+        _say(chats, f"{number}", number, user_id=f"{number}")
+    page = rows(2)
+    for again in range(200):
+        _say(chats, f"again-{again}", 10 + again, user_id="1")
+        rest = [one.chat.user_id for one in rows(10, page.next_cursor).conversations]
+        if rest == ["0"]:
+            return
+        assert rest == ["1", "0"]
+    raise AssertionError("mongod has forgotten nothing")
+
+
+@pytest.mark.parametrize("moment", [f"{1:08x}{1:08x}", f"{2**31:08x}{0:08x}", "0" * 16], ids=str)
+def test_a_cursor_of_a_moment_of_which_mongodb_knows_nothing_leads_to_the_inbox_as_it_is(chats, rows, moment):
+    for number in range(3):
+        _say(chats, f"{number}", number, user_id=f"{number}")
+    place = rows(1).conversations[0].position.rpartition(".")[0]
+    page = rows(10, CURSORS.write(f"{place}.{moment}"))
+    assert [one.chat.user_id for one in page.conversations] == ["1", "0"]
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)

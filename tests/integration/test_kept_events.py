@@ -11,7 +11,9 @@ from connector.conversation.export import exported
 from connector.instagram.events import Other
 from connector.instagram.notifications import split
 from connector.instagram.reading import read_as_it_came
-from connector.storage.kept_events import COLLECTION, KeptEvents, ensure_indexes
+from connector.storage.chats import Chats
+from connector.storage.indexes import ensure_indexes
+from connector.storage.kept_events import COLLECTION, KeptEvents
 from connector.storage.pages import Pages
 from connector.tenancy import Tenant
 from tests.integration.world import START, user_message
@@ -28,8 +30,8 @@ def collection(database):
 
 
 @pytest.fixture
-def kept(collection):
-    ensure_indexes(collection)
+def kept(collection, database):
+    ensure_indexes(database["chats"])
     return KeptEvents(collection, TENANT)
 
 
@@ -104,7 +106,8 @@ def test_pages_give_every_event_once_oldest_first_even_under_equal_times(kept, c
     assert _walk(kept, limit, USER) == sorted(theirs, key=lambda one: one.at)
 
 
-def test_the_export_goes_on_from_any_line_with_all_that_follows_message_or_event(chats, kept, collection, database):
+def test_the_export_goes_on_from_any_line_with_all_that_follows_message_or_event(kept, database):
+    chats = Chats(database["chats"], TENANT)
     for number in range(250):
         chats.add(USER, ACCOUNT, user_message(f"mid:{number}", at=START + timedelta(seconds=number)))
         _keep(kept, number, number + 0.5)

@@ -13,10 +13,12 @@ import jwt
 import pytest
 
 from bench.stored import BEGAN, STEP, store_history, user_id
-from connector.chat import MessageStatus, Person, Role
+from connector.chat import LOOPING, MessageStatus, Person, Role
+from connector.contract.base import write_time
 from connector.conversation.cursors import Cursors
 from connector.instagram.events import Other
 from connector.storage.chats import Chats
+from connector.storage.documents import now
 from connector.storage.indexes import ensure_indexes
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import database as connector_database
@@ -200,6 +202,23 @@ def test_conversations_answers_with_a_row_for_each_customer(call, written):
     assert (rows[1]["lastMessage"]["text"], rows[1]["lastMessage"]["status"]) == ("Are you there?", "failed")
     assert rows[1]["lastMessage"]["error"]["code"] == "window_closed"
     assert [one["userId"] for one in call("conversations", userId=USER).data["conversations"]] == [USER]
+
+
+def test_rows_show_that_the_agent_is_silent_everywhere_and_where_it_is_for_longer(call, written, world):
+    until = now() + timedelta(hours=1)
+    written.pause(USER, until + timedelta(minutes=5), LOOPING)
+
+    def paused():
+        rows = call("conversations").data["conversations"]
+        return {one["userId"]: one["paused"] for one in rows}
+
+    here = {"until": write_time(until + timedelta(minutes=5)), "because": "loop", "everywhere": False}
+    assert paused() == {USER: here, OTHER_USER: None}
+    world.connections.pause(TENANT, until)
+    everywhere = {"until": write_time(until), "because": "paused", "everywhere": True}
+    assert paused() == {USER: here, OTHER_USER: everywhere}
+    written.resume(USER)
+    assert paused() == {USER: everywhere, OTHER_USER: everywhere}
 
 
 def test_pages_of_conversations_go_on_from_the_cursor(call, written):

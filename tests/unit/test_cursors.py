@@ -13,7 +13,7 @@ from connector.tenancy import Tenant
 
 TENANT = Tenant("sub_1", "agent_1")
 CURSORS = Cursors(TENANT, "messages")
-POSITIONS = st.from_regex(r"[0-9]{14}\.[0-9a-f]{24}", fullmatch=True)
+POSITIONS = st.from_regex(r"[0-9]{14}\.[0-9a-f]{24}(\.[0-9a-f]{16})?", fullmatch=True)
 POSITION = f"01757330000000.{'a' * 24}"
 CURSOR = CURSORS.write(POSITION)
 

@@ -56,7 +56,13 @@ def test_every_other_status_is_an_answer_and_no_success(transport, other_side, s
     assert (answer.is_success, answer.status, answer.body) == (False, status, {"error": {"code": 1}})
 
 
-@pytest.mark.parametrize("raw", [b"", b"<html>Bad gateway</html>", b"[1]", b"null", b'"x"', b"\xff\xfe\x00", b'{"a":'])
+def test_a_list_is_read_as_an_object_with_data(transport, other_side):
+    """Meta's batches answer with one."""
+    other_side.behave = behaviour.answer(b"[1]")
+    assert transport.send("POST", "x").body == {"data": [1]}
+
+
+@pytest.mark.parametrize("raw", [b"", b"<html>Bad gateway</html>", b"null", b'"x"', b"\xff\xfe\x00", b'{"a":'])
 def test_d11_a_body_that_is_no_json_object_is_none(transport, other_side, raw):
     other_side.behave = behaviour.answer(raw, 502)
     assert transport.send("POST", "x").body is None

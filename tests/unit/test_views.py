@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from connector.chat import LOOPING, PAUSED, Attachment, Chat, Message, MessageStatus, Person, Role
-from connector.contract.base import AskedTime
+from connector.contract.base import AskedTime, write_time
 from connector.contract.conversations import ConversationsView
 from connector.contract.exporting import MOST_LINES, write_lines
 from connector.contract.messages import MessageView
@@ -20,6 +20,7 @@ from connector.conversation.conversations import Rows
 from connector.instagram.events import Other
 from connector.ports.reading import Conversation
 from tests.unit.payloads import ACCOUNT, SENT_AT, USER
+from tests.unit.test_judge import CONNECTION
 
 NOW = SENT_AT + timedelta(hours=1)
 MESSAGE = Message("mid:m", Role.USER, "hi", MessageStatus.RECEIVED, SENT_AT, id="a" * 24, mid="m")
@@ -32,9 +33,9 @@ def _view(**changes):
     )
 
 
-def _row(**chat):
+def _row(connection=None, **chat):
     row = Conversation(replace(CHAT, **chat), (CHAT, MESSAGE), 2, SENT_AT, f"{0:014d}.{'a' * 24}")
-    view = ConversationsView.of(Rows([row], None), NOW).model_dump(mode="json", by_alias=True)
+    view = ConversationsView.of(Rows([row], None), connection, NOW).model_dump(mode="json", by_alias=True)
     return view["conversations"][0]
 
 
@@ -114,8 +115,33 @@ def test_a_window_of_which_nothing_is_known_is_not_said_to_be_closed():
 def test_a_row_says_until_when_the_agent_is_silent_and_why(because):
     until = NOW + timedelta(minutes=5)
     paused = _row(paused_until=until, paused_because=because)["paused"]
-    assert paused == {"until": "2025-09-08T12:18:22.434Z", "because": because}
+    assert paused == {"until": "2025-09-08T12:18:22.434Z", "because": because, "everywhere": False}
     assert _row(paused_until=NOW, paused_because=because)["paused"] is None, "it is over"
+
+
+@pytest.mark.parametrize(
+    ("here", "all_of_them", "shown"),
+    [
+        (None, 5, (5, PAUSED, True)),
+        (1, 5, (5, PAUSED, True)),
+        (5, 1, (5, LOOPING, False)),
+        (5, 0, (5, LOOPING, False)),
+        (0, 5, (5, PAUSED, True)),
+        (0, 0, None),
+        (None, None, None),
+    ],
+)
+def test_a_row_shows_the_pause_that_lasts_longest_its_own_or_that_of_the_whole_connection(here, all_of_them, shown):
+    def then(minutes):
+        return None if minutes is None else NOW + timedelta(minutes=minutes)
+
+    connection = replace(CONNECTION, paused_until=then(all_of_them))
+    paused = _row(connection, paused_until=then(here), paused_because=LOOPING)["paused"]
+    if shown is None:
+        assert paused is None
+    else:
+        minutes, because, everywhere = shown
+        assert paused == {"until": write_time(then(minutes)), "because": because, "everywhere": everywhere}
 
 
 def test_a_row_says_what_brought_the_customer_and_no_more_of_what_meta_told():

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Blueprint, Flask, Response, g, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
@@ -19,10 +19,13 @@ from local.simulators.meta import errors
 from local.simulators.meta.control import meta_control
 from local.simulators.meta.courier import Courier
 from local.simulators.meta.defaults import default_world
+from local.simulators.meta.dialogs import add_instagram_dialog
 from local.simulators.meta.errors import GraphError
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.graph import graph_blueprint
 from local.simulators.meta.identity import request_token, speaks_instagram
+from local.simulators.meta.oauth_errors import OAuthError
+from local.simulators.meta.oauth_instagram import add_instagram_token_routes
 from local.simulators.meta.settling import settle
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.world import WORLD_JSON, GraphCall
@@ -61,10 +64,15 @@ def create_app(
     app.url_map.converters |= {"graph_id": _GraphId, "graph_version": _GraphVersion}
     graph = graph_blueprint(simulation)
     graph.url_value_preprocessor(lambda _endpoint, values: values and values.pop("version", None))
+    logins = Blueprint("logins", __name__)
+    add_instagram_dialog(logins, simulation)
+    add_instagram_token_routes(logins, simulation)
+    app.register_blueprint(logins)
     app.register_blueprint(graph)
     app.register_blueprint(graph, name="versioned_graph", url_prefix="/<graph_version:version>")
     app.register_blueprint(meta_control(simulation))
     app.register_error_handler(GraphError, _refuse)
+    app.register_error_handler(OAuthError, lambda error: (jsonify(error.body), error.status))
     app.register_error_handler(NotFound, lambda _: _refuse(errors.unknown_path(request.path)))
     app.register_error_handler(MethodNotAllowed, lambda _: _refuse(errors.unsupported_method(request.method)))
 

@@ -8,7 +8,9 @@ from local.simulators.clock import now_ms
 from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
 from local.simulators.meta import control_bodies as bodies
 from local.simulators.meta.control_accounts import add_account_routes
+from local.simulators.meta.control_login import add_login_routes
 from local.simulators.meta.control_tokens import add_token_routes
+from local.simulators.meta.deliveries import Callback
 from local.simulators.meta.handshake import verify_callback
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.residents import add_account, add_user
@@ -16,7 +18,7 @@ from local.simulators.meta.sending import write_as_business
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.threads import add_customer_message, apply_item, webhook_message
 from local.simulators.meta.wire import completed_event, message_event
-from local.simulators.meta.world import Callback, Json, Message, Thread, World
+from local.simulators.meta.world import Json, Message, Thread, World
 
 
 def meta_control(simulation: Simulation) -> Blueprint:
@@ -27,6 +29,7 @@ def meta_control(simulation: Simulation) -> Blueprint:
     _add_log_routes(control, simulation)
     add_account_routes(control, simulation)
     add_token_routes(control, simulation)
+    add_login_routes(control, simulation)
     add_fault_routes(control, simulation.faults, simulation.follow_faults)
     return control
 

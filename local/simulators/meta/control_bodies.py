@@ -6,9 +6,10 @@ from pydantic import Field, model_validator
 
 from local.simulators.clock import iso
 from local.simulators.control import ControlBody
+from local.simulators.meta.deliveries import Delivery, ItemList
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.threads import WINDOW_MS, window_is_open
-from local.simulators.meta.world import Account, Delivery, GraphCall, ItemList, Json, Message, Thread, World
+from local.simulators.meta.world import Account, GraphCall, Json, Message, Thread, World
 
 type NumericId = Annotated[str, Field(pattern=r"^\d{5,25}$")]
 type Username = Annotated[str, Field(pattern=r"^[a-z0-9._]{1,30}$")]

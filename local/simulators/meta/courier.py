@@ -14,9 +14,10 @@ import requests
 from local.simulators.clock import now_ms
 from local.simulators.durable import DurableState
 from local.simulators.faults import FaultBoard
+from local.simulators.meta.deliveries import Delivery
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.signatures import signature_headers
-from local.simulators.meta.world import Delivery, World
+from local.simulators.meta.world import World
 
 TIMEOUT_SECONDS = 5
 GIVE_UP_AFTER_MS = 36 * 60 * 60 * 1000

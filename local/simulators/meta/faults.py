@@ -68,6 +68,8 @@ class MetaFaults(BaseModel):
     fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
     fail_token_calls: FailedCalls | None = None  # exchanging, refreshing and debugging tokens
     rate_limit: RateLimit | None = None
+    lose_token_answer: Count = 0  # the next n exchanges and refreshes are made, their answers never arrive
+    flat_code_answer: bool = False  # api.instagram.com answers without `data` around it
     expire_token: bool = False  # every token has expired
     require_proof: bool = False  # "Require App Secret" is on in the dashboard: no call without `appsecret_proof`
     close_window: bool = False  # more than 24 hours seem to have passed in every thread
@@ -110,6 +112,12 @@ class MetaFaults(BaseModel):
         """Whether the answer to this send is to be lost."""
         lost = self.lose_send_answer > 0
         self.lose_send_answer -= lost
+        return lost
+
+    def take_lost_token_answer(self) -> bool:
+        """Whether the answer to this exchange or refresh is to be lost."""
+        lost = self.lose_token_answer > 0
+        self.lose_token_answer -= lost
         return lost
 
     def take_lost_webhook_answer(self) -> bool:

@@ -6,11 +6,14 @@ from local.simulators.meta import errors
 from local.simulators.meta.batch import add_batch_route
 from local.simulators.meta.conversations import find_conversation, list_conversations
 from local.simulators.meta.debug import add_debug_route
+from local.simulators.meta.dialogs import add_facebook_dialog
 from local.simulators.meta.fields import Field
 from local.simulators.meta.graph_request import identify_caller, parameters, wanted_fields
 from local.simulators.meta.graph_send import serve_send
 from local.simulators.meta.identity import AccountCaller, Caller, OwnerCaller, acting_account, subscriber
+from local.simulators.meta.messenger_profile import add_messenger_profile_routes
 from local.simulators.meta.nodes import Node, select
+from local.simulators.meta.oauth_facebook import add_facebook_token_route
 from local.simulators.meta.permissions import require, require_messages
 from local.simulators.meta.profiles import find_profile, list_pages
 from local.simulators.meta.simulation import Simulation
@@ -26,6 +29,9 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
     graph = Blueprint("graph", __name__)
     add_batch_route(graph)
     add_debug_route(graph, simulation)
+    add_messenger_profile_routes(graph, simulation)
+    add_facebook_dialog(graph, simulation)
+    add_facebook_token_route(graph, simulation)
 
     @graph.get("/<graph_id:node_id>")
     def read_node(node_id: str) -> Response:

@@ -61,6 +61,11 @@ def new_instagram_token() -> str:
     return f"IGAAsimulated{secrets.token_hex(12)}"
 
 
+def new_code() -> str:
+    """Make an authorization code."""
+    return f"AQB{secrets.token_urlsafe(96)}"
+
+
 def new_trace_id() -> str:
     """Make an error's `fbtrace_id`, 23 characters."""
     return f"A{secrets.token_urlsafe(17)[:22]}"

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from local.simulators.clock import now_ms
+from local.simulators.meta.deliveries import Delivery, WebhookEvent
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.identifiers import new_delivery_id
 from local.simulators.meta.wire import encode_notification
-from local.simulators.meta.world import Delivery, WebhookEvent, World
+from local.simulators.meta.world import World
 
 KEPT_DELIVERIES = 200  # finished ones, for looking at
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from local.simulators.clock import now_ms
 from local.simulators.meta import errors
+from local.simulators.meta.deliveries import WebhookEvent
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.send_request import Attachment, OutgoingMessage, SenderAction, SendRequest, Target
 from local.simulators.meta.threads import (
@@ -16,7 +17,7 @@ from local.simulators.meta.threads import (
     window_is_open,
 )
 from local.simulators.meta.wire import message_event
-from local.simulators.meta.world import Account, Json, Message, Thread, Via, WebhookEvent, World
+from local.simulators.meta.world import Account, Json, Message, Thread, Via, World
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from local.simulators.durable import DurableState
 from local.simulators.faults import FaultBoard
 from local.simulators.meta.courier import Courier
+from local.simulators.meta.deliveries import WebhookEvent
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.outbox import cut_deliveries, publish
-from local.simulators.meta.world import WebhookEvent, World
+from local.simulators.meta.world import World
 
 
 @dataclass(frozen=True)

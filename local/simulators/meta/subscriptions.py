@@ -5,9 +5,8 @@ Any field installs the app, and an installed app hears of everything it chose in
 only whether there are any decides about delivery.
 """
 
-import json
-
 from local.simulators.meta import errors
+from local.simulators.meta.values import names_in
 from local.simulators.meta.world import Account, Json, Page, World
 
 _SHARED_FIELDS = {
@@ -43,7 +42,7 @@ _ACCOUNT_FIELDS = _SHARED_FIELDS | {
 
 def parse_subscribed_fields(value: object, subscriber: Page | Account) -> list[str]:
     """Read the fields to subscribe: a list, its JSON, or names with commas between; checked."""
-    names = _names(value)
+    names = names_in(value, "subscribed_fields")
     if not names:
         raise errors.invalid_parameter("The parameter subscribed_fields is required.")
     known = _PAGE_FIELDS if isinstance(subscriber, Page) else _ACCOUNT_FIELDS
@@ -62,13 +61,3 @@ def show_subscriptions(world: World, subscriber: Page | Account) -> Json:
         return {"data": []}
     app = {"id": world.app_id, "name": errors.APP_NAME, "category": "Business"}
     return {"data": [app | {"subscribed_fields": subscriber.subscribed_fields}]}
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise errors.invalid_parameter("Param subscribed_fields must be an array.") from error
-    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    return [str(item).strip() for item in items if str(item).strip()]

@@ -79,6 +79,20 @@ def invalid_signature() -> GraphError:
     return GraphError("Invalid OAuth access token signature.", INVALID, numbered=False)
 
 
+def wrong_client_secret() -> GraphError:
+    """Refuse an exchange with a wrong app secret."""
+    return GraphError("Error validating client secret.", 1, numbered=False)
+
+
+def session_key_invalid() -> GraphError:
+    """Refuse to exchange a token that is not of the kind which the exchange is for."""
+    text = (
+        "Session key invalid. This could be because the session key has an incorrect format, or because the user has "
+        "revoked this session"
+    )
+    return GraphError(text, 452, numbered=False)
+
+
 def token_of_another_app() -> GraphError:
     """Refuse to tell an app about a token that another app was given."""
     return GraphError("The App_id in the input_token did not match the Viewing App", 100)

@@ -6,7 +6,8 @@ Shapes: Meta's page "Instagram Platform Webhook Notification Examples".
 import json
 from collections.abc import Sequence
 
-from local.simulators.meta.world import ItemList, Json, WebhookEvent
+from local.simulators.meta.deliveries import ItemList, WebhookEvent
+from local.simulators.meta.world import Json
 
 
 def encode_notification(events: Sequence[WebhookEvent], time_ms: int) -> str:

@@ -10,14 +10,15 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from local.simulators.meta.deliveries import Callback, Delivery, WebhookEvent
+from local.simulators.meta.login import Dialog, LoginCode
 from local.simulators.meta.tokens import Token
 
 type Json = dict[str, Any]
 type Side = Literal["customer", "business"]
 type Via = Literal["customer", "api", "app"]
+type Tappables = dict[str, list[Json]]
 type AccountType = Literal["BUSINESS", "MEDIA_CREATOR"]
-type ItemList = Literal["messaging", "standby"]
-type DeliveryStatus = Literal["waiting", "accepted", "dropped"]
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Page:
     name: str
     access_token: str
     subscribed_fields: list[str] = field(default_factory=list)
+    messenger_profile: Tappables = field(default_factory=dict)  # of Messenger, not of Instagram
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Account:
     instagram_token: str
     page_id: str | None
     subscribed_fields: list[str] = field(default_factory=list)
+    messenger_profile: Tappables = field(default_factory=dict)  # ice breakers and the persistent menu
     account_type: AccountType = "BUSINESS"
     professional: bool = True
     allows_messages: bool = True
@@ -117,36 +120,6 @@ class Thread:
 
 
 @dataclass(frozen=True)
-class Callback:
-    """Where webhooks go, as entered in the app dashboard."""
-
-    url: str
-    verify_token: str
-
-
-@dataclass(frozen=True)
-class WebhookEvent:
-    """One item of `entry[].messaging[]` (or `standby[]`) that is to be told to the app."""
-
-    account_id: str
-    item: Json
-    item_list: ItemList = "messaging"
-
-
-@dataclass
-class Delivery:
-    """One webhook POST; `body` is ASCII and goes out byte for byte the same at every attempt."""
-
-    delivery_id: str
-    body: str
-    created_at: int
-    next_attempt_at: int
-    status: DeliveryStatus = "waiting"
-    attempts: int = 0
-    last_http_status: int | None = None
-
-
-@dataclass(frozen=True)
 class GraphCall:
     """One call of the Graph API. The path has no query string, which may hold a token.
 
@@ -171,6 +144,8 @@ class World:
     accounts: dict[str, Account] = field(default_factory=dict)
     owners: dict[str, Owner] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    dialog: Dialog = field(default_factory=Dialog)
+    codes: dict[str, LoginCode] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     threads: dict[str, Thread] = field(default_factory=dict)
     callback: Callback | None = None

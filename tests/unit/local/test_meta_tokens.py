@@ -42,16 +42,16 @@ REVOCATIONS = [
         190,
         459,
         (
-            "Error validating access token: You cannot access the app till you log in to www.facebook.com and follow the "
-            "instructions given."
+            "Error validating access token: You cannot access the app till you log in to www.facebook.com and follow "
+            "the instructions given."
         ),
     ),
     (
         190,
         460,
         (
-            "Error validating access token: The session has been invalidated because the user changed their password or "
-            "Facebook has changed the session for security reasons."
+            "Error validating access token: The session has been invalidated because the user changed their password "
+            "or Facebook has changed the session for security reasons."
         ),
     ),
     (190, 463, "Error validating access token: Session has expired."),
@@ -72,9 +72,9 @@ REVOCATIONS = [
         190,
         492,
         (
-            "Invalid Session: The user must be an administrator, editor, or moderator of the page in order to impersonate "
-            "it. If the page business requires Two Factor Authentication, the user also needs to enable Two Factor "
-            "Authentication."
+            "Invalid Session: The user must be an administrator, editor, or moderator of the page in order to "
+            "impersonate it. If the page business requires Two Factor Authentication, the user also needs to enable "
+            "Two Factor Authentication."
         ),
     ),
     (102, None, "Session key invalid or no longer valid"),

@@ -37,7 +37,7 @@ class Retell:
             TryLater: not now.
         """
         answer = self._transport.get(f"get-chat-agent/{self._agent_id}")
-        if answer.status in (404, 422) and answer.body is not None:
+        if answer.status in (404, 422) and "message" in (answer.body or {}):
             raise Refused(
                 "agent_not_found",
                 "Retell has no chat agent of this id under the deployment's key. Check the agent's id; a voice agent "

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connector.chat import PAUSED
+from connector.accounts import Connection
+from connector.chat import PAUSED, Chat
 from connector.contract.base import Body, Time
 from connector.contract.messages import MessageView
 from connector.conversation.conversations import Rows
@@ -33,10 +34,24 @@ class WindowView(Body):
 
 
 class PauseView(Body):
-    """Until when the agent is silent in a conversation, and why: `paused` (a person has it) or `loop`."""
+    """Until when the agent is silent in a conversation, and why: `paused` (a person wishes it) or `loop`.
+
+    `everywhere` tells that it is so in all conversations of this agent: then resume without a user lifts it.
+    """
 
     until: Time
     because: str
+    everywhere: bool
+
+    @classmethod
+    def of(cls, chat: Chat, connection: Connection | None, moment: datetime) -> "PauseView | None":
+        """Return the pause that lasts longest, a conversation's own or that of all; None where there is none."""
+        pauses = []
+        if chat.paused_until is not None and chat.is_paused(moment):
+            pauses.append(cls(until=chat.paused_until, because=chat.paused_because or PAUSED, everywhere=False))
+        if connection is not None and connection.paused_until is not None and connection.is_paused(moment):
+            pauses.append(cls(until=connection.paused_until, because=PAUSED, everywhere=True))
+        return max(pauses, key=lambda pause: pause.until, default=None)
 
 
 class ReferralView(Body):
@@ -69,11 +84,9 @@ class ConversationView(Body):
     updated_at: Time
 
     @classmethod
-    def of(cls, row: Conversation, moment: datetime) -> "ConversationView":
+    def of(cls, row: Conversation, connection: Connection | None, moment: datetime) -> "ConversationView":
         """Return it for a conversation as it stands at a moment."""
-        chat = row.chat
-        until = chat.paused_until if chat.is_paused(moment) else None
-        last = row.last
+        chat, last = row.chat, row.last
         return cls(
             user_id=chat.user_id,
             username=chat.person.username,
@@ -81,7 +94,7 @@ class ConversationView(Body):
             last_message=MessageView.of(last[1], user_id=chat.user_id, chat_id=last[0].chat_id) if last else None,
             unanswered_count=row.unanswered,
             window=WindowView.of(chat.window_opened_at, moment),
-            paused=PauseView(until=until, because=chat.paused_because or PAUSED) if until else None,
+            paused=PauseView.of(chat, connection, moment),
             referral=ReferralView.of(chat.referral) if chat.referral else None,
             updated_at=row.updated_at,
         )
@@ -94,7 +107,7 @@ class ConversationsView(Body):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, rows: Rows, moment: datetime) -> "ConversationsView":
-        """Return it for a page."""
-        views = tuple(ConversationView.of(row, moment) for row in rows.conversations)
+    def of(cls, rows: Rows, connection: Connection | None, moment: datetime) -> "ConversationsView":
+        """Return it for a page of a connection's conversations."""
+        views = tuple(ConversationView.of(row, connection, moment) for row in rows.conversations)
         return cls(conversations=views, next_cursor=rows.next_cursor)

@@ -28,8 +28,8 @@ def read_rows(
 ) -> Rows:
     """Return up to `limit` conversations from the cursor on, or the one with a user.
 
-    A conversation that is written in moves up. So none comes twice while somebody turns pages, and one that moved above
-    the cursor meanwhile is on the first page.
+    All pages show the inbox as it stood when the first one was read: whatever is written while somebody turns them, no
+    conversation is left out, and none comes twice.
 
     Raises:
         InvalidRequest: the cursor is none that a page has given.

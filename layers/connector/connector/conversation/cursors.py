@@ -9,7 +9,8 @@ from hashlib import sha256
 from connector.errors import Detail, InvalidRequest
 from connector.tenancy import Tenant
 
-_FORM = re.compile(r"(\d{14}\.[0-9a-f]{24})\.([0-9a-f]{8})", re.ASCII)
+# A position: a time, a name, and for what moves the moment at which it stood there.
+_FORM = re.compile(r"(\d{14}\.[0-9a-f]{24}(?:\.[0-9a-f]{16})?)\.([0-9a-f]{8})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class Inspection:
 
     is_valid: bool
     is_page_token: bool
+    page_id: str | None
+    """Which Page's, where it is one's and Meta tells."""
     app_id: str
     owner_id: str | None
     """The app-scoped id of the person who allowed the app in."""
@@ -138,6 +140,7 @@ def _inspection(data: Mapping[str, Any]) -> Inspection:
     return Inspection(
         is_valid=data.get("is_valid") is True,
         is_page_token=data.get("type") == _PAGE,
+        page_id=str(data.get("profile_id") or "") or None,
         app_id=str(data.get("app_id") or ""),
         owner_id=str(data.get("user_id") or "") or None,
         permissions=tuple(sorted(map(str, scopes))) if isinstance(scopes, list) else (),

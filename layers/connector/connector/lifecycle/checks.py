@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from enum import StrEnum
 
 from connector.accounts import Account, Check, Login, Outcome
-from connector.errors import OutsideError, ReconnectNeeded, Refused
+from connector.errors import OutsideError, ReconnectNeeded, Refused, TryLater
 from connector.instagram.assets import SUBSCRIBED_FIELDS, Assets
 
 type Probe = Callable[[], None]
@@ -66,7 +66,7 @@ def check(name: str, probe: Probe) -> Check:
 
 
 def only_telling(probe: Probe) -> Probe:
-    """Return the probe that passes where Meta refuses in words that do not say what is wrong."""
+    """Return the probe that finds out nothing where Meta refuses in words that do not say what is wrong."""
 
     def tell() -> None:
         try:
@@ -74,6 +74,7 @@ def only_telling(probe: Probe) -> Probe:
         except Refused as error:
             if error.code in _TELLING:
                 raise
+            raise TryLater(error.message) from error
 
     return tell
 

@@ -69,18 +69,30 @@ class Examiner:
         found = self._inspected(token) if own_secret is None else None
         if found is not None and not found.is_valid:
             raise AuthenticationFailed(_DEAD)
+        if found is not None and found.is_page_token and found.page_id not in (None, page_id):
+            raise AuthenticationFailed(_ANOTHER_KIND)
         is_ours = found is not None and self.app is not None and found.app_id == self.app.app_id
         secret = self.app.secret if is_ours and self.app else own_secret
         if not (found.is_page_token if found else self._is_bearer(token, page_id)):
             token, found = self._page_token_of_person(token, page_id, extend=is_ours), None
-        proof = proof_of(token, secret) if secret else None
-        return Credentials(AccessToken(token, proof), _grant_of(found or (self._inspected(token) if is_ours else None)))
+        return Credentials(
+            self._proven(token, page_id, secret), _grant_of(found or (self._inspected(token) if is_ours else None))
+        )
 
     def _inspected(self, token: str) -> Inspection | None:
         try:
             return self.tokens.inspect(token, self.app) if self.app else None
         except (Refused, ReconnectNeeded):
             return None  # another company's app: what it may do shows when it is used
+
+    def _proven(self, token: str, page_id: str, secret: str | None) -> AccessToken:
+        """Return the token with its proof, if Meta takes it: the secret may be of the app whose webhooks come only."""
+        proven = AccessToken(token, proof_of(token, secret) if secret else None)
+        try:
+            Assets(self.graph_of(self.login, proven, page_id)).bearer_id()
+        except (Refused, ReconnectNeeded):
+            return AccessToken(token)
+        return proven
 
     def _is_bearer(self, token: str, page_id: str) -> bool:
         try:

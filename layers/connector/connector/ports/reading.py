@@ -42,7 +42,7 @@ class Conversation:
     """How many of the customer's messages nobody has answered."""
     updated_at: datetime
     position: str
-    """Its place by its newest message: what was written in later compares greater. A new message moves it up."""
+    """Its place by its newest message, and the moment at which it stood there: a new message moves it up."""
 
 
 class Pages(Protocol):
@@ -71,7 +71,7 @@ class Conversations(Protocol):
     """The conversations of one tenant. See `storage/conversations.py`."""
 
     def rows(self, *, limit: int, before: str | None = None) -> Sequence[Conversation]:
-        """Return conversations, the one last written in first, from before a position on."""
+        """Return conversations, the one last written in first, from before a position on, as of that one's moment."""
         ...
 
     def row(self, user_id: str) -> Conversation | None:

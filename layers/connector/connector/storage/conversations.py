@@ -1,12 +1,18 @@
-"""The conversations of a tenant: the newest chat of each user, as far as a row of an inbox shows it."""
+"""The conversations of a tenant: the newest chat of each user, as far as a row of an inbox shows it.
+
+A conversation that is written in moves up, past whoever is walking down. So a walk reads the inbox as it stood when its
+first page was read: MongoDB answers for any moment of the last five minutes, and a position bears its moment
+(https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/).
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, Timestamp
 from pymongo import DESCENDING
 from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from connector.chat import FALLBACK, MessageStatus, Role
 from connector.ports.reading import Conversation
@@ -17,7 +23,12 @@ from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-_NEWEST_FIRST = [("lastMessageAt", DESCENDING), ("_id", DESCENDING)]
+_NEWEST_FIRST = {"lastMessageAt": DESCENDING, "_id": DESCENDING}
+
+# What MongoDB says of a moment that is too long ago, or (where it was set back to a backup) has not come yet.
+_NO_SUCH_MOMENT = {239, 246, 72}
+_NOW = "f" * 16
+"""Later than any moment."""
 
 
 def _those(*conditions: Mapping[str, Any]) -> Document:
@@ -69,19 +80,43 @@ class Conversations:
     def rows(self, *, limit: int, before: str | None = None) -> Sequence[Conversation]:
         """Return up to `limit` conversations, the one last written in first, from before a position on.
 
-        It costs what it returns, however many there are, and however long they are.
+        It costs what it returns, however many there are, and however long they are. Where nobody knows any more how it
+        was at the position's moment, it goes on with what is now.
         """
         current = self._tenant | CURRENT
         wanted: Document = current | {"lastMessageAt": {"$gt": _NEVER}}
+        moment = None
         if before is not None:
-            moment, chat_id = time_of(before), ObjectId(before.partition(".")[2])
-            earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": moment}}
-            wanted = {"$or": [earlier, current | {"lastMessageAt": moment, "_id": {"$lt": chat_id}}]}
+            at, (chat_id, _, then) = time_of(before), before.partition(".")[2].partition(".")
+            moment = Timestamp(int(then[:8], 16), int(then[8:], 16)) if then else None
+            earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": at}}
+            wanted = {"$or": [earlier, current | {"lastMessageAt": at, "_id": {"$lt": ObjectId(chat_id)}}]}
         with translated():
-            documents = (
-                self._collection.find(wanted, _ROW).sort(_NEWEST_FIRST).hint(CONVERSATIONS).limit(limit).to_list()
-            )
-        return [_read(document) for document in documents]
+            try:
+                return self._find(wanted, limit, moment)
+            except AutoReconnect:
+                return self._find(wanted, limit, moment)  # once, as PyMongo does for the reads that it makes itself
+            except OperationFailure as error:
+                if error.code not in _NO_SUCH_MOMENT:
+                    raise
+                return self._find(wanted, limit, None)
+
+    def _find(self, wanted: Document, limit: int, moment: Timestamp | None) -> Sequence[Conversation]:
+        """Return rows as they stood at a moment, or stand now. A session of PyMongo's takes no moment of another's."""
+        told = self._collection.database.command(
+            "find",
+            self._collection.name,
+            filter=wanted,
+            projection=_ROW,
+            sort=_NEWEST_FIRST,
+            hint=CONVERSATIONS,
+            limit=limit,
+            batchSize=limit,
+            readConcern={"level": "snapshot"} | ({"atClusterTime": moment} if moment else {}),
+            codec_options=self._collection.codec_options,
+        )["cursor"]
+        at = told["atClusterTime"]
+        return [_read(document, f"{at.time:08x}{at.inc:08x}") for document in told["firstBatch"]]
 
     def row(self, user_id: str) -> Conversation | None:
         """Return the conversation with one user; None where nobody has written in it."""
@@ -92,10 +127,10 @@ class Conversations:
                 .hint(OF_USER)
                 .to_list(1)
             )
-        return next((_read(document) for document in documents if document["lastMessageAt"]), None)
+        return next((_read(document, _NOW) for document in documents if document["lastMessageAt"]), None)
 
 
-def _read(document: Document) -> Conversation:
+def _read(document: Document, moment: str) -> Conversation:
     """Return a row. Where chats end and begin, the newest message may stand in the chat before the newest."""
     chat = read_chat(document | {"messages": []})
     newest = max(document["messages"], key=lambda one: (one["createdAt"], one["id"]), default=None)
@@ -104,5 +139,5 @@ def _read(document: Document) -> Conversation:
         last=(chat, read_message(newest)) if newest else None,
         unanswered=document["unanswered"],
         updated_at=document["updatedAt"],
-        position=position_at(document["lastMessageAt"], str(document["_id"])),
+        position=f"{position_at(document['lastMessageAt'], str(document['_id']))}.{moment}",
     )
