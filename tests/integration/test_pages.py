@@ -15,6 +15,7 @@ from connector.conversation.export import exported
 from connector.conversation.history import Filters, read_page
 from connector.ports.reading import Scope
 from connector.storage.chats import Chats
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.pages import Pages
 from connector.storage.turns import Turns
@@ -73,7 +74,7 @@ def test_pages_give_every_message_once_newest_first_even_under_equal_times(chats
     keys = _fill(chats, times)
     assert len(keys) == len(times)
     assert _walk(pages, limit) == keys
-    everything = exported(pages, KeptEvents(collection, TENANT), user_id=None, beyond=None)
+    everything = exported(pages, KeptEvents(collection.database[KEPT_EVENTS], TENANT), user_id=None, beyond=None)
     assert [message.key for _, (_, message) in everything] == keys[::-1]
 
 

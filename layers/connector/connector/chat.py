@@ -205,7 +205,7 @@ def claimed(chat: Chat) -> Turn:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """Return JSON as BSON and JSON take it: no half surrogate pairs, no integers of 64 bits, no NaN, no deep nesting."""
+    """Return JSON as BSON and JSON take it: no half surrogate pairs, no 64-bit integers, no NaN, no deep nesting."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode() if not value.isascii() else value

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from itertools import islice
 from unicodedata import category, normalize
 
-MOST_BEGINNINGS = 500
-"""Of one text. A text of a thousand bytes, which is what Instagram takes, has fewer."""
+MOST_BEGINNINGS = 1_000
+"""Of one text. A text of a thousand bytes, which is what Instagram takes, hardly has more."""
 
 _SHORTEST, _LONGEST = 3, 6
 _LONGEST_UNSPACED = 3
 
-# Thai, Lao, Burmese, Khmer, Japanese, and Chinese put no spaces between words: there, each character begins one.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u312f\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# Thai, Lao, Burmese, Khmer, Japanese and Chinese put no spaces between words, Korean puts few: there, each character
+# begins one.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u312f\u3400-\u9fff\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _WORDS = re.compile(f"[{_UNSPACED}]+|[^ {_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
@@ -24,7 +27,7 @@ _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 def words(text: str) -> tuple[str, ...]:
     """Return what of a text can be looked for: its letters and digits, in runs that nothing else interrupts."""
     folded = normalize("NFKC", normalize("NFKC", text).casefold())
-    return tuple(_WORDS.findall("".join(one if one.isalnum() or category(one)[0] == "M" else " " for one in folded)))
+    return tuple(_WORDS.findall("".join(one if _is_of_word(one) else " " for one in folded)))
 
 
 def beginnings(text: str) -> tuple[str, ...]:
@@ -41,6 +44,11 @@ def has(text: str, wanted: tuple[str, ...]) -> bool:
     """Return whether for each wanted word a text has one that begins with it. Up to two letters are a whole word."""
     there = words(text)
     return all(any(_begins(one, word) for one in there) for word in wanted)
+
+
+def _is_of_word(one: str) -> bool:
+    # Hindi and Thai write vowels as marks; the marks that select how an emoji looks are none of a word's.
+    return one.isalnum() or (category(one) in ("Mn", "Mc") and not "\ufe00" <= one <= "\ufe0f")
 
 
 def _of(word: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from local.simulators.clock import now_ms
 from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
 from local.simulators.meta import control_bodies as bodies
 from local.simulators.meta.control_accounts import add_account_routes
+from local.simulators.meta.control_compliance import add_compliance_routes
 from local.simulators.meta.control_login import add_login_routes
 from local.simulators.meta.control_tokens import add_token_routes
 from local.simulators.meta.deliveries import Callback
@@ -16,7 +17,7 @@ from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.residents import add_account, add_user
 from local.simulators.meta.sending import write_as_business
 from local.simulators.meta.simulation import Simulation
-from local.simulators.meta.threads import add_customer_message, apply_item, webhook_message
+from local.simulators.meta.threads import add_customer_message, apply_item, story_of, webhook_message
 from local.simulators.meta.wire import completed_event, message_event
 from local.simulators.meta.world import Json, Message, Thread, World
 
@@ -30,6 +31,7 @@ def meta_control(simulation: Simulation) -> Blueprint:
     add_account_routes(control, simulation)
     add_token_routes(control, simulation)
     add_login_routes(control, simulation)
+    add_compliance_routes(control, simulation)
     add_fault_routes(control, simulation.faults, simulation.follow_faults)
     return control
 
@@ -73,7 +75,8 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
             message = _customer_message(thread, wanted)
             add_customer_message(thread, message)
             told = webhook_message(message) | _extras(wanted)
-            simulation.publish(world, message_event(thread.account_id, user_id, message.at, told))
+            if not wanted.silent:
+                simulation.publish(world, message_event(thread.account_id, user_id, message.at, told))
         return jsonify(mid=message.mid, timestamp=message.at)
 
     @control.post("/accounts/<account_id>/messages")
@@ -81,8 +84,10 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
         wanted = parse_body(bodies.AppMessage)
         with simulation.state.change() as world:
             thread = _thread(world, account_id, wanted.to)
-            message, echo = write_as_business(thread, "app", wanted.text, [], None)
-            simulation.publish(world, echo)
+            at = now_ms() - 1000 * wanted.seconds_ago
+            message, echo = write_as_business(thread, "app", wanted.text, [], None, at)
+            if not wanted.silent:
+                simulation.publish(world, echo)
         return jsonify(mid=message.mid)
 
     @control.post("/events")
@@ -94,7 +99,8 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
             item = _with_mid(thread, wanted.item)
             event = completed_event(wanted.account_id, wanted.user_id, now, item, wanted.list)
             apply_item(thread, event.item, now)
-            simulation.publish(world, event)
+            if not wanted.silent:
+                simulation.publish(world, event)
         return jsonify(item=event.item)
 
     @control.get("/threads/<account_id>/<user_id>")
@@ -129,10 +135,11 @@ def _customer_message(thread: Thread, wanted: bodies.CustomerMessage) -> Message
         mid=new_mid(thread.account_id, thread.user_id),
         sender="customer",
         via="customer",
-        at=now_ms(),
+        at=now_ms() - 1000 * wanted.seconds_ago,
         text=wanted.text,
         attachments=wanted.attachments,
         reply_to=wanted.reply_to if isinstance(wanted.reply_to, str) else None,
+        story=story_of({"attachments": wanted.attachments} | _extras(wanted)),
     )
 
 

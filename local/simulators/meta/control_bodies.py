@@ -12,6 +12,7 @@ from local.simulators.meta.threads import WINDOW_MS, window_is_open
 from local.simulators.meta.world import Account, GraphCall, Json, Message, Thread, World
 
 type NumericId = Annotated[str, Field(pattern=r"^\d{5,25}$")]
+type SecondsAgo = Annotated[int, Field(ge=0, le=10**9)]
 type Username = Annotated[str, Field(pattern=r"^[a-z0-9._]{1,30}$")]
 
 
@@ -56,7 +57,10 @@ class QuickReply(ControlBody):
 
 
 class CustomerMessage(ControlBody):
-    """A direct message to an account. `replyTo` is a mid, or Meta's `reply_to` object for a story."""
+    """A direct message to an account. `replyTo` is a mid, or Meta's `reply_to` object for a story.
+
+    `silent`: it is in the thread, and no webhook tells of it. `secondsAgo`: it was written then.
+    """
 
     account_id: str
     text: str | None = None
@@ -64,6 +68,8 @@ class CustomerMessage(ControlBody):
     reply_to: str | Json | None = None
     quick_reply: QuickReply | None = None
     referral: Json | None = None
+    silent: bool = False
+    seconds_ago: SecondsAgo = 0
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -73,19 +79,25 @@ class CustomerMessage(ControlBody):
 
 
 class AppMessage(ControlBody):
-    """A message that a person at the business types in the Instagram app."""
+    """A message that a person at the business types in the Instagram app; see `CustomerMessage`."""
 
     to: str
     text: Annotated[str, Field(min_length=1)]
+    silent: bool = False
+    seconds_ago: SecondsAgo = 0
 
 
 class RawEvent(ControlBody):
-    """A webhook item as it is; see `wire.completed_event` for what is filled in."""
+    """A webhook item as it is; see `wire.completed_event` for what is filled in.
+
+    `silent`: the thread follows it, and no webhook tells of it.
+    """
 
     account_id: str
     user_id: str
     item: Json
     list: ItemList = "messaging"
+    silent: bool = False
 
 
 def show_account(world: World, account: Account) -> Json:
@@ -131,6 +143,7 @@ def show_world(world: World, faults: dict[str, Any]) -> Json:
             {"userId": user.user_id, "username": user.username, "name": user.name} for user in world.users.values()
         ],
         "callback": {"url": world.callback.url} if world.callback else None,
+        "callbacks": {"deauthorizeUrl": world.deauthorize_url, "dataDeletionUrl": world.data_deletion_url},
         "faults": faults,
     }
 

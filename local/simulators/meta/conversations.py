@@ -3,7 +3,7 @@
 Only the 20 newest messages of a thread can be read; of older ones no more than the id is told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from local.simulators.meta import errors
@@ -12,7 +12,9 @@ from local.simulators.meta.nodes import Edge, Node
 from local.simulators.meta.world import Account, Json, Message, Thread, World
 
 READABLE = 20
-_MESSAGE_DEFAULT = ("id", "created_time")
+_MESSAGE_DEFAULT = ("id", "created_time", "is_unsupported")
+_SHARES = {"share", "ig_post", "ig_reel", "reel"}
+_ELSEWHERE = _SHARES | {"story_mention"}
 
 
 def list_conversations(world: World, account: Account, user_id: str | None) -> list[Node]:
@@ -37,12 +39,20 @@ def find_conversation(world: World, account: Account, node_id: str) -> Node | No
     return None
 
 
+def list_messages(world: World, account: Account, node_id: str) -> list[Node] | None:
+    """List the messages of the thread with this id, the latest first; None where this account has no such thread."""
+    for thread in world.threads_of(account.account_id):
+        if conversation_id(account.account_id, thread.user_id) == node_id:
+            return list(_message_nodes(world, account, thread))
+    return None
+
+
 def _thread_node(world: World, account: Account, thread: Thread) -> Node:
     values = {
         "id": conversation_id(account.account_id, thread.user_id),
         "updated_time": _graph_time(thread.messages[-1].at) if thread.messages else None,
         "participants": {"data": [_person(world, account.account_id), _person(world, thread.user_id)]},
-        "messages": Edge(list(_message_nodes(world, account, thread))),
+        "messages": lambda: Edge(list(_message_nodes(world, account, thread))),
     }
     return Node("UnifiedThread", values, ("id", "updated_time"))
 
@@ -74,19 +84,33 @@ def _message_node(world: World, account: Account, thread: Thread, message: Messa
         "from": _person(world, ends[0]),
         "to": {"data": [_person(world, ends[1])]},
         "message": message.text or "",
-        "attachments": {"data": [_attachment(a) for a in message.attachments]} if message.attachments else None,
+        "attachments": _listed(_attachment(one) for one in message.attachments if _kind(one) not in _ELSEWHERE),
+        "shares": _listed({"link": _url(one)} for one in message.attachments if _kind(one) in _SHARES),
+        "story": message.story,
         "reply_to": {"mid": message.reply_to} if message.reply_to else None,
-        "is_unsupported": False,
+        "is_unsupported": message.is_unsupported,
     }
     return Node("Message", values, _MESSAGE_DEFAULT)
 
 
 def _attachment(attachment: Json) -> Json:
-    url = (attachment.get("payload") or {}).get("url")
-    kind = attachment.get("type")
+    kind = _kind(attachment)
     if kind in {"image", "video"}:
-        return {f"{kind}_data": {"url": url}}
-    return {"file_url": url}
+        return {f"{kind}_data": {"url": _url(attachment)}}
+    return {"file_url": _url(attachment)}
+
+
+def _listed(items: Iterable[Json]) -> Json | None:
+    data = list(items)
+    return {"data": data} if data else None
+
+
+def _kind(attachment: Json) -> str:
+    return str(attachment.get("type"))
+
+
+def _url(attachment: Json) -> str | None:
+    return (attachment.get("payload") or {}).get("url")
 
 
 def _person(world: World, person_id: str) -> Json:

@@ -66,6 +66,7 @@ class MetaFaults(BaseModel):
     lose_send_request: Count = 0  # the next n sends never reach Meta: nothing of them is stored
     fail_sends: FailedCalls | None = None
     fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
+    limit_conversations: bool = False  # the third call of the Conversations API in one second is refused: 613
     fail_token_calls: FailedCalls | None = None  # exchanging, refreshing and debugging tokens
     rate_limit: RateLimit | None = None
     lose_token_answer: Count = 0  # the next n exchanges and refreshes are made, their answers never arrive

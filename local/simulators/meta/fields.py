@@ -1,6 +1,7 @@
 """The `fields` parameter: `name,instagram_business_account{id,username},messages.limit(5){message}`."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from local.simulators.meta import errors
@@ -26,6 +27,17 @@ def parse_fields(text: str) -> tuple[Field, ...]:
     if tokens:
         raise errors.syntax_error(f'"Unexpected {tokens[0]}" in fields')
     return fields
+
+
+def format_fields(fields: Iterable[Field]) -> str:
+    """Write wanted fields as `parse_fields` reads them."""
+    return ",".join(_format(field) for field in fields)
+
+
+def _format(field: Field) -> str:
+    limit = "" if field.limit is None else f".limit({field.limit})"
+    children = f"{{{format_fields(field.children)}}}" if field.children else ""
+    return f"{field.name}{limit}{children}"
 
 
 def _split(text: str) -> list[str]:

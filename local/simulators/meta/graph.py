@@ -4,23 +4,24 @@ from flask import Blueprint, Response, jsonify, request
 
 from local.simulators.meta import errors
 from local.simulators.meta.batch import add_batch_route
-from local.simulators.meta.conversations import find_conversation, list_conversations
+from local.simulators.meta.conversation_routes import add_conversation_routes, refuse_conversation
+from local.simulators.meta.conversations import find_conversation
 from local.simulators.meta.debug import add_debug_route
 from local.simulators.meta.dialogs import add_facebook_dialog
 from local.simulators.meta.fields import Field
 from local.simulators.meta.graph_request import identify_caller, parameters, wanted_fields
 from local.simulators.meta.graph_send import serve_send
-from local.simulators.meta.identity import AccountCaller, Caller, OwnerCaller, acting_account, subscriber
+from local.simulators.meta.identity import Caller, OwnerCaller, subscriber
 from local.simulators.meta.messenger_profile import add_messenger_profile_routes
-from local.simulators.meta.nodes import Node, select
+from local.simulators.meta.nodes import Node, select, select_page
 from local.simulators.meta.oauth_facebook import add_facebook_token_route
+from local.simulators.meta.paging import asked_page
 from local.simulators.meta.permissions import require, require_messages
 from local.simulators.meta.profiles import find_profile, list_pages
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.subscriptions import parse_subscribed_fields, show_subscriptions
 from local.simulators.meta.world import Account, Page, World
 
-_OF_CUSTOMERS = {"UnifiedThread", "Message", "InstagramScopedUser"}
 _PAGE_LISTED = tuple(Field(name) for name in ("access_token", "category", "name", "id", "tasks"))
 
 
@@ -29,6 +30,7 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
     graph = Blueprint("graph", __name__)
     add_batch_route(graph)
     add_debug_route(graph, simulation)
+    add_conversation_routes(graph, simulation)
     add_messenger_profile_routes(graph, simulation)
     add_facebook_dialog(graph, simulation)
     add_facebook_token_route(graph, simulation)
@@ -38,7 +40,9 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
         with simulation.state.change() as world:  # a person who reads the tokens of their Pages has them made
             caller = identify_caller(simulation, world)
             node = _find_node(world, caller, node_id)
-            if node.kind in _OF_CUSTOMERS:
+            if caller.account is not None and node.kind in {"UnifiedThread", "Message"}:
+                refuse_conversation(simulation, caller.account)
+            elif node.kind == "InstagramScopedUser":
                 _refuse_read(simulation)
             return jsonify(select(node, wanted_fields()))
 
@@ -49,7 +53,7 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
             if not isinstance(caller, OwnerCaller) or node_id not in {"me", caller.owner.owner_id}:
                 raise errors.unknown_object("get", node_id)
             wanted = wanted_fields() or _PAGE_LISTED
-            return jsonify(data=[select(node, wanted) for node in list_pages(world, caller)])
+            return jsonify(select_page(list_pages(world, caller), wanted, f"{node_id}/accounts", *asked_page()))
 
     @graph.get("/<graph_id:node_id>/subscribed_apps")
     def read_subscriptions(node_id: str) -> Response:
@@ -70,18 +74,6 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
             target = _subscriber(simulation, world, node_id, "delete")
             target.subscribed_fields = []
         return jsonify(success=True)
-
-    @graph.get("/<graph_id:node_id>/conversations")
-    def read_conversations(node_id: str) -> Response:
-        with simulation.state.read() as world:
-            caller = identify_caller(simulation, world)
-            account = acting_account(caller, node_id, "get")
-            require_messages(caller)
-            _refuse_read(simulation)
-            # A Page without `platform` lists its Messenger threads, of which there are none here.
-            on_instagram = isinstance(caller, AccountCaller) or request.args.get("platform") == "instagram"
-            found = list_conversations(world, account, request.args.get("user_id")) if on_instagram else []
-            return jsonify(data=[select(node, wanted_fields()) for node in found])
 
     @graph.post("/<graph_id:node_id>/messages")
     def send(node_id: str) -> Response:

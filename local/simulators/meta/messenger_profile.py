@@ -1,7 +1,7 @@
-"""The `messenger_profile` edge: what a customer can tap before and while they write (Meta's pages "Ice Breakers" and
-"Persistent Menu" of the Instagram Messaging API).
+"""The `messenger_profile` edge: what a customer can tap instead of writing.
 
-A Page without `platform=instagram` has a profile of its own for Messenger, which no Instagram user sees.
+Meta's pages "Ice Breakers" and "Persistent Menu" of the Instagram Messaging API. A Page without
+`platform=instagram` has a profile of its own for Messenger, which no Instagram user sees.
 """
 
 from flask import Blueprint, Response, jsonify, request

@@ -6,9 +6,8 @@ from typing import Any
 
 from local.simulators.meta import errors
 from local.simulators.meta.fields import Field
+from local.simulators.meta.paging import DEFAULT_LIMIT, Slice, cut, show_paging
 from local.simulators.meta.world import Json
-
-DEFAULT_LIMIT = 25
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,15 @@ class Node:
     values: Mapping[str, Any]
     default: tuple[str, ...]
 
+    @property
+    def node_id(self) -> str:
+        """The object's id."""
+        return str(self.values["id"])
+
 
 @dataclass(frozen=True)
 class Edge:
-    """Objects that a field leads to, shown as `{"data": […]}`."""
+    """Objects that a field leads to, shown as `{"data": […], "paging": {…}}`."""
 
     nodes: Sequence[Node]
 
@@ -41,14 +45,22 @@ def select(node: Node, fields: Sequence[Field]) -> Json:
         value = node.values[field.name]
         value = value() if callable(value) else value
         if value is not None:
-            shown[field.name] = _show(value, field)
+            shown[field.name] = _show(node, value, field)
     return shown | {"id": node.values["id"]}
 
 
-def _show(value: Any, field: Field) -> Any:
+def select_page(nodes: Sequence[Node], fields: Sequence[Field], path: str, limit: int, after: str | None) -> Json:
+    """Show at most `limit` of `nodes`, from behind the cursor `after`; `path` leads to all of them."""
+    ids = [node.node_id for node in nodes]
+    part: Slice = cut(ids, limit, after)
+    shown: Json = {"data": [select(node, fields) for node in nodes[part.start : part.end]]}
+    return shown | show_paging(ids, part, path, fields)
+
+
+def _show(node: Node, value: Any, field: Field) -> Any:
     if isinstance(value, Node):
         return select(value, field.children or [Field("id")])
     if isinstance(value, Edge):
         limit = DEFAULT_LIMIT if field.limit is None else field.limit
-        return {"data": [select(node, field.children) for node in value.nodes[:limit]]}
+        return select_page(value.nodes, field.children, f"{node.node_id}/{field.name}", limit, None)
     return value

@@ -49,19 +49,20 @@ def accept(world: World, account: Account, wanted: SendRequest, rules: SendRules
     reply_to = wanted.reply_to.mid if wanted.reply_to else None
     if reply_to is not None and thread.find(reply_to) is None:
         raise errors.invalid_parameter("Invalid parameter reply_to.mid: no such message in this thread.")
-    message, echo = write_as_business(thread, "api", _text(wanted.message), _echoed(wanted.message), reply_to)
+    text, attachments = _text(wanted.message), _echoed(wanted.message)
+    message, echo = write_as_business(thread, "api", text, attachments, reply_to, now_ms())
     return Accepted({"recipient_id": thread.user_id, "message_id": message.mid}, echo)
 
 
 def write_as_business(
-    thread: Thread, via: Via, text: str | None, attachments: list[Json], reply_to: str | None
+    thread: Thread, via: Via, text: str | None, attachments: list[Json], reply_to: str | None, at: int
 ) -> tuple[Message, WebhookEvent]:
-    """Put a message of the business into the thread; the message and its echo."""
+    """Put a message of the business into the thread, as written `at` that time; the message and its echo."""
     message = Message(
         mid=new_mid(thread.account_id, thread.user_id),
         sender="business",
         via=via,
-        at=now_ms(),
+        at=at,
         text=text,
         attachments=attachments,
         reply_to=reply_to,

@@ -1,6 +1,6 @@
 """The parts of one running simulator, joined."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.simulators.durable import DurableState
 from local.simulators.faults import FaultBoard
@@ -8,7 +8,10 @@ from local.simulators.meta.courier import Courier
 from local.simulators.meta.deliveries import WebhookEvent
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.outbox import cut_deliveries, publish
+from local.simulators.meta.pace import Pace
 from local.simulators.meta.world import World
+
+CONVERSATION_CALLS_PER_SECOND = 2  # of one account (Meta's page "Instagram Platform Overview")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Simulation:
     faults: FaultBoard[MetaFaults]
     courier: Courier
     human_agent_approved: bool
+    conversation_pace: Pace = field(default_factory=lambda: Pace(CONVERSATION_CALLS_PER_SECOND))
 
     def publish(self, world: World, event: WebhookEvent) -> list[str]:
         """Have `event` delivered soon; call it within the change that the event tells of."""

@@ -22,7 +22,7 @@ def parse_ice_breakers(value: Any) -> list[Json]:
 
 
 def parse_persistent_menu(value: Any) -> list[Json]:
-    """Read the menu's items for each locale. What only Messenger knows, such as `composer_input_disabled`, is refused."""
+    """Read the menu's items for each locale. What only Messenger has, as `composer_input_disabled`, is refused."""
     entries = _with_default(_list(value, "persistent_menu"))
     return [_localized(entry, "persistent_menu", MAX_MENU_ITEMS, _menu_item) for entry in entries]
 

@@ -17,7 +17,7 @@ def window_is_open(thread: Thread, now: int, length_ms: int = WINDOW_MS) -> bool
 def add_customer_message(thread: Thread, message: Message) -> None:
     """Let the user write, which opens the window."""
     _append(thread, message)
-    thread.opened_at = message.at
+    thread.opened_at = max(message.at, thread.opened_at or 0)
 
 
 def add_business_message(thread: Thread, message: Message) -> None:
@@ -59,8 +59,20 @@ def apply_item(thread: Thread, item: Json, at: int) -> None:
         thread.opened_at = at
 
 
+def story_of(message: Json) -> Json | None:
+    """Show the story that a webhook's message answers or mentions as the Conversations API does."""
+    if story := (message.get("reply_to") or {}).get("story"):
+        return {"reply_to": {"link": story.get("url"), "id": story.get("id")}}
+    for attachment in message.get("attachments") or []:
+        if attachment.get("type") == "story_mention":
+            payload = attachment.get("payload") or {}
+            return {"mention": {"link": payload.get("url"), "id": payload.get("id")}}
+    return None
+
+
 def _append(thread: Thread, message: Message) -> None:
     thread.messages.append(message)
+    thread.messages.sort(key=lambda one: one.at)  # one may be put in late
     del thread.messages[:-KEPT_MESSAGES]
 
 
@@ -88,6 +100,8 @@ def _follow_message(thread: Thread, message: Json, at: int) -> None:
         text=message.get("text"),
         attachments=message.get("attachments") or [],
         reply_to=(message.get("reply_to") or {}).get("mid"),
+        story=story_of(message),
+        is_unsupported=bool(message.get("is_unsupported")),
     )
     if sender == "business":
         add_business_message(thread, new)

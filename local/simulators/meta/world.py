@@ -90,6 +90,8 @@ class Message:
     text: str | None = None
     attachments: list[Json] = field(default_factory=list)
     reply_to: str | None = None
+    story: Json | None = None  # what it answers or mentions, as the Conversations API shows it
+    is_unsupported: bool = False
     deleted: bool = False
     reactions: dict[Side, str] = field(default_factory=dict)
 
@@ -149,6 +151,8 @@ class World:
     users: dict[str, User] = field(default_factory=dict)
     threads: dict[str, Thread] = field(default_factory=dict)
     callback: Callback | None = None
+    deauthorize_url: str | None = None
+    data_deletion_url: str | None = None
     collected: list[WebhookEvent] = field(default_factory=list)  # not yet put into a delivery
     deliveries: list[Delivery] = field(default_factory=list)
     calls: list[GraphCall] = field(default_factory=list)

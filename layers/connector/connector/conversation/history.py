@@ -1,9 +1,9 @@
 """Reading a connection's messages, newest first, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from unicodedata import normalize
+from dataclasses import dataclass, field, replace
 
+from connector import search
 from connector.chat import Chat, Message, MessageStatus
 from connector.conversation.cursors import Cursors
 from connector.errors import Detail, InvalidRequest
@@ -26,7 +26,7 @@ class Filters:
     scope: Scope = field(default_factory=Scope)
     status: MessageStatus | None = None
     text: str | None = None
-    """What a message's text must contain, in capitals or not."""
+    """Words, or how they begin, that a message must have: all of them, in any order, in capitals or not."""
 
     def __post_init__(self) -> None:
         """Refuse a time that nothing can lie in.
@@ -40,14 +40,26 @@ class Filters:
             raise InvalidRequest("The request cannot be used. See to: until.", details=[problem])
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words to look for."""
+        return search.words(self.text or "")
+
+    @property
+    def of_entries(self) -> Scope:
+        """Return the scope as far as entries can tell: of the words, the longest one, since it is likely the rarest."""
+        beginning = max(map(search.beginning, self.words), key=len, default=None)
+        return replace(self.scope, beginning=beginning)
+
+    @property
     def look_at_messages(self) -> bool:
         """Return whether an entry alone does not tell if its message is to be shown."""
-        return self.status is not None or self.text is not None
+        by_entry = self.scope.user_id is None and self.words == (self.of_entries.beginning,)
+        return self.status is not None or (self.text is not None and not by_entry)
 
     def let_through(self, message: Message) -> bool:
         """Return whether a message within the scope is to be shown."""
         is_wanted = self.status is None or message.status is self.status
-        return is_wanted and (self.text is None or _folded(self.text) in _folded(message.text or ""))
+        return is_wanted and (self.text is None or search.has(message.text or "", self.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,12 @@ def read_page(
     """
     filters = filters or Filters()
     beyond = cursors.read(cursor) if cursor is not None else None
+    if filters.text is not None and not filters.words:
+        return Page([], None)  # nothing in it that a message could be found by
     step = _AT_ONCE if filters.look_at_messages else limit + 1  # one more tells whether this is the last page
     found: list[tuple[str, Chat, Message]] = []
     for _ in range(_ROUNDS):
-        entries = pages.entries(filters.scope, limit=step, beyond=beyond)
+        entries = pages.entries(filters.of_entries, limit=step, beyond=beyond)
         stored = pages.messages(entries)
         found += [
             (entry.position, *stored[entry.key])
@@ -88,8 +102,3 @@ def read_page(
         beyond = found[limit - 1][0]
     messages = [(chat, message) for _, chat, message in found[:limit]]
     return Page(messages, cursors.write(beyond) if beyond is not None else None)
-
-
-def _folded(text: str) -> str:
-    """Return a text as it is compared: whatever the case, and however its accents were typed."""
-    return normalize("NFKC", normalize("NFKC", text).casefold())

@@ -87,7 +87,9 @@ class Examiner:
 
     def _proven(self, token: str, page_id: str, secret: str | None) -> AccessToken:
         """Return the token with its proof, if Meta takes it: the secret may be of the app whose webhooks come only."""
-        proven = AccessToken(token, proof_of(token, secret) if secret else None)
+        if not secret:
+            return AccessToken(token)
+        proven = AccessToken(token, proof_of(token, secret))
         try:
             Assets(self.graph_of(self.login, proven, page_id)).bearer_id()
         except (Refused, ReconnectNeeded):

@@ -19,6 +19,8 @@ class Scope:
     """Those written at or after this time."""
     until: datetime | None = None
     """Those written before this time."""
+    beginning: str | None = None
+    """Those of which a word begins so (`search.beginning`). Of one user's, it is not looked at: no index has both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pymongo.collection import Collection
 
 from connector.chat import MessageStatus, Role
 from connector.storage.documents import now
+from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -17,16 +18,18 @@ class Changes:
 
     def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
+        self._entries = Entries(collection, tenant)
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
 
     def edit(self, mid: str, text: str, at: datetime) -> bool:
         """Replace the text of a customer's message by a newer one. Returns whether the message is known."""
-        return self._change(
+        is_known = self._change(
             {"mid": mid, "role": Role.USER},
             {"text": text, "editedAt": at},
             unless={"$or": [{"editedAt": {"$gte": at}}, {"deletedAt": {"$ne": None}}]},
         )
+        return is_known and self._reword(mid, text, at)
 
     def unsend(self, mid: str, at: datetime) -> bool:
         """Remove what a taken-back message said, and keep that it was there. Returns whether it is known."""
@@ -34,7 +37,7 @@ class Changes:
             "attachments": [],
             "deletedAt": at,
         }
-        return self._change({"mid": mid}, gone)
+        return self._change({"mid": mid}, gone) and self._reword(mid, None, at)
 
     def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:
         """Set or take back the user's reaction to a message. Returns whether the message is known."""
@@ -57,6 +60,16 @@ class Changes:
                 {"$set": read | {"updatedAt": self._clock()}},
                 array_filters=[{f"m.{name}": value for name, value in unread.items()}],
             )
+        return True
+
+    def _reword(self, mid: str, text: str | None, at: datetime) -> bool:
+        """Let a message be found by its new words. Done also where it has changed before: its writer may have died."""
+        with translated():
+            chat = self._collection.find_one(
+                self._tenant | {"messages.mid": mid}, {"messages": {"$elemMatch": {"mid": mid}}}
+            )
+        if chat is not None:
+            self._entries.reword(chat["messages"][0]["key"], text, at)
         return True
 
     def _change(self, message: Document, fields: Document, *, unless: Document | None = None) -> bool:

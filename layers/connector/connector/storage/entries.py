@@ -3,7 +3,8 @@
 A message itself stands in its chat, among up to 500 others, and no index over `chats` has all messages in one order.
 This one does. A message is entered here before it is stored: whatever dies in between leaves an entry without a
 message, which readers leave out, and never a message that no reader finds. The entry also decides once and for all the
-message's id and time, so that its place does not move when the message is stored at a second try.
+message's id and time, so that its place does not move when the message is stored at a second try. It holds how the
+message's words begin, for who looks for them.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pymongo.collection import Collection
 
 from connector.chat import Message, Role
 from connector.ports.reading import Entry, Scope
+from connector.search import beginnings
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -24,18 +26,9 @@ COLLECTION = "instagram_messages"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_MILLISECONDS = {"$toString": {"$toLong": "$messages.createdAt"}}
-POSITION = {
-    "$concat": [
-        {"$substrBytes": ["0" * 14, 0, {"$subtract": [14, {"$strLenBytes": _MILLISECONDS}]}]},
-        _MILLISECONDS,
-        ".",
-        "$messages.id",
-    ]
-}
-"""The position of a message that stands unwound in its chat, as MongoDB works it out."""
+_FOR_GOOD = datetime(9999, 1, 1, tzinfo=UTC)
 
-# One index of each pair serves one role and all: a query for all asks for each, and MongoDB merges the three.
+# Each index serves one role and all: a query for all asks for each, and MongoDB merges the three.
 _OF_ALL = IndexModel(
     [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("role", ASCENDING), ("position", DESCENDING)],
     name="by_time",
@@ -49,6 +42,16 @@ _OF_USER = IndexModel(
         ("position", DESCENDING),
     ],
     name="of_user_by_time",
+)
+_BY_WORD = IndexModel(
+    [
+        ("subaccountId", ASCENDING),
+        ("agentId", ASCENDING),
+        ("words", ASCENDING),
+        ("role", ASCENDING),
+        ("position", DESCENDING),
+    ],
+    name="by_word",
 )
 
 
@@ -67,10 +70,13 @@ class Entries:
             return ()
         ids = [self._prefix + message.key for message in messages]
         positions = [position_of(replace(message, id=str(ObjectId()))) for message in messages]
-        fixed = [self._tenant | {"userId": user_id, "role": message.role.value} for message in messages]
         writes = [
-            UpdateOne({"_id": one}, {"$setOnInsert": fields | {"position": position}}, upsert=True)
-            for one, fields, position in zip(ids, fixed, positions, strict=True)
+            UpdateOne(
+                {"_id": one},
+                {"$setOnInsert": self._tenant | entry(user_id, message.role.value, position, message.text)},
+                upsert=True,
+            )
+            for one, position, message in zip(ids, positions, messages, strict=True)
         ]
         stands = dict(zip(ids, positions, strict=True))
         with translated():
@@ -79,6 +85,15 @@ class Entries:
                 known = self._collection.find({"_id": {"$in": ids}}, {"position": 1})
                 stands |= {document["_id"]: document["position"] for document in known}
         return tuple(_placed(message, stands[one]) for message, one in zip(messages, ids, strict=True))
+
+    def reword(self, key: str, text: str | None, at: datetime) -> None:
+        """Let a message be found by the words that it has since then; None for none any more, whatever comes later."""
+        since = _FOR_GOOD if text is None else at
+        with translated():
+            self._collection.update_one(
+                {"_id": self._prefix + key, "wordsAt": {"$not": {"$gte": since}}},
+                {"$set": {"words": beginnings(text or ""), "wordsAt": since}},
+            )
 
     def remove(self, key: str) -> None:
         """Take a message off the list that is no longer stored."""
@@ -89,19 +104,27 @@ class Entries:
         """Return up to `limit` entries, newest first (or oldest first), from beyond a position on."""
         roles = [role.value for role in ([scope.role] if scope.role else Role)]
         wanted: Document = self._tenant | {"role": {"$in": roles}}
+        index = "by_time"
         if scope.user_id is not None:
-            wanted["userId"] = scope.user_id
+            index, wanted["userId"] = "of_user_by_time", scope.user_id
+        elif scope.beginning is not None:
+            index, wanted["words"] = "by_word", scope.beginning
         if place := _place(scope, beyond, oldest_first=oldest_first):
             wanted["position"] = place
         with translated():
             found = (
                 self._collection.find(wanted, {"position": 1})
                 .sort("position", ASCENDING if oldest_first else DESCENDING)
-                .hint("by_time" if scope.user_id is None else "of_user_by_time")
+                .hint(index)
                 .limit(limit)
                 .to_list()
             )
         return [Entry(document["_id"].removeprefix(self._prefix), document["position"]) for document in found]
+
+
+def entry(user_id: str, role: str, position: str, text: str | None) -> Document:
+    """Return what an entry holds besides its tenant."""
+    return {"userId": user_id, "role": role, "position": position, "words": beginnings(text or "")}
 
 
 def position_of(message: Message) -> str:
@@ -122,7 +145,7 @@ def time_of(position: str) -> datetime:
 def ensure_indexes(chats: Collection[Document]) -> None:
     """Create the indexes of the list beside `chats`; those that stand already cost nothing."""
     with translated():
-        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER])
+        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER, _BY_WORD])
 
 
 def _place(scope: Scope, beyond: str | None, *, oldest_first: bool) -> Document:

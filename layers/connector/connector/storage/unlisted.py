@@ -6,12 +6,12 @@ here, of all tenants, the newest first: then readers find it, and its user has a
 
 import time
 
-from pymongo import DESCENDING
+from pymongo import DESCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from connector.chat import Role
-from connector.storage.entries import COLLECTION, POSITION
+from connector.storage.entries import COLLECTION, entry, position_at
 from connector.storage.indexes import OURS, UNLISTED
 from connector.storage.mongodb import Document, translated
 
@@ -26,13 +26,9 @@ _LISTED = {
     "messages.createdAt": {"$type": "date"},
     "messages.role": {"$in": [role.value for role in Role]},
 }
-_ENTRY = {
-    "_id": {"$concat": ["$subaccountId", "/", "$agentId", "/", "$messages.key"]},
-    "subaccountId": 1,
-    "agentId": 1,
-    "userId": "$metadata.userId",
-    "role": "$messages.role",
-    "position": POSITION,
+_TOLD = {
+    **dict.fromkeys(("subaccountId", "agentId", "metadata.userId"), 1),
+    **{f"messages.{name}": 1 for name in ("key", "id", "createdAt", "role", "text")},
 }
 
 
@@ -57,16 +53,14 @@ class Unlisted:
                 self._chats.find(OURS | UNLISTED, {"_id": 1}).sort("createdAt", DESCENDING).limit(_AT_ONCE).to_list()
             )
             these: Document = {"_id": {"$in": [chat["_id"] for chat in chats]}}
-            if chats:
-                self._chats.aggregate(
-                    [
-                        {"$match": these},
-                        {"$unwind": "$messages"},
-                        {"$match": _LISTED},
-                        {"$project": _ENTRY},
-                        {"$merge": {"into": COLLECTION, "whenMatched": "keepExisting"}},
-                    ]
-                )
+            told: list[Document] = [
+                {"$match": these},
+                {"$unwind": "$messages"},
+                {"$match": _LISTED},
+                {"$project": _TOLD},
+            ]
+            if entries := [_enter(one) for one in self._chats.aggregate(told)]:
+                self._chats.database[COLLECTION].bulk_write(entries, ordered=False)
             for chat in self._chats.find(these | _COMPLETE | {"current": None}, {"messages": 0}).to_list():
                 self._mark_newest(chat)
             self._chats.update_many(these, {"$set": {"listed": True}})
@@ -84,3 +78,13 @@ class Unlisted:
 
         with self._chats.database.client.start_session() as session:
             session.with_transaction(change)
+
+
+def _enter(told: Document) -> UpdateOne:
+    """Return the write of a message's entry. What stands in it already stays; what is missing is added."""
+    message, tenant = told["messages"], {name: told[name] for name in ("subaccountId", "agentId")}
+    position = position_at(message["createdAt"], message["id"])
+    text = message.get("text")
+    entered = entry(told["metadata"]["userId"], message["role"], position, text if isinstance(text, str) else None)
+    stays = {"$replaceWith": {"$mergeObjects": [{"$literal": tenant | entered}, "$$ROOT"]}}
+    return UpdateOne({"_id": "/".join((*tenant.values(), message["key"]))}, [stays], upsert=True)
