@@ -81,7 +81,4 @@ def _entries(tenant: Tenant, users: int, of_each: int) -> Iterator[Document]:
                 "_id": f"{tenant}/{message.key}",
                 "subaccountId": tenant.subaccount_id,
                 "agentId": tenant.agent_id,
-                "userId": user_id(user),
-                "role": message.role.value,
-                "position": entries.position_of(message),
-            }
+            } | entries.entry(user_id(user), message.role.value, entries.position_of(message), message.text)

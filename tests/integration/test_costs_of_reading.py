@@ -104,7 +104,33 @@ def test_a_page_examines_the_page_and_a_constant_number_of_entries_and_documents
     assert (documents <= LIMIT + 1, asked_for) == (True, 1)
 
 
-@pytest.mark.parametrize("filters", [{"text": "nobody has written this"}, {"status": MessageStatus.FAILED}], ids=str)
+WORDS = {
+    "in every message": ("messa", Scope(), LIMIT),
+    "in every message, from the middle": ("people", Scope(), LIMIT),
+    "in every message, of one role": ("people", Scope(role=Role.AGENT), LIMIT),
+    "in every message, before a time": ("on", Scope(until=BEGAN + 1000 * STEP), LIMIT),
+    "in one message": ("1234", Scope(until=BEGAN + 1235 * STEP), 1),
+    "in none": ("nobody", Scope(), 0),
+}
+
+
+@pytest.mark.parametrize("asked", WORDS)
+def test_a_search_for_a_word_examines_the_page_and_a_constant_number_however_common_or_rare_the_word_is(history, asked):
+    word, scope, expected = WORDS[asked]
+    pages = Pages(history["chats"], TENANT)
+    cursor = _middle(pages, _size(history)) if "middle" in asked else None
+    with profiled(history[ENTRIES], history["chats"]) as operations:
+        page = read_page(pages, CURSORS, limit=LIMIT, cursor=cursor, filters=Filters(scope, text=word))
+    assert (len(page.messages), page.next_cursor is None) == (expected, expected < LIMIT)
+    keys, documents, asked_for = _examined(operations, ENTRIES)
+    assert keys <= expected + 1 + 2 * len(Role), f"{keys} entries of the index for {expected} messages"
+    assert (documents <= expected + 1, asked_for) == (True, 1)
+    if expected:
+        keys, documents, asked_for = _examined(operations, "chats")
+        assert (keys <= 2 * (expected + 1), documents <= expected + 1, asked_for) == (True, True, 1)
+
+
+@pytest.mark.parametrize("filters", [{"text": "instagramming shop"}, {"status": MessageStatus.FAILED}], ids=str)
 def test_a_search_that_finds_nothing_examines_a_fixed_number_and_says_where_to_go_on(history, filters):
     pages = Pages(history["chats"], TENANT)
     with profiled(history[ENTRIES], history["chats"]) as operations:

@@ -162,11 +162,16 @@ ASKED = st.fixed_dictionaries(
         "user": st.none() | st.sampled_from([USER, OTHER_USER]),
         "role": st.none() | st.sampled_from(Role),
         "status": st.none() | st.sampled_from([MessageStatus.ANSWERED, MessageStatus.FAILED, MessageStatus.SENT]),
-        "text": st.none() | st.sampled_from(["HELLO", "strasse", "x"]),
+        "text": st.none() | st.sampled_from(["HELLO", "strasse", "the", "ther hel", "x", "!"]),
         "since": st.none() | st.integers(0, 2),
         "until": st.none() | st.integers(3, 6),
     }
 )
+
+
+def _has(text, asked):
+    there = text.casefold().split()
+    return asked != "!" and all(any(one.startswith(word) for one in there) for word in asked.casefold().split())
 
 
 def _fits(draft, asked):
@@ -175,7 +180,7 @@ def _fits(draft, asked):
             asked["user"] in (None, draft.user),
             asked["role"] in (None, draft.role),
             asked["status"] in (None, draft.status),
-            asked["text"] is None or asked["text"].casefold() in (draft.text or "").casefold(),
+            asked["text"] is None or _has(draft.text or "", asked["text"]),
             asked["since"] is None or draft.seconds >= asked["since"],
             asked["until"] is None or draft.seconds < asked["until"],
         )
@@ -312,6 +317,66 @@ def test_a_send_that_is_confirmed_takes_no_entry_of_a_message_that_stands(chats,
     chats.add(USER, ACCOUNT, user_message("mid:m2"))
     world.outbox.record_sent(sent, "m2")
     assert sorted(_walk(pages, 10)) == ["mid:m2", "sent:1"]
+
+
+# ── by which words a message is found
+
+
+def _found(pages, text, **scope):
+    return _walk(pages, 5, text=text, scope=Scope(**scope))
+
+
+def _known(collection):
+    """Return all that the list knows of what was said."""
+    return {word for one in collection.database["instagram_messages"].find() for word in one["words"]}
+
+
+def test_an_edited_message_is_found_by_its_new_words_and_no_longer_by_the_old(chats, pages, world, collection):
+    chats.add(USER, ACCOUNT, user_message("mid:a", "At nine?", mid="a"))
+    world.changes.edit("a", "At eleven?", _at(1))
+    assert (_found(pages, "nine"), _found(pages, "eleven"), "nine" in _known(collection)) == ([], ["mid:a"], False)
+    world.changes.edit("a", "At ten?", _at(0))
+    assert (_found(pages, "ten"), _found(pages, "eleven")) == ([], ["mid:a"]), "an edit that comes late changes nothing"
+
+
+def test_of_a_message_that_was_taken_back_no_word_is_left_whatever_comes_later(chats, pages, world, collection):
+    chats.add(USER, ACCOUNT, user_message("mid:a", "At nine?", mid="a"))
+    chats.add(USER, ACCOUNT, our_message("sent:b", "At ten.", mid="b"))
+    for mid in ("a", "b"):
+        world.changes.unsend(mid, _at(1))
+        world.changes.edit(mid, "At eleven?", _at(2))
+    chats.add(USER, ACCOUNT, user_message("mid:a", "At nine?", mid="a"))
+    assert _known(collection) == set()
+    assert _walk(pages, 5) != [], "they are still there"
+
+
+def test_a_message_is_reworded_also_where_who_changed_it_died_before_that(chats, pages, world, mongodb):
+    chats.add(USER, ACCOUNT, user_message("mid:a", "At nine?", mid="a"))
+    data = {"failCommands": ["update"], "errorCode": 8000, "namespace": "test.instagram_messages"}
+    mongodb.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+    with pytest.raises(Exception, match="database"):
+        world.changes.unsend("a", _at(1))
+    assert _found(pages, "nine") == [], "the entry is held against the message"
+    assert world.changes.unsend("a", _at(1))
+    assert _known(pages._collection) == set()
+
+
+def test_what_is_said_in_several_parts_or_by_a_person_is_found_too(world, pages):
+    world.say("hi")
+    world.agent.script = [["We open at nine.", "Until six."]]
+    world.answer_all()
+    world.send("And on Sundays?")
+    assert len(_found(pages, "open")) == len(_found(pages, "until")) == len(_found(pages, "sund")) == 1
+
+
+def test_words_are_found_in_one_conversation_and_by_one_role_too(chats, pages):
+    chats.add(USER, ACCOUNT, user_message("mid:a", "open?", at=_at(1)))
+    chats.add(USER, ACCOUNT, our_message("sent:b", "open!", at=_at(2)))
+    chats.add(OTHER_USER, ACCOUNT, user_message("mid:c", "open?", at=_at(3)))
+    assert _found(pages, "open") == ["mid:c", "sent:b", "mid:a"]
+    assert _found(pages, "open", user_id=USER) == ["sent:b", "mid:a"]
+    assert _found(pages, "open", role=Role.USER) == ["mid:c", "mid:a"]
+    assert _found(pages, "open", user_id=USER, role=Role.HUMAN) == ["sent:b"]
 
 
 def test_a_page_of_full_chats_reads_them_whole_and_stays_right(chats, pages):

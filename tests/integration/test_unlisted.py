@@ -68,6 +68,17 @@ def test_i10_what_an_earlier_version_stored_is_listed_and_has_its_rows(chats, co
     assert unlisted.list_for(10) == 0
 
 
+def test_an_entry_that_an_earlier_version_made_learns_the_words_of_its_message(chats, collection, unlisted):
+    _say(chats, "0")
+    listed = collection.database["instagram_messages"]
+    before = list(listed.find())
+    listed.update_many({}, {"$unset": {"words": 1}})
+    collection.update_many({}, {"$unset": {"listed": 1}})
+    assert unlisted.list_for(10) == 1
+    assert list(listed.find()) == before
+    assert before[0]["words"] == ["0"]
+
+
 def test_what_our_own_writers_stored_is_never_listed_again(chats, collection, unlisted):
     small = Chats(collection, TENANT, most_messages=2)
     for number in range(7):

@@ -1,6 +1,6 @@
 """The Graph API's routes, the same under `/v26.0` (or any version) and without a version."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from local.simulators.meta import errors
 from local.simulators.meta.batch import add_batch_route

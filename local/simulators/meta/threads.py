@@ -23,7 +23,7 @@ def add_customer_message(thread: Thread, message: Message) -> None:
 def add_business_message(thread: Thread, message: Message) -> None:
     """Let the business write; a reply also marks the thread as read and ends the typing indicator."""
     _append(thread, message)
-    thread.seen_at = message.at
+    thread.seen_at = max(message.at, thread.seen_at or 0)
     thread.typing_until = 0
 
 
