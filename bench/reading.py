@@ -55,7 +55,8 @@ def readings(database: Database[dict[str, Any]], messages: int, chance: random.R
         "50 messages from anywhere": lambda: page(some_time()),
         "50 messages of one user": lambda: page(Scope(user_id=user_id(chance.randrange(users)))),
         "50 messages of one role": lambda: page(Scope(role=Role.HUMAN)),
-        "a search without a find": lambda: page(some_time(), "nobody has written this"),
+        "50 messages with a word": lambda: page(some_time(), "nine"),
+        "a search without a find": lambda: page(some_time(), "messages open"),  # all have both, as far as entries know
         "50 conversations": rows,
     }
 

@@ -45,7 +45,7 @@ def _message(user: int, users: int, number: int) -> Message:
     return Message(
         key=f"mid:aWdfZAG1faXRlbToxOk{place}" if is_theirs else f"turn:{place:032x}:0",
         role=role,
-        text=f"Message {place}, which says about as much as people write to a shop on Instagram.",
+        text=f"Message {place}: we open at nine.",
         status=MessageStatus.ANSWERED if is_theirs else MessageStatus.READ,
         created_at=BEGAN + place * STEP,
         id=f"{place:024x}",

@@ -97,6 +97,8 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "GRAPH_VERSION": "v26.0",
         "RETELL_URL": "http://127.0.0.1:9",
         "FALLBACK_TEXT": "",
+        "OPT_OUT_WORDS": "stop, unsubscribe",
+        "OPT_IN_WORDS": "start",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -15,7 +15,6 @@ stands instead.
 
 This page is made by `python -m tests.contract.fault_matrix`, from `tests/contract/fault_cases.toml` and the names of
 the tests. A test fails when it is stale, when a number is not here, and when a case has neither a test nor a reason.
-G, H and J (SSM, the API's callers, privacy) have no table: their tests bear their numbers in the name or the docstring.
 """
 
 

@@ -12,9 +12,6 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 CASES = Path(__file__).with_name("fault_cases.toml")
 
-# The letters that have no table: how many cases SSM, the API's callers and privacy have.
-_ELSEWHERE = {"G": 7, "H": 20, "J": 7}
-
 _NUMBERS = re.compile(r"test_((?:[a-z][0-9]+_)+)")
 
 
@@ -57,11 +54,6 @@ def cases() -> dict[str, Case]:
         for number, case in part.items()
         if number != "title"
     }
-
-
-def numbers() -> set[str]:
-    """Return every number that the name of a test may bear."""
-    return cases().keys() | {f"{letter}{one}" for letter, last in _ELSEWHERE.items() for one in range(1, last + 1)}
 
 
 def shown(folder: Path = TESTS) -> list[Shown]:

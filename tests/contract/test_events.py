@@ -18,6 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 from connector.accounts import Account
 from connector.auth import authenticate
 from connector.contract.connection import ConnectRequest
+from connector.contract.menus import MenuRequest
 from connector.contract.pausing import PauseRequest, ResumeRequest
 from connector.contract.sending import SendRequest
 from connector.envelopes import InboxMessage, TurnMessage, read
@@ -51,15 +52,19 @@ FUNCTIONS = {
     "export": "ExportFunction",
     "pause": "PauseFunction",
     "resume": "ResumeFunction",
+    "menu": "MenuFunction",
+    "set_menu": "SetMenuFunction",
     "disconnect": "DisconnectFunction",
     "webhook_handshake": "WebhookFunction",
     "webhook": "WebhookFunction",
     "ingest": "IngestFunction",
     "reply": "ReplyFunction",
     "sweep": "SweepFunction",
+    "refresh": "RefreshFunction",
 }
+SCHEDULED = ("sweep", "refresh")
 QUEUES = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, "sweep")]
+HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, *SCHEDULED)]
 API = [name for name in HTTP if not name.startswith("webhook")]
 
 
@@ -136,7 +141,13 @@ def test_the_bearer_token_of_an_api_event_proves_a_caller_for_its_tenant(name: s
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [("connect", ConnectRequest), ("send", SendRequest), ("pause", PauseRequest), ("resume", ResumeRequest)],
+    [
+        ("connect", ConnectRequest),
+        ("send", SendRequest),
+        ("pause", PauseRequest),
+        ("resume", ResumeRequest),
+        ("set_menu", MenuRequest),
+    ],
 )
 def test_the_body_of_an_api_event_is_one_that_the_contract_takes(name: str, model: type[BaseModel]):
     model.model_validate_json(Request.of(event(name)).body)
@@ -222,6 +233,8 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
         ("export", 200, ""),
         ("pause", 409, "not_connected"),
         ("resume", 409, "not_connected"),
+        ("menu", 409, "not_connected"),
+        ("set_menu", 409, "not_connected"),
         ("disconnect", 200, '"isConnected":false'),
         ("webhook_handshake", 200, "1158201444"),
         ("webhook", 200, "EVENT_RECEIVED"),
@@ -239,13 +252,14 @@ def test_the_function_takes_its_queue_event_and_reports_no_failure(deployed: Aws
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_sweep_takes_its_schedules_event_and_schedules_nothing_where_nothing_waits(
-    aws: Aws, functions_environment: dict[str, str]
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_the_function_takes_its_schedules_event_and_does_nothing_where_nothing_waits(
+    aws: Aws, functions_environment: dict[str, str], name: str
 ):
-    (schedule,) = resources()["SweepFunction"]["Properties"]["Events"].values()
+    (schedule,) = resources()[FUNCTIONS[name]]["Properties"]["Events"].values()
     assert schedule["Type"] == "Schedule"
-    assert event("sweep")["detail-type"] == "Scheduled Event"
-    assert _function("sweep").handler(event("sweep"), Context("sweep", 50)) is None
+    assert event(name)["detail-type"] == "Scheduled Event"
+    assert _function(name).handler(event(name), Context(name, 50)) is None
     assert aws.bodies(functions_environment["TURN_QUEUE_URL"]) == []
 
 

@@ -18,15 +18,18 @@ READS = {
     "pause": {"jwt", "mongodb-uri"},
     "resume": {"jwt", "mongodb-uri"},
     "send": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "set_menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},
+    "refresh": {"mongodb-uri", "app-secrets", "connections/*/access-token"},
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
 }
 _SECRETS = {"connections/*/access-token", "connections/*/webhook"}
-WRITES = {"connect": _SECRETS}
-DELETES = {"connect": _SECRETS, "disconnect": _SECRETS}
+WRITES = {"connect": _SECRETS, "refresh": {"connections/*/access-token"}}
+DELETES = {"connect": _SECRETS, "disconnect": _SECRETS, "refresh": {"connections/*/access-token"}}
 SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}, "sweep": {"TurnQueue"}}
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 

@@ -7,6 +7,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from connector.agents.retell import COMPLETION_SECONDS
+from connector.lifecycle import patrol
 from connector.wiring import turns
 from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
 
@@ -21,6 +22,8 @@ ROUTES = {
     ("GET", f"{CONNECTION}/export"): "export",
     ("POST", f"{CONNECTION}/pause"): "pause",
     ("POST", f"{CONNECTION}/resume"): "resume",
+    ("GET", f"{CONNECTION}/menu"): "menu",
+    ("POST", f"{CONNECTION}/menu"): "set_menu",
     ("POST", f"{CONNECTION}/disconnect"): "disconnect",
     # … and Meta's callback URLs: one for a connection, one for a Meta app that serves many agents.
     ("GET", f"{CONNECTION}/webhook"): "webhook",
@@ -30,12 +33,13 @@ ROUTES = {
 }
 API = sorted({folder for folder in ROUTES.values() if folder != "webhook"})
 CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-SCHEDULES = {"sweep": "rate(1 minute)"}
+SCHEDULES = {"sweep": "rate(1 minute)", "refresh": "rate(10 minutes)"}
 
 SQS_DEFAULT_VISIBILITY = 30
 SQS_DEFAULT_RETENTION = 4 * 24 * 3600
 API_GATEWAY_SECONDS = 30  # the longest an HTTP API waits for an integration
 META_SECONDS = 5  # the longest Meta waits for a webhook
+LAMBDA_AT_ONCE = 1_000  # executions in an account and region, where nobody has asked for more
 
 
 def findings(deployed: Deployment) -> list[str]:
@@ -134,6 +138,23 @@ def test_a25_the_api_has_exactly_the_documented_routes_each_with_its_function(de
     assert deployed.routes == ROUTES
 
 
+def test_h19_the_gateway_tells_no_browser_that_another_origin_may_read_answers(deployed):
+    (api,) = deployed.of_type("AWS::ApiGatewayV2::Api").values()
+
+    assert {"CorsConfiguration", "x-amazon-apigateway-cors"} & ({*api} | {*api.get("Body", {})}) == set()
+    assert not [method for method, _ in ROUTES if method == "OPTIONS"], "the API answers 404 to what asks for leave"
+
+
+def test_h20_the_gateway_refuses_a_flood_before_a_function_runs_and_metas_own_address_is_not_behind_it(deployed):
+    """For each route: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html."""
+    (stage,) = deployed.of_type("AWS::ApiGatewayV2::Stage").values()
+    bounds = stage["DefaultRouteSettings"]
+
+    assert 0 < bounds["ThrottlingRateLimit"] <= bounds["ThrottlingBurstLimit"] < LAMBDA_AT_ONCE
+    assert "RouteSettings" not in stage, "a route has bounds of its own: mend this test"
+    assert deployed.of_type("AWS::Lambda::Url"), "Meta's notifications have a way past the gateway"
+
+
 def test_only_the_webhook_has_a_function_url(deployed):
     urls = [named(url["TargetFunctionArn"]) for url in deployed.of_type("AWS::Lambda::Url").values()]
 
@@ -154,17 +175,20 @@ def test_the_function_url_is_open_to_meta_which_cannot_sign_with_iam(deployed):
         )
 
 
-def test_nothing_else_than_the_api_and_the_sweeps_own_schedule_may_invoke_a_function(deployed):
+def test_nothing_else_than_the_api_and_a_functions_own_schedule_may_invoke_it(deployed):
     others = [
         one
         for one in deployed.of_type("AWS::Lambda::Permission").values()
         if one["Principal"] not in ("*", "apigateway.amazonaws.com")
     ]
 
-    (rule,) = deployed.of_type("AWS::Events::Rule")
-    assert [(one["Principal"], named(one["FunctionName"]), named(one["SourceArn"])) for one in others] == [
-        ("events.amazonaws.com", deployed.logical_ids["sweep"], rule)
-    ]
+    rules = {
+        ("events.amazonaws.com", named(target["Arn"]), name)
+        for name, rule in deployed.of_type("AWS::Events::Rule").items()
+        for target in rule["Targets"]
+    }
+    assert {(one["Principal"], named(one["FunctionName"]), named(one["SourceArn"])) for one in others} == rules
+    assert {function for _, function, _ in rules} == {deployed.logical_ids[folder] for folder in SCHEDULES}
 
 
 @pytest.mark.parametrize("folder", API)
@@ -227,6 +251,14 @@ def test_d12_each_turn_has_a_worker_of_its_own_and_no_more_work_at_once_than_the
 def test_c2_c3_the_sweep_runs_every_minute_and_is_over_before_it_runs_again(deployed):
     assert deployed.schedules == SCHEDULES
     assert deployed.functions["sweep"]["Timeout"] < 60
+
+
+def test_i9_one_run_of_refresh_is_over_before_the_next_and_none_is_repeated(deployed):
+    timeout = deployed.functions["refresh"]["Timeout"]
+    (config,) = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+
+    assert patrol.RUN_SECONDS + 120 < timeout < 600, "the last visit begins when the run's time is nearly over"
+    assert (named(config["FunctionName"]), config["MaximumRetryAttempts"]) == (deployed.logical_ids["refresh"], 0)
 
 
 def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):

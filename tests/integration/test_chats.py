@@ -134,8 +134,8 @@ def test_documents_of_other_channels_are_never_touched_and_never_refused(collect
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)
-def test_one_tenant_neither_sees_nor_changes_anothers_chats(chats, collection, other):
-    """H5: the same user, the same mids."""
+def test_h5_one_tenant_neither_sees_nor_changes_anothers_chats(chats, collection, other):
+    """The same user, the same mids."""
     theirs, their_changes = Chats(collection, other), Changes(collection, other)
     _add(chats, our_message("sent:1", mid="a", status=MessageStatus.SENT))
     _add(chats, user_message("mid:b"))

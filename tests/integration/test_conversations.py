@@ -217,8 +217,7 @@ def test_a_cursor_of_a_moment_of_which_mongodb_knows_nothing_leads_to_the_inbox_
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)
-def test_one_tenant_sees_none_of_anothers_conversations(chats, rows, other):
-    """H5."""
+def test_h5_one_tenant_sees_none_of_anothers_conversations(chats, rows, other):
     _say(chats, "a")
     assert rows(tenant=other).conversations == []
     assert rows(tenant=other, user_id=USER).conversations == []

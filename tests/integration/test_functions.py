@@ -38,9 +38,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 JWT_KEY = "k" * 32
 ROUTES = [
-    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "disconnect")),
-    *(("GET", verb) for verb in ("status", "messages", "conversations", "export")),
+    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "menu", "disconnect")),
+    *(("GET", verb) for verb in ("status", "messages", "conversations", "export", "menu")),
 ]
+FOLDERS = {("POST", "menu"): "set_menu"}  # of the functions that are not called as their path is
 CONNECT = {
     "accessToken": "EAAgood-token",
     "instagramAccountId": ACCOUNT,
@@ -132,7 +133,7 @@ class Deployment:
             text=json.dumps(payload) if payload is not None else None,
             path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
         )
-        told = self.function(verb)(event, CONTEXT)
+        told = self.function(FOLDERS.get((method, verb), verb))(event, CONTEXT)
         self.headers = told["headers"]
         return told["statusCode"], json.loads(told["body"])
 
@@ -239,8 +240,8 @@ def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_message
 
 
 @pytest.mark.parametrize(("method", "verb"), ROUTES)
-def test_every_route_lets_in_only_who_may_call_for_its_tenant(deployment, method, verb):
-    """H1, H2, H5: and a stranger is told nothing of what a request must be."""
+def test_h1_h2_h5_every_route_lets_in_only_who_may_call_for_its_tenant(deployment, method, verb):
+    """And a stranger is told nothing of what a request must be."""
     nonsense = {"nonsense": 1} if method == "POST" else None
     expired = int(time.time()) - 3600
     for token in ("", "x", _token(exp=expired), _token(subaccountId=5)):
@@ -264,9 +265,9 @@ def failing_database(mongodb):
 
 @pytest.mark.usefixtures("failing_database")
 @pytest.mark.parametrize(("method", "verb"), ROUTES)
-def test_f3_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
-    """H18."""
-    payload = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}, "pause": {}, "resume": {}}.get(verb)
+def test_f3_h18_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
+    bodies = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}, "menu": {"iceBreakers": None}}
+    payload = bodies.get(verb, {}) if method == "POST" else None
     status, told = deployment.call(method, verb, payload=payload)
     assert (status, told["success"], told["error"]["code"]) == (503, False, "unavailable")
     assert deployment.headers["Retry-After"] == "5"
@@ -279,8 +280,7 @@ def test_f3_a_sweep_that_finds_no_database_fails_as_an_invocation_and_the_next_i
 
 
 @pytest.mark.parametrize("tenant", [("..", "a"), ("sub_1", "a b"), ("sub_1", "$ne"), ("sub_1", "x" * 65), ("ſub", "a")])
-def test_a_path_with_an_id_that_cannot_be_one_is_refused(deployment, tenant):
-    """H7."""
+def test_h7_a_path_with_an_id_that_cannot_be_one_is_refused(deployment, tenant):
     status, told = deployment.call("GET", "status", tenant=tenant)
     assert (status, told["error"]["code"]) == (400, "invalid_request")
 
@@ -300,14 +300,12 @@ def test_a_path_with_an_id_that_cannot_be_one_is_refused(deployment, tenant):
     ],
     ids=str,
 )
-def test_a_query_that_cannot_be_one_is_refused(deployment, query):
-    """H8, H9."""
+def test_h8_h9_a_query_that_cannot_be_one_is_refused(deployment, query):
     status, told = deployment.call("GET", "messages", query=query)
     assert (status, told["error"]["code"]) == (400, "invalid_request"), told
 
 
-def test_a_body_that_is_none_is_refused_by_the_names_of_its_fields_and_not_by_their_values(deployment):
-    """H10, J2."""
+def test_h10_j2_a_body_that_is_none_is_refused_by_the_names_of_its_fields_and_not_by_their_values(deployment):
     status, told = deployment.call("POST", "connect", payload=CONNECT | {"accessToken": "EAA hush", "pageId": "x"})
     assert (status, told["error"]["code"]) == (400, "invalid_request")
     assert {one["field"] for one in told["error"]["details"]} == {"accessToken", "pageId"}

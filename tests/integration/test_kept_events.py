@@ -56,8 +56,7 @@ def test_a20_sixteen_workers_that_keep_one_event_keep_it_once(kept, collection, 
     assert collection.count_documents({}) == 1
 
 
-def test_one_tenant_neither_sees_nor_forgets_what_is_kept_for_another(kept, collection):
-    """H5."""
+def test_h5_one_tenant_neither_sees_nor_forgets_what_is_kept_for_another(kept, collection):
     kept.keep(EVENT)
     for other in (Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")):
         theirs = KeptEvents(collection, other)

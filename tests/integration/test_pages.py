@@ -228,8 +228,7 @@ def test_the_role_the_status_and_all_a_customer_did_come_back_as_they_were(chats
 
 
 @pytest.mark.parametrize("other", [Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")], ids=str)
-def test_one_tenant_finds_none_of_anothers_messages_not_even_by_their_entries(chats, pages, collection, other):
-    """H5."""
+def test_h5_one_tenant_finds_none_of_anothers_messages_not_even_by_their_entries(chats, pages, collection, other):
     _fill(chats, range(3))
     theirs = Pages(collection, other)
     assert theirs.entries(Scope(), limit=10) == []

@@ -376,8 +376,7 @@ def test_a_pause_lasts_a_minute_to_30_days(connected, minutes):
     ],
     ids=str,
 )
-def test_what_is_no_pause_is_refused_by_the_name_of_its_field(connected, verb, payload, field):
-    """H10."""
+def test_h10_what_is_no_pause_is_refused_by_the_name_of_its_field(connected, verb, payload, field):
     status, told = connected.call("POST", verb, payload=payload)
     assert (status, told["error"]["code"]) == (400, "invalid_request")
     assert [one["field"] for one in told["error"]["details"]] == [field]

@@ -166,8 +166,7 @@ def test_pages_of_messages_go_on_from_the_cursor_with_other_filters_too(call, wr
         *(("cursor", value) for value in ("x", "", "a" * 101)),
     ],
 )
-def test_a_parameter_of_messages_that_cannot_be_one_is_refused_by_its_name(call, field, value):
-    """H8, H9."""
+def test_h8_h9_a_parameter_of_messages_that_cannot_be_one_is_refused_by_its_name(call, field, value):
     told = call("messages", **{field: value})
     assert (told.status, told.code, told.fields) == (400, "invalid_request", [field])
 
@@ -313,8 +312,7 @@ def test_an_export_of_long_messages_stays_below_what_lambda_takes(call, database
 
 
 @each_route
-def test_a_route_is_closed_to_who_may_not_call_for_its_tenant(call, written, route):
-    """H5, H6."""
+def test_h5_h6_a_route_is_closed_to_who_may_not_call_for_its_tenant(call, written, route):
     for token in (_token(subaccountId="sub_2"), _token(agentIds=["agent_2"]), _token(subaccountId=["sub_2", "sub_3"])):
         told = call(route, token=token)
         assert (told.status, told.code) == (404, "not_found")
@@ -325,10 +323,10 @@ def test_a_route_is_closed_to_who_may_not_call_for_its_tenant(call, written, rou
 
 @each_route
 @pytest.mark.parametrize("other", OTHERS, ids=str)
-def test_a_route_shows_a_tenant_nothing_of_anothers_not_even_of_the_same_customer(
+def test_h5_a_route_shows_a_tenant_nothing_of_anothers_not_even_of_the_same_customer(
     call, written, database, route, other
 ):
-    """H5: and the other way round."""
+    """And the other way round."""
     token = _token(subaccountId=["sub_1", "sub_2"])
     theirs = Chats(database["chats"], other)
     assert "mid" not in call(route, tenant=other, token=token).body
@@ -341,16 +339,15 @@ def test_a_route_shows_a_tenant_nothing_of_anothers_not_even_of_the_same_custome
 
 @each_route
 @pytest.mark.parametrize("tenant", [("..", "a"), ("sub_1", "a b"), ("sub_1", "$ne"), ("sub_1", "x" * 65), ("ſub", "a")])
-def test_a_route_refuses_an_id_that_cannot_be_one(call, route, tenant):
-    """H7."""
+def test_h7_a_route_refuses_an_id_that_cannot_be_one(call, route, tenant):
     told = call(route, tenant=SimpleNamespace(subaccount_id=tenant[0], agent_id=tenant[1]))
     assert (told.status, told.code) == (400, "invalid_request")
 
 
 @each_route
 @pytest.mark.parametrize("unknown", ["Limit", "user", "userid", "user_id", "limit[$gt]", "skip", "$where"])
-def test_a_route_refuses_a_parameter_that_it_does_not_know(call, written, route, unknown):
-    """H8: a misspelt filter must not show everything."""
+def test_h8_a_route_refuses_a_parameter_that_it_does_not_know(call, written, route, unknown):
+    """A misspelt filter must not show everything."""
     told = call(route, **{unknown: "1"})
     assert (told.status, told.code, told.fields) == (400, "invalid_request", [unknown])
 
@@ -366,16 +363,14 @@ def test_a_route_refuses_a_parameter_that_it_does_not_know(call, written, route,
         "Li4v",
     ],
 )
-def test_a_route_refuses_a_cursor_that_is_none_or_another_tenants(call, written, route, cursor):
-    """H9."""
+def test_h9_a_route_refuses_a_cursor_that_is_none_or_another_tenants(call, written, route, cursor):
     for query in ({}, {"userId": USER}):
         told = call(route, cursor=cursor, **query)
         assert (told.status, told.code, told.fields) == (400, "invalid_request", ["cursor"])
 
 
 @each_route
-def test_a_route_refuses_the_cursor_of_another_route(call, written, route):
-    """H9."""
+def test_h9_a_route_refuses_the_cursor_of_another_route(call, written, route):
     for other in ROUTES:
         told = call(route, cursor=Cursors(TENANT, other).write(POSITION))
         assert told.status == (200 if other == route else 400)

@@ -14,6 +14,7 @@ from connector.chat import Chat, Message, MessageStatus, Person, Role, TurnState
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
+from connector.conversation.opting import OptingWords
 from connector.conversation.send import Letter, Sender
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
@@ -273,6 +274,7 @@ class World:
             self.queue,
             self.quiet,
             self.pause,
+            OptingWords.of("stop", "start"),
         )
 
     def take(self, item: Mapping[str, Any], *, account_id: str = ACCOUNT, route: bool = True) -> str:

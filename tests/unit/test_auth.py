@@ -70,8 +70,7 @@ def test_the_scheme_is_read_in_any_case(scheme):
         pytest.param(f"Bearer {_token().rpartition('.')[0]}.", id="no-signature"),
     ],
 )
-def test_a_header_that_holds_no_single_token_is_unauthorized(header):
-    """H1."""
+def test_h1_a_header_that_holds_no_single_token_is_unauthorized(header):
     with pytest.raises(Unauthorized):
         authenticate(header, KEYS)
 
@@ -95,14 +94,13 @@ def test_a_header_that_holds_no_single_token_is_unauthorized(header):
         pytest.param(_token(headers={"crit": ["x"], "x": 1}), id="unknown-crit"),
     ],
 )
-def test_a_token_that_does_not_prove_anything_now_is_unauthorized(token):
-    """H2."""
+def test_h2_a_token_that_does_not_prove_anything_now_is_unauthorized(token):
     with pytest.raises(Unauthorized):
         _who(token)
 
 
-def test_every_refusal_has_the_same_words():
-    """H2: they do not tell which."""
+def test_h2_every_refusal_has_the_same_words():
+    """They do not tell which."""
     words = set()
     for token in ("x", _token(key="x" * 32), _token(_with(exp=NOW - 99)), _token(_with(subaccountId=5))):
         with pytest.raises(Unauthorized) as refusal:
@@ -112,8 +110,7 @@ def test_every_refusal_has_the_same_words():
 
 
 @pytest.mark.parametrize(("past", "is_valid"), [(0, True), (27, True), (33, False)])
-def test_clocks_may_differ_by_half_a_minute(past, is_valid):
-    """H3."""
+def test_h3_clocks_may_differ_by_half_a_minute(past, is_valid):
     token = _token(_with(exp=int(time.time()) - past, iat=int(time.time()) - 3600))
     if is_valid:
         assert _who(token) == PROVEN
@@ -122,8 +119,7 @@ def test_clocks_may_differ_by_half_a_minute(past, is_valid):
             _who(token)
 
 
-def test_issuer_and_audience_are_checked_where_the_deployment_names_them():
-    """H2."""
+def test_h2_issuer_and_audience_are_checked_where_the_deployment_names_them():
     keys = JwtKeys((KEY,), issuer="https://issuer", audience="connector")
     right = {"iss": "https://issuer", "aud": "connector"}
     assert _who(_token(_with(**right)), keys) == PROVEN
@@ -145,8 +141,7 @@ def test_any_of_the_keys_will_do_while_one_is_rotated():
 
 
 @pytest.mark.parametrize("key", ["hush", "k" * 31])
-def test_a_key_that_is_too_short_is_misconfigured_and_never_silently_weak(key):
-    """H4."""
+def test_h4_a_key_that_is_too_short_is_misconfigured_and_never_silently_weak(key):
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         token = _token(key=key)
     with pytest.raises(Misconfigured) as refusal:
@@ -160,14 +155,13 @@ def test_a_deployment_without_keys_is_misconfigured():
 
 
 @pytest.mark.parametrize("claim", [..., None, "", [], {}, 5, True, {"$ne": None}, [5, None, {}], [""], [["sub_1"]]])
-def test_a_token_that_names_no_subaccount_is_unauthorized(claim):
-    """H6."""
+def test_h6_a_token_that_names_no_subaccount_is_unauthorized(claim):
     with pytest.raises(Unauthorized):
         _who(_token(_with(subaccountId=claim)))
 
 
-def test_a_token_for_one_tenant_finds_nothing_at_anothers():
-    """H5: the words of "not found", so that nobody learns what there is."""
+def test_h5_a_token_for_one_tenant_finds_nothing_at_anothers():
+    """The words of "not found", so that nobody learns what there is."""
     for tenant in (Tenant("sub_2", "agent_1"), Tenant("sub_10", "agent_1"), Tenant("SUB_1", "agent_1")):
         with pytest.raises(NotFound) as refusal:
             _who().require(tenant)
@@ -177,8 +171,8 @@ def test_a_token_for_one_tenant_finds_nothing_at_anothers():
 
 
 @pytest.mark.parametrize("agents", [[], ["agent_2"], [5], {}, "agent_1", [["agent_1"]]])
-def test_a_token_for_some_agents_finds_nothing_at_the_others(agents):
-    """H5, H6: a list of another form names no agent."""
+def test_h5_h6_a_token_for_some_agents_finds_nothing_at_the_others(agents):
+    """A list of another form names no agent."""
     with pytest.raises(NotFound):
         _who(_token(_with(agentIds=agents))).require(TENANT)
 
@@ -280,8 +274,8 @@ def _hmac_token(secret, headers):
     return (signing_input + b"." + jwt.utils.base64url_encode(algorithm.sign(signing_input, secret))).decode()
 
 
-def test_a_public_key_is_never_taken_for_a_shared_secret(issuer, rsa_key, ec_key):
-    """H2: everybody knows the public key."""
+def test_h2_a_public_key_is_never_taken_for_a_shared_secret(issuer, rsa_key, ec_key):
+    """Everybody knows the public key."""
     for name, key in (("r", rsa_key), ("e", ec_key)):
         for secret in (_pem(key.public_key()), json.dumps(_jwk(key, name)).encode()):
             with pytest.raises(Unauthorized):

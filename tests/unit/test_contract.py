@@ -82,8 +82,7 @@ def test_connect_needs_each_documented_field(name):
     ],
     ids=str,
 )
-def test_connect_refuses_what_is_not_documented(change):
-    """H7, H10, H12."""
+def test_h7_h10_h12_connect_refuses_what_is_not_documented(change):
     with pytest.raises(ValidationError):
         ConnectRequest.model_validate(CONNECT | change)
 
@@ -112,8 +111,7 @@ def test_a_message_of_up_to_1000_bytes_is_sent_unchanged(message):
     ],
     ids=str,
 )
-def test_send_refuses_what_instagram_would_not_take(body):
-    """H10, H16."""
+def test_h10_h16_send_refuses_what_instagram_would_not_take(body):
     with pytest.raises(ValidationError):
         SendRequest.model_validate(body)
 

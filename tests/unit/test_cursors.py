@@ -57,8 +57,8 @@ def test_a_cursor_fits_into_a_url_and_into_what_the_routes_take(position):
     ],
     ids=ascii,
 )
-def test_a_cursor_that_no_page_has_given_is_refused(cursor):
-    """H9: strictly, so that nobody builds on what happens to work."""
+def test_h9_a_cursor_that_no_page_has_given_is_refused(cursor):
+    """Strictly, so that nobody builds on what happens to work."""
     assert _refused(cursor)
 
 
@@ -68,8 +68,7 @@ def test_no_text_as_cursor_does_anything_but_be_refused(cursor):
 
 
 @given(POSITIONS, st.integers(0, 46), st.sampled_from("0123456789abcdef."))
-def test_a_cursor_of_which_one_character_inside_was_changed_is_refused(position, place, character):
-    """H9."""
+def test_h9_a_cursor_of_which_one_character_inside_was_changed_is_refused(position, place, character):
     plain = urlsafe_b64decode(CURSORS.write(position) + "==").decode()
     changed = plain[:place] + character + plain[place + 1 :]
     assume(changed != plain)
@@ -86,7 +85,6 @@ def test_a_cursor_of_which_one_character_inside_was_changed_is_refused(position,
     ],
     ids=str,
 )
-def test_a_cursor_of_another_tenant_or_another_route_is_refused(other):
-    """H9."""
+def test_h9_a_cursor_of_another_tenant_or_another_route_is_refused(other):
     assert _refused(other.write(POSITION))
     assert _refused(CURSOR, other)

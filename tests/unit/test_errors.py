@@ -96,8 +96,7 @@ def _told(error):
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_a_failure_has_one_shape():
-    """H18."""
+def test_h18_a_failure_has_one_shape():
     error = InvalidRequest("See to: to.", details=[Detail("to", "must be digits")])
     assert _told(error) == (
         400,
@@ -114,8 +113,7 @@ def test_a_failure_has_one_shape():
 
 
 @pytest.mark.parametrize("error", [Misconfigured("The parameter /secret is missing."), ConnectorError("unexpected")])
-def test_what_went_wrong_inside_is_for_the_log_and_not_for_the_caller(error):
-    """H18."""
+def test_h18_what_went_wrong_inside_is_for_the_log_and_not_for_the_caller(error):
     status, told = _told(error)
     assert (status, told["error"]["code"]) == (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
     assert error.message not in told["error"]["message"]

@@ -116,3 +116,10 @@ def test_the_refusal_of_the_agent_says_until_when_a_person_may_reply():
     assert verdict.message == (
         "Instagram's 24 hours for a reply closed 2026-03-02 12:00 UTC; a person may reply until 2026-03-08 12:00 UTC."
     )
+
+
+@given(WRITERS, st.timedeltas(timedelta(0), 30 * DAYS), st.booleans())
+def test_h16_to_who_opted_out_nobody_writes_whatever_else_is_so(writer, since, paused):
+    until = NOW + 60 * DAYS if paused else None
+    verdict = judge(writer, CONNECTION, replace(CHAT, opted_out_at=NOW, paused_until=until), NOW + since)
+    assert (verdict.reason, verdict.at, verdict.by_person_only) == ("opted_out", NOW, False)

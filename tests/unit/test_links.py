@@ -37,7 +37,7 @@ def test_a_profile_has_its_address_and_a_username_cannot_change_where_it_leads(u
 
 @settings(max_examples=15)
 @given(st.from_regex(r"[a-z0-9._]{1,30}", fullmatch=True))
-def test_the_qr_code_of_an_account_reads_as_its_address(username):
+def test_h15_the_qr_code_of_an_account_reads_as_its_address(username):
     url = profile_url(username)
     assert _decoded(qr_code_data_url(url)) == [url]
 

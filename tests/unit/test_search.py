@@ -31,8 +31,8 @@ from connector.search import MOST_BEGINNINGS, beginning, beginnings, has, words
         ("안녕", "안녕하세요"),
     ],
 )
-def test_a_text_is_found_by_how_its_words_begin_in_any_case_and_is_no_pattern(asked, text):
-    """H11: nothing that anybody asks for is ever run as a pattern."""
+def test_h11_a_text_is_found_by_how_its_words_begin_in_any_case_and_is_no_pattern(asked, text):
+    """Nothing that anybody asks for is ever run as a pattern."""
     assert has(text, words(asked))
     assert not has("something else", words(asked))
     assert all(beginning(word) in beginnings(text) for word in words(asked))

@@ -130,8 +130,7 @@ def test_every_kind_of_message_is_taken_as_it_is(kind):
     ],
     ids=lambda value: json.dumps(value)[:50],
 )
-def test_a_limit_that_is_passed_is_named_with_its_field(message, field, problem):
-    """H10, H16."""
+def test_h10_h16_a_limit_that_is_passed_is_named_with_its_field(message, field, problem):
     ((named, told),) = refused(message)
     assert named == field
     assert problem in told
@@ -152,8 +151,7 @@ def test_a_limit_that_is_passed_is_named_with_its_field(message, field, problem)
     ],
     ids=str,
 )
-def test_a_field_is_taken_under_its_documented_name_and_in_its_form_only(more, field):
-    """H10."""
+def test_h10_a_field_is_taken_under_its_documented_name_and_in_its_form_only(more, field):
     assert [named for named, _ in refused("hi", **more)] == [field]
 
 

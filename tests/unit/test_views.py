@@ -248,7 +248,6 @@ def test_a_time_is_asked_for_as_answers_show_it(asked, moment):
     ],
     ids=ascii,
 )
-def test_a_time_in_any_other_form_is_refused_and_not_guessed(asked):
-    """H8."""
+def test_h8_a_time_in_any_other_form_is_refused_and_not_guessed(asked):
     with pytest.raises(ValidationError, match="must be a time in ISO 8601, UTC"):
         TypeAdapter(AskedTime).validate_python(asked)

@@ -261,8 +261,8 @@ PATHS_OF_NOBODY = (
 )
 
 
-def test_a25_a_path_that_is_none_of_ours_is_not_found_and_asks_ssm_nothing(edge, subtests):
-    """H7: nothing but an id ever becomes part of a parameter's name."""
+def test_a25_h7_a_path_that_is_none_of_ours_is_not_found_and_asks_ssm_nothing(edge, subtests):
+    """Nothing but an id ever becomes part of a parameter's name."""
     for path in PATHS_OF_NOBODY:
         with subtests.test(path=path), _each_call(edge.aws.ssm, "ssm", lambda number: None) as calls:
             with pytest.raises(NotFound):

@@ -95,7 +95,9 @@ class Check:
     code: str | None = None
     """Why not, in snake_case."""
     message: str | None = None
-    """Why not, and the one thing that mends it."""
+    """Why not."""
+    at: datetime | None = None
+    """When it was looked at; None for just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Connection:
     checks: tuple[Check, ...] = ()
     """What was last checked, and found."""
     checked_at: datetime | None = None
+    webhook_verified_at: datetime | None = None
+    """When somebody last set the connection's own callback URL at Meta."""
     request: Request | None = None
 
     def is_paused(self, moment: datetime) -> bool:

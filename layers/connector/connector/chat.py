@@ -57,6 +57,9 @@ LOOPING = "loop"  # what answers the agent seems to be a machine
 # The reason of a turn whose answer may have reached the customer, and nobody could find out.
 SEND_UNKNOWN = "send_unknown"
 
+# Why a message has no turn of its own: when it was recovered, it was too old to be answered by itself.
+RECOVERED_LATE = "recovered_late"
+
 FALLBACK = ":fallback"
 """How the key of a message ends that is said in the agent's place. It answers nothing."""
 
@@ -100,6 +103,8 @@ class Message:
     """Ours, where it is more than a text: what was asked to be sent (`contract/content.py`)."""
     by_person_only: bool = False
     """Ours: allowed only because a person wrote it (Meta's tag HUMAN_AGENT)."""
+    recovered: bool = False
+    """No webhook told of it: it was found in what Meta keeps (`conversation/recovery.py`)."""
 
     @property
     def is_with_customer(self) -> bool:
@@ -161,6 +166,8 @@ class Chat:
     window_opened_at: datetime | None = None
     """When the customer last did what opens Instagram's window for replies."""
     person: Person = Person()
+    opted_out_at: datetime | None = None
+    """Since when the customer wants nothing more written to them; None while they do not mind."""
     referral: Mapping[str, Any] | None = None
     """How the customer last came here, as Meta says it: a link, an ad."""
     turn_due_at: datetime | None = None

@@ -25,7 +25,9 @@ class InboxMessage:
     route: Route | None
     """None when it came by the app-wide route: the account then names the connection."""
     received_at: int
-    """When the webhook received it, in ms since 1970."""
+    """When the webhook received it, or it was found missing, in ms since 1970."""
+    recovered: bool = False
+    """No webhook told of it: it was found in what Meta keeps."""
 
     @property
     def group(self) -> str:
@@ -36,7 +38,12 @@ class InboxMessage:
     def of(cls, fields: dict[str, Any]) -> Self:
         """Read the message from its JSON fields."""
         route = fields["route"]
-        return cls(Notification(**fields["notification"]), Route(**route) if route else None, fields["received_at"])
+        return cls(
+            Notification(**fields["notification"]),
+            Route(**route) if route else None,
+            fields["received_at"],
+            fields.get("recovered", False),  # the webhooks of an earlier version do not say
+        )
 
 
 @dataclass(frozen=True, slots=True)

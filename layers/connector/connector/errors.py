@@ -5,12 +5,14 @@
     ├── AuthenticationFailed        400  authentication_failed  Meta refuses the access token given
     ├── PageNotLinked               400  page_not_linked        the Page is not this account's Page
     ├── NotReady                    400  (its reason)           the account or agent is not set up for messages
+    ├── LoginFailed                 400  (its reason)           a login at Meta that connects nothing
     ├── Unauthorized                401  unauthorized           no valid JWT, or no valid signature
     ├── Forbidden                   403  forbidden              a wrong verification token
     ├── NotFound                    404  not_found              absent, or another tenant's
     ├── NotConnected                409  not_connected          this agent has no Instagram account
     ├── AccountInUse                409  account_in_use         the account has another agent
     ├── NotAllowed                  409  (its reason)           Instagram's rules, or ours, forbid it now
+    ├── LoginNotSetUp               409  login_not_set_up       the deployment has no app for this login
     ├── KeyReused                   409  idempotency_key_reused the key has been used for something else
     ├── InProgress                  409  in_progress            the same request is being carried out
     ├── PayloadTooLarge             413  payload_too_large
@@ -87,6 +89,30 @@ class NotReady(ConnectorError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class LoginFailed(ConnectorError):
+    """Raised when nothing can be connected by a login at Meta. `code` says why, in snake_case."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "login_failed"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LoginNotSetUp(ConnectorError):
+    """Raised by authorize when the deployment names no app at Meta for the login. `parameter` is where it belongs."""
+
+    status = HTTPStatus.CONFLICT
+    code = "login_not_set_up"
+
+    def __init__(self, name: str, parameter: str) -> None:
+        super().__init__(
+            f"This deployment has no Meta app for {name}. The operator adds it to the SSM parameter app-secrets, as "
+            f'"{parameter}": {{"id": "…", "secret": "…"}}.'
+        )
 
 
 class Unauthorized(ConnectorError):
@@ -206,6 +232,11 @@ class ReconnectNeeded(OutsideError):
 
     status = HTTPStatus.CONFLICT
     code = "reconnect_needed"
+
+    def __init__(self, message: str, *, because: str | None = None) -> None:
+        super().__init__(message)
+        self.because = because
+        """Of what it has died, in a sentence, where that is known."""
 
 
 class SessionEnded(OutsideError):

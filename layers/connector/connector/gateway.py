@@ -53,6 +53,16 @@ def _body(event: LambdaEvent) -> bytes:
         raise InvalidRequest("The body is marked as base64 and is not base64.") from error
 
 
+def origin_of(event: LambdaEvent) -> str:
+    """Return the scheme and host at which the caller has reached us, e.g. `https://api.example.com`.
+
+    The host is the one that API Gateway serves: no other reaches a function. It always tells the scheme.
+    """
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme = "https" if headers.get("x-forwarded-proto", "").partition(",")[0].strip() == "https" else "http"
+    return f"{scheme}://{event['requestContext']['domainName']}"
+
+
 def answer_json(status: int, body: Mapping[str, Any]) -> LambdaAnswer:
     """Return a JSON answer."""
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}

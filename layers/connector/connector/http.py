@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from connector.auth import authenticate
+from connector.auth import Caller, authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after
 from connector.logs import log_crash, log_refusal, logger, metrics
@@ -46,7 +46,7 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     @metrics.log_metrics
     def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
         try:
-            _admit(event)
+            app.context["caller"] = _admit(event)
             return app.resolve(_labelled(event), context)
         except ConnectorError as error:
             log_refusal(error)
@@ -61,8 +61,8 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     return handler
 
 
-def _admit(event: LambdaEvent) -> None:
-    """Let only those in who may call for this path's tenant.
+def _admit(event: LambdaEvent) -> Caller:
+    """Let only those in who may call for this path's tenant, and return who it is.
 
     Raises:
         Unauthorized, NotFound, InvalidRequest, PayloadTooLarge: as they say.
@@ -74,15 +74,24 @@ def _admit(event: LambdaEvent) -> None:
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
     _require_json(request.body)
+    return caller
 
 
 def _require_json(body: bytes) -> None:
     """Refuse what is no JSON, before Powertools meets it: other charsets, bombs and long numbers are crashes there."""
     try:
-        json.loads(body.decode()) if body else None
+        json.loads(body.decode(), object_pairs_hook=_each_once) if body else None
     except (ValueError, RecursionError) as error:
-        problems = [Detail("body", "must be JSON, in UTF-8")]
+        problems = [Detail("body", "must be JSON, in UTF-8, with each field once")]
         raise InvalidRequest("The body cannot be read.", details=problems) from error
+
+
+def _each_once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object. Of a field that stands there twice, two readers see two values."""
+    read = dict(fields)
+    if len(read) < len(fields):
+        raise ValueError("a field stands there twice")
+    return read
 
 
 def _labelled(event: LambdaEvent) -> dict[str, Any]:

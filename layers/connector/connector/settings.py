@@ -40,6 +40,21 @@ def pause_minutes() -> int:
     return _number("PAUSE_MINUTES", most=10080)
 
 
+def opt_out_words() -> str:
+    """Return the words with which customers opt out, with commas between; "" for none."""
+    return os.environ.get("OPT_OUT_WORDS", "")
+
+
+def opt_in_words() -> str:
+    """Return the words with which customers opt in again, with commas between; "" for none."""
+    return os.environ.get("OPT_IN_WORDS", "")
+
+
+def answer_recovered_minutes() -> int:
+    """Return up to what age a message is answered that no webhook told of, in minutes (0 to 1440; 0 for none)."""
+    return _number("RECOVER_ANSWER_MINUTES", most=1440)
+
+
 def fallback_text() -> str:
     """Return what a customer is told when the agent cannot answer; "" for nothing."""
     return os.environ.get("FALLBACK_TEXT", "")
@@ -56,6 +71,24 @@ def graph_hosts() -> dict[Login, str]:
 def graph_version() -> str:
     """Return the version of Meta's Graph APIs, e.g. `v26.0`."""
     return _required("GRAPH_VERSION")
+
+
+def login_hosts() -> dict[Login, str]:
+    """Return where each login's dialog is, e.g. `https://www.facebook.com`."""
+    return {
+        Login.FACEBOOK: _required("FACEBOOK_LOGIN_URL").rstrip("/"),
+        Login.INSTAGRAM: _required("INSTAGRAM_LOGIN_URL").rstrip("/"),
+    }
+
+
+def instagram_api_url() -> str:
+    """Return the URL at which the codes of Instagram Login are exchanged, e.g. `https://api.instagram.com`."""
+    return _required("INSTAGRAM_API_URL").rstrip("/")
+
+
+def return_urls() -> frozenset[str]:
+    """Return where browsers may be sent after a login: whole addresses, compared to the letter."""
+    return frozenset(filter(None, os.environ.get("RETURN_URLS", "").split(",")))
 
 
 def retell_url() -> str:

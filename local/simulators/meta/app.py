@@ -56,7 +56,7 @@ def create_app(
     with state.change() as world:
         settle(world, app_secret, instagram_app_secret)
     faults = FaultBoard(MetaFaults)
-    courier = Courier(state, faults, app_secret, retry_delays_seconds, api_version)
+    courier = Courier(state, faults, retry_delays_seconds, api_version)
     simulation = Simulation(state, faults, courier, human_agent_approved)
 
     app = Flask(__name__)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from local.simulators.meta import errors, token_errors
 from local.simulators.meta.graph_request import parameters
 from local.simulators.meta.identity import request_token
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 MAX_CALLS = 50
 

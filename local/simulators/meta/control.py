@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 from local.simulators.clock import now_ms
 from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
 from local.simulators.meta import control_bodies as bodies
+from local.simulators.meta import control_views as views
 from local.simulators.meta.control_accounts import add_account_routes
 from local.simulators.meta.control_compliance import add_compliance_routes
 from local.simulators.meta.control_login import add_login_routes
@@ -16,10 +17,11 @@ from local.simulators.meta.handshake import verify_callback
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.residents import add_account, add_user
 from local.simulators.meta.sending import write_as_business
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
-from local.simulators.meta.threads import add_customer_message, apply_item, story_of, webhook_message
+from local.simulators.meta.threads import Message, Thread, add_customer_message, apply_item, story_of, webhook_message
 from local.simulators.meta.wire import completed_event, message_event
-from local.simulators.meta.world import Json, Message, Thread, World
+from local.simulators.meta.world import World
 
 
 def meta_control(simulation: Simulation) -> Blueprint:
@@ -27,6 +29,7 @@ def meta_control(simulation: Simulation) -> Blueprint:
     control = control_blueprint()
     _add_dashboard_routes(control, simulation)
     _add_message_routes(control, simulation)
+    _add_thread_routes(control, simulation)
     _add_log_routes(control, simulation)
     add_account_routes(control, simulation)
     add_token_routes(control, simulation)
@@ -40,13 +43,13 @@ def _add_dashboard_routes(control: Blueprint, simulation: Simulation) -> None:
     @control.get("/state")
     def read_state() -> Response:
         with simulation.state.read() as world:
-            return jsonify(bodies.show_world(world, simulation.faults.active()))
+            return jsonify(views.show_world(world, simulation.faults.active()))
 
     @control.post("/accounts")
     def create_account() -> tuple[Response, int]:
         wanted = parse_body(bodies.NewAccount)
         with simulation.state.change() as world:
-            return jsonify(bodies.show_account(world, add_account(world, wanted))), 201
+            return jsonify(views.show_account(world, add_account(world, wanted))), 201
 
     @control.post("/users")
     def create_user() -> tuple[Response, int]:
@@ -103,23 +106,36 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
                 simulation.publish(world, event)
         return jsonify(item=event.item)
 
+
+def _add_thread_routes(control: Blueprint, simulation: Simulation) -> None:
+    @control.put("/threads/<account_id>/<user_id>")
+    def change_thread(account_id: str, user_id: str) -> Response:
+        wanted = parse_body(bodies.ThreadChange)
+        with simulation.state.change() as world, simulation.faults.open() as faults:
+            thread = _thread(world, account_id, user_id)
+            if "owner_app_id" in wanted.model_fields_set:
+                thread.owner_app_id = wanted.owner_app_id
+            if wanted.blocked is not None:
+                thread.blocked = wanted.blocked
+            return jsonify(views.show_thread(thread, faults, now_ms()))
+
     @control.get("/threads/<account_id>/<user_id>")
     def read_thread(account_id: str, user_id: str) -> Response:
         with simulation.state.read() as world, simulation.faults.open() as faults:
             thread = world.thread_of(account_id, user_id) or Thread(account_id, user_id)
-            return jsonify(bodies.show_thread(thread, faults, now_ms()))
+            return jsonify(views.show_thread(thread, faults, now_ms()))
 
 
 def _add_log_routes(control: Blueprint, simulation: Simulation) -> None:
     @control.get("/deliveries")
     def read_deliveries() -> Response:
         with simulation.state.read() as world:
-            return jsonify(deliveries=[bodies.show_delivery(delivery) for delivery in world.deliveries])
+            return jsonify(deliveries=[views.show_delivery(delivery) for delivery in world.deliveries])
 
     @control.get("/calls")
     def read_calls() -> Response:
         with simulation.state.read() as world:
-            return jsonify(calls=[bodies.show_call(call) for call in world.calls])
+            return jsonify(calls=[views.show_call(call) for call in world.calls])
 
 
 def _thread(world: World, account_id: str, user_id: str) -> Thread:

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, jsonify
 from pydantic import Field
 
 from local.simulators.control import ControlBody, ControlError, parse_body
-from local.simulators.meta.control_bodies import NumericId, Username, show_account
+from local.simulators.meta.control_bodies import NumericId, Username
+from local.simulators.meta.control_views import show_account
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.world import Account, AccountType, World
 

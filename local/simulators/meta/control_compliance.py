@@ -8,10 +8,11 @@ from pydantic import Field, model_validator
 
 from local.simulators.clock import now_ms
 from local.simulators.control import ControlBody, ControlError, parse_body
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.signed_requests import request_payload, sign_request, tell_app
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tokens import Login, Revocation
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 APP_REMOVED = Revocation(190, 458)
 

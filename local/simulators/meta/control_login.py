@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from local.simulators.control import ControlBody, ControlError, parse_body
 from local.simulators.meta.login import Dialog, DialogAnswer
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
-from local.simulators.meta.world import Json
 
 
 class DialogBody(ControlBody):

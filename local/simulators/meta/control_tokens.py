@@ -9,9 +9,10 @@ from local.simulators.clock import iso, now_ms
 from local.simulators.control import ControlBody, ControlError, parse_body
 from local.simulators.meta.identity import refusal_of
 from local.simulators.meta.issuing import issue_instagram_token, issue_page_token, issue_user_token
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tokens import FACEBOOK_SCOPES, INSTAGRAM_SCOPES, Login, Revocation, Token, TokenKind
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 type Seconds = Annotated[int, Field(ge=-(10**9), le=10**9)]
 
@@ -96,7 +97,8 @@ def show_token(token: Token) -> Json:
         "scopes": token.scopes,
         "short": token.short,
         "issuedAt": iso(token.issued_at),
-        "expiresAt": None if token.expires_at is None else iso(token.expires_at),
+        "expiresAt": _shown(token.expires_at),
+        "dataAccessExpiresAt": _shown(token.data_access_expires_at),
         "revoked": None if token.revoked is None else {"code": token.revoked.code, "subcode": token.revoked.subcode},
         "valid": refusal_of(token, expired=False) is None,
     }
@@ -151,6 +153,10 @@ def _change(token: Token, wanted: TokenChange, now: int) -> None:
         token.scopes = list(wanted.scopes)
     token.scopes = [scope for scope in token.scopes if scope not in wanted.without_scopes]
     token.app_id = wanted.app_id or token.app_id
+
+
+def _shown(moment: int | None) -> str | None:
+    return None if moment is None else iso(moment)
 
 
 def _in(seconds: int | None, now: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify, request
 
+from local.simulators.clock import now_ms
 from local.simulators.meta import errors
 from local.simulators.meta.conversations import list_conversations, list_messages
 from local.simulators.meta.graph_request import identify_caller, wanted_fields
@@ -34,7 +35,7 @@ def add_conversation_routes(graph: Blueprint, simulation: Simulation) -> None:
             caller = identify_caller(simulation, world)
             found = list_messages(world, caller.account, node_id) if caller.account else None
             if found is None or caller.account is None:
-                raise errors.unsupported_method("get")
+                raise errors.unsupported_method("get") if node_id == "me" else errors.unknown_object("get", node_id)
             require_messages(caller)
             refuse_conversation(simulation, caller.account)
             return jsonify(select_page(found, wanted_fields(), f"{node_id}/messages", *asked_page()))
@@ -45,5 +46,5 @@ def refuse_conversation(simulation: Simulation, account: Account) -> None:
     with simulation.faults.open() as faults:
         faults.refuse_read()
         limited = faults.limit_conversations
-    if limited and not simulation.conversation_pace.allows(account.account_id):
+    if limited and not simulation.conversation_pace.allows(account.account_id, now_ms()):
         raise errors.send_limit_reached()

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from local.simulators.meta import errors
 from local.simulators.meta.identifiers import conversation_id
 from local.simulators.meta.nodes import Edge, Node
-from local.simulators.meta.world import Account, Json, Message, Thread, World
+from local.simulators.meta.shapes import Json
+from local.simulators.meta.threads import Message, Thread
+from local.simulators.meta.world import Account, World
 
 READABLE = 20
 _MESSAGE_DEFAULT = ("id", "created_time", "is_unsupported")

@@ -9,9 +9,10 @@ from local.simulators.meta.errors import APP_NAME, GraphError
 from local.simulators.meta.graph_request import parameters
 from local.simulators.meta.identity import refusal_of, request_token
 from local.simulators.meta.issuing import pages_of
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tokens import Token
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 _TYPES = {"page": "PAGE", "user": "USER", "system_user": "SYSTEM_USER"}
 

@@ -6,11 +6,17 @@ Codes: Meta's pages "Common Error Codes" (Messenger Platform) and "Handling Erro
 from typing import Final
 
 from local.simulators.meta.identifiers import new_trace_id
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 APP_LIMIT: Final = 4
 SEND_LIMIT: Final = 613
-MESSENGER_LIMIT: Final = 80006
+USER_LIMIT: Final = 17
+_BUSINESS_LIMITS = {
+    32: ("Page", "pages"),
+    80001: ("Page", "pages"),
+    80002: ("Instagram", "instagram"),
+    80006: ("Messenger", "messenger"),
+}
 APP_NAME: Final = "Simulated app"
 DOCUMENTATION = "https://developers.facebook.com/docs/graph-api"
 
@@ -105,6 +111,16 @@ def page_not_linked() -> GraphError:
     return GraphError("The Page is not linked to an Instagram account.", 100, 2534013)
 
 
+def not_thread_owner() -> GraphError:
+    """Refuse to write into a thread that another app has."""
+    return GraphError("You are not the thread owner.", 100, 2534037)
+
+
+def person_unavailable() -> GraphError:
+    """Refuse to write to somebody who cannot be reached, such as one whom the business has blocked."""
+    return GraphError("This person isn't available right now.", 551, 1545041)
+
+
 def outside_window() -> GraphError:
     """Refuse a send more than 24 hours after the user's last message."""
     return GraphError("This message is sent outside of allowed window.", 10, 2534022, 403)
@@ -141,9 +157,14 @@ def send_limit_reached() -> GraphError:
     return GraphError("Calls to this API have exceeded the rate limit.", SEND_LIMIT, 2534040)
 
 
+def user_limit_reached() -> GraphError:
+    """Refuse a person for whom too many calls were made."""
+    return GraphError("User request limit reached", USER_LIMIT, status=403)
+
+
 def business_limit_reached(code: int) -> GraphError:
-    """Refuse an account for which too many calls were made: 80002 for Instagram, 80006 for Messenger."""
-    product = "Messenger" if code == MESSENGER_LIMIT else "Instagram"
+    """Refuse a Page or an account for which too many calls were made."""
+    product = _BUSINESS_LIMITS[code][0]
     return GraphError(f"There have been too many calls to this {product} account. Wait a bit and try again.", code)
 
 
@@ -153,7 +174,7 @@ def business_usage(business_id: str, code: int, regain_minutes: int) -> Json:
     https://developers.facebook.com/docs/graph-api/overview/rate-limiting
     """
     usage = {
-        "type": "messenger" if code == MESSENGER_LIMIT else "instagram",
+        "type": _BUSINESS_LIMITS.get(code, ("", "instagram"))[1],
         "call_count": 100,
         "total_cputime": 25,
         "total_time": 25,

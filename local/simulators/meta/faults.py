@@ -27,7 +27,7 @@ class FailedCalls(BaseModel):
 
 
 class RateLimit(BaseModel):
-    """Refuse the next `times` calls: 613 limits sends; 4, 80002 and 80006 hit every Graph call.
+    """Refuse the next `times` calls: 613 limits sends; 4, 17, 32, 80001, 80002 and 80006 hit every Graph call.
 
     `regainMinutes` is told in the header X-Business-Use-Case-Usage: how long it will take until calls are taken
     again. Without it there is no such header.
@@ -35,7 +35,7 @@ class RateLimit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    code: Literal[4, 613, 80002, 80006] = errors.SEND_LIMIT
+    code: Literal[4, 17, 32, 613, 80001, 80002, 80006] = errors.SEND_LIMIT
     times: Size = 1
     regain_minutes: int | None = Field(default=None, ge=0, alias="regainMinutes")
 
@@ -46,6 +46,8 @@ class RateLimit(BaseModel):
                 error = errors.send_limit_reached()
             case errors.APP_LIMIT:
                 error = errors.app_limit_reached()
+            case errors.USER_LIMIT:
+                error = errors.user_limit_reached()
             case code:
                 error = errors.business_limit_reached(code)
         if self.regain_minutes is not None:
@@ -76,6 +78,7 @@ class MetaFaults(BaseModel):
     close_window: bool = False  # more than 24 hours seem to have passed in every thread
     echo_before_answer: bool = False  # the echo is delivered before the send is answered
     no_echo: bool = False
+    sign_with_instagram_secret: bool = False  # webhooks are signed with the Instagram app's secret
     delay_send_seconds: float = Field(default=0, ge=0, le=300)  # between accepting and answering
 
     def refuse_call(self, business_id: str) -> None:

@@ -20,6 +20,7 @@ from local.simulators.meta.permissions import require, require_messages
 from local.simulators.meta.profiles import find_profile, list_pages
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.subscriptions import parse_subscribed_fields, show_subscriptions
+from local.simulators.meta.thread_control import add_thread_control_routes
 from local.simulators.meta.world import Account, Page, World
 
 _PAGE_LISTED = tuple(Field(name) for name in ("access_token", "category", "name", "id", "tasks"))
@@ -31,6 +32,7 @@ def graph_blueprint(simulation: Simulation) -> Blueprint:
     add_batch_route(graph)
     add_debug_route(graph, simulation)
     add_conversation_routes(graph, simulation)
+    add_thread_control_routes(graph, simulation)
     add_messenger_profile_routes(graph, simulation)
     add_facebook_dialog(graph, simulation)
     add_facebook_token_route(graph, simulation)

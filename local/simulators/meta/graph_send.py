@@ -11,8 +11,8 @@ from local.simulators.meta.identity import acting_account, business_id
 from local.simulators.meta.permissions import require_messages, require_role
 from local.simulators.meta.send_request import parse_send_request
 from local.simulators.meta.sending import SendRules, accept
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
-from local.simulators.meta.world import Json
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from local.simulators.meta import errors
 from local.simulators.meta.graph_request import identify_caller, parameters
 from local.simulators.meta.identity import PageCaller, acting_account
 from local.simulators.meta.permissions import require
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tappables import parse_ice_breakers, parse_persistent_menu
 from local.simulators.meta.values import names_in
-from local.simulators.meta.world import Json, Tappables, World
+from local.simulators.meta.world import Tappables, World
 
 _PARSERS = {"ice_breakers": parse_ice_breakers, "persistent_menu": parse_persistent_menu}
 

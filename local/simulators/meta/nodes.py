@@ -7,7 +7,7 @@ from typing import Any
 from local.simulators.meta import errors
 from local.simulators.meta.fields import Field
 from local.simulators.meta.paging import DEFAULT_LIMIT, Slice, cut, show_paging
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from flask import Response, jsonify
 from local.simulators.connection import drop_connection
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.login import LoginCode
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.tokens import Login
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 
 def find_code(world: World, login: Login, given: str | None) -> LoginCode | None:

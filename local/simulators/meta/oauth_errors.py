@@ -1,6 +1,6 @@
 """Refusals of api.instagram.com, which have an envelope of their own (Meta's page "Business Login for Instagram")."""
 
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 
 class OAuthError(Exception):

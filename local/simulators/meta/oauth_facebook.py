@@ -8,9 +8,10 @@ from local.simulators.meta.errors import GraphError
 from local.simulators.meta.identity import checked_token
 from local.simulators.meta.issuing import issue_user_token
 from local.simulators.meta.oauth_codes import answer_unless_lost, find_code, is_secret
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tokens import LONG_SECONDS, SHORT_SECONDS
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 
 def add_facebook_token_route(routes: Blueprint, simulation: Simulation) -> None:

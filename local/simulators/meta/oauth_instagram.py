@@ -9,9 +9,10 @@ from local.simulators.meta.identity import AccountCaller, identify, request_toke
 from local.simulators.meta.issuing import issue_instagram_token
 from local.simulators.meta.oauth_codes import answer_unless_lost, find_code, is_secret
 from local.simulators.meta.oauth_errors import OAuthError
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.tokens import LONG_SECONDS, Token
-from local.simulators.meta.world import Json, World
+from local.simulators.meta.world import World
 
 _YOUNGEST_MS = 24 * 3600 * 1000  # a younger token is not refreshed
 

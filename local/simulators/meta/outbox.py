@@ -1,6 +1,7 @@
 """From events to webhook POSTs: collecting, batching, reordering and duplicating."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from local.simulators.clock import now_ms
 from local.simulators.meta.deliveries import Delivery, WebhookEvent
@@ -22,7 +23,7 @@ def publish(world: World, faults: MetaFaults, event: WebhookEvent) -> list[str]:
     is_open = account.professional and account.allows_messages
     if world.callback is None or not is_open or not world.subscribed_fields(account):
         return []
-    world.collected.append(event)
+    world.collected.append(_as_told(world, event))
     return cut_deliveries(world, faults)
 
 
@@ -42,6 +43,13 @@ def cut_deliveries(world: World, faults: MetaFaults) -> list[str]:
             made += _deliver(world, events[start : start + batch], faults.duplicate_webhooks)
     _forget_finished(world)
     return made
+
+
+def _as_told(world: World, event: WebhookEvent) -> WebhookEvent:
+    """Move what happens in a thread that another app has to `standby`."""
+    ends = {str((event.item.get(end) or {}).get("id")) for end in ("sender", "recipient")} - {event.account_id}
+    threads = [thread for end in ends if (thread := world.thread_of(event.account_id, end))]
+    return replace(event, item_list="standby") if any(map(world.is_elsewhere, threads)) else event
 
 
 def _deliver(world: World, events: Sequence[WebhookEvent], copies: int) -> list[str]:

@@ -4,8 +4,6 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from threading import Lock
 
-from local.simulators.clock import now_ms
-
 _SECOND_MS = 1000
 
 
@@ -17,9 +15,8 @@ class Pace:
     _taken: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
     _lock: Lock = field(default_factory=Lock)
 
-    def allows(self, account_id: str) -> bool:
-        """Count a call, unless it is one too many."""
-        now = now_ms()
+    def allows(self, account_id: str, now: int) -> bool:
+        """Count a call at `now`, in milliseconds, unless it is one too many."""
         with self._lock:
             taken = self._taken[account_id]
             while taken and taken[0] <= now - _SECOND_MS:

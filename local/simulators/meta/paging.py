@@ -11,7 +11,7 @@ from flask import request
 from local.simulators.meta import errors
 from local.simulators.meta.fields import Field, format_fields
 from local.simulators.meta.identity import request_token
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100

@@ -28,7 +28,7 @@ def find_profile(world: World, caller: Caller, node_id: str) -> Node:
         raise errors.unknown_object("get", node_id)
     require(caller, "messages")
     thread = world.thread_of(caller.account.account_id, node_id)
-    if thread is None or thread.opened_at is None:
+    if thread is None or thread.opened_at is None or thread.blocked:
         raise errors.consent_required()
     return _user_node(user)
 
@@ -62,6 +62,7 @@ def _page_node(world: World, caller: PageCaller | OwnerCaller, page: Page) -> No
         "name": page.name,
         "category": "Coffee shop",
         "tasks": ["ADVERTISE", "ANALYZE", "CREATE_CONTENT", "MESSAGING", "MODERATE", "MANAGE"],
+        "messaging_feature_status": {"hop_v2": False, "msgr_multi_app": True, "ig_multi_app": False},
         "access_token": own_token
         if isinstance(caller, PageCaller)
         else lambda: page_token_for(world, caller.token, page).token,
@@ -109,10 +110,10 @@ def _user_node(user: User) -> Node:
         "id": user.user_id,
         "name": user.name,
         "username": user.username,
-        "profile_pic": None,
-        "follower_count": 42,
-        "is_user_follow_business": False,
-        "is_business_follow_user": False,
-        "is_verified_user": False,
+        "profile_pic": user.profile_pic,
+        "follower_count": user.follower_count,
+        "is_user_follow_business": user.is_user_follow_business,
+        "is_business_follow_user": user.is_business_follow_user,
+        "is_verified_user": user.is_verified_user,
     }
     return Node("InstagramScopedUser", values, ("name", "id"))

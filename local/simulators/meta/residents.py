@@ -41,7 +41,17 @@ def add_user(world: World, wanted: NewUser) -> User:
     if user_id in world.users:
         raise ControlError(409, f"User {user_id} exists.")
     username = wanted.username or f"user_{user_id[-6:]}"
-    user = User(user_id, username, wanted.name or username)
+    nameless = wanted.name is None and "name" in wanted.model_fields_set
+    user = User(
+        user_id=user_id,
+        username=username,
+        name=None if nameless else wanted.name or username,
+        profile_pic=wanted.profile_pic,
+        follower_count=wanted.follower_count,
+        is_user_follow_business=wanted.is_user_follow_business,
+        is_business_follow_user=wanted.is_business_follow_user,
+        is_verified_user=wanted.is_verified_user,
+    )
     world.users[user_id] = user
     return user
 

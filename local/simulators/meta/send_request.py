@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from local.simulators.meta import errors
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 MAX_TEXT_BYTES = 1000
 MAX_IMAGES = 10

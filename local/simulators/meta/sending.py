@@ -7,17 +7,21 @@ from local.simulators.meta import errors
 from local.simulators.meta.deliveries import WebhookEvent
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.send_request import Attachment, OutgoingMessage, SenderAction, SendRequest, Target
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.threads import (
     HUMAN_AGENT_WINDOW_MS,
     TYPING_MS,
     WINDOW_MS,
+    Message,
+    Thread,
+    Via,
     add_business_message,
     note_action,
     webhook_message,
     window_is_open,
 )
 from local.simulators.meta.wire import message_event
-from local.simulators.meta.world import Account, Json, Message, Thread, Via, World
+from local.simulators.meta.world import Account, World
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ def accept(world: World, account: Account, wanted: SendRequest, rules: SendRules
     thread = world.thread_of(account.account_id, wanted.recipient.id)
     if thread is None or thread.opened_at is None:
         raise errors.no_matching_user()
+    if thread.blocked:
+        raise errors.person_unavailable()
+    if world.is_elsewhere(thread):
+        raise errors.not_thread_owner()
     _check_window(thread, wanted.tag, rules)
     if wanted.message is None:
         if wanted.sender_action is not None:

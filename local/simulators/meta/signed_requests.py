@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import requests
 
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 _TIMEOUT_SECONDS = 15
 _LIFE_SECONDS = 3600

@@ -6,8 +6,9 @@ only whether there are any decides about delivery.
 """
 
 from local.simulators.meta import errors
+from local.simulators.meta.shapes import Json
 from local.simulators.meta.values import names_in
-from local.simulators.meta.world import Account, Json, Page, World
+from local.simulators.meta.world import Account, Page, World
 
 _SHARED_FIELDS = {
     "messages",
@@ -59,5 +60,6 @@ def show_subscriptions(world: World, subscriber: Page | Account) -> Json:
     """Show this app with its fields, or nothing."""
     if not subscriber.subscribed_fields:
         return {"data": []}
-    app = {"id": world.app_id, "name": errors.APP_NAME, "category": "Business"}
+    link = f"https://www.facebook.com/games/?app_id={world.app_id}"
+    app = {"category": "Business", "link": link, "name": errors.APP_NAME, "id": world.app_id}
     return {"data": [app | {"subscribed_fields": subscriber.subscribed_fields}]}

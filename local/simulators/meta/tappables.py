@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from local.simulators.meta import errors
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 MAX_ICE_BREAKERS = 4
 MAX_MENU_ITEMS = 20

@@ -1,12 +1,62 @@
-"""What happens in a thread, whoever does it."""
+"""Threads and their messages, and what happens in a thread, whoever does it. Times are milliseconds since 1970."""
 
-from local.simulators.meta.world import Json, Message, SenderAction, Side, Thread, Via
+from dataclasses import dataclass, field
+from typing import Literal
+
+from local.simulators.meta.shapes import Json
+
+type Side = Literal["customer", "business"]
+type Via = Literal["customer", "api", "app"]
 
 WINDOW_MS = 24 * 60 * 60 * 1000
 HUMAN_AGENT_WINDOW_MS = 7 * WINDOW_MS
 TYPING_MS = 20_000  # Instagram hides the indicator by itself after about this long
 KEPT_MESSAGES = 500  # per thread: the whole state is written at every change
 KEPT_ACTIONS = 100
+
+
+@dataclass
+class Message:
+    """One message of a thread. `attachments` have the shape that webhooks give them."""
+
+    mid: str
+    sender: Side
+    via: Via
+    at: int
+    text: str | None = None
+    attachments: list[Json] = field(default_factory=list)
+    reply_to: str | None = None
+    story: Json | None = None  # what it answers or mentions, as the Conversations API shows it
+    is_unsupported: bool = False
+    deleted: bool = False
+    reactions: dict[Side, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SenderAction:
+    """What the business did in a thread without a word, such as `typing_on` or `mark_seen`."""
+
+    name: str
+    at: int
+
+
+@dataclass
+class Thread:
+    """The conversation of one user with one account."""
+
+    account_id: str
+    user_id: str
+    messages: list[Message] = field(default_factory=list)
+    opened_at: int | None = None  # the user's newest act that opens the 24-hour window
+    seen_at: int | None = None  # when the business last read
+    typing_until: int = 0
+    owner_app_id: str | None = None  # the app that has the thread; None is that every app may answer
+    blocked: bool = False  # by the business
+    sender_actions: list[SenderAction] = field(default_factory=list)
+
+    def find(self, mid: str) -> Message | None:
+        """Find the message with this id."""
+        return next((message for message in reversed(self.messages) if message.mid == mid), None)
 
 
 def window_is_open(thread: Thread, now: int, length_ms: int = WINDOW_MS) -> bool:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from local.simulators.meta.deliveries import ItemList, WebhookEvent
-from local.simulators.meta.world import Json
+from local.simulators.meta.shapes import Json
 
 
 def encode_notification(events: Sequence[WebhookEvent], time_ms: int) -> str:

@@ -6,17 +6,16 @@ A real Instagram-scoped user id is valid for one account only; here a user may w
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from local.simulators.meta.deliveries import Callback, Delivery, WebhookEvent
 from local.simulators.meta.login import Dialog, LoginCode
+from local.simulators.meta.shapes import Json
+from local.simulators.meta.threads import Thread
 from local.simulators.meta.tokens import Token
 
-type Json = dict[str, Any]
-type Side = Literal["customer", "business"]
-type Via = Literal["customer", "api", "app"]
 type Tappables = dict[str, list[Json]]
 type AccountType = Literal["BUSINESS", "MEDIA_CREATOR"]
 
@@ -76,49 +75,12 @@ class User:
 
     user_id: str
     username: str
-    name: str
-
-
-@dataclass
-class Message:
-    """One message of a thread. `attachments` have the shape that webhooks give them."""
-
-    mid: str
-    sender: Side
-    via: Via
-    at: int
-    text: str | None = None
-    attachments: list[Json] = field(default_factory=list)
-    reply_to: str | None = None
-    story: Json | None = None  # what it answers or mentions, as the Conversations API shows it
-    is_unsupported: bool = False
-    deleted: bool = False
-    reactions: dict[Side, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SenderAction:
-    """What the business did in a thread without a word, such as `typing_on` or `mark_seen`."""
-
-    name: str
-    at: int
-
-
-@dataclass
-class Thread:
-    """The conversation of one user with one account."""
-
-    account_id: str
-    user_id: str
-    messages: list[Message] = field(default_factory=list)
-    opened_at: int | None = None  # the user's newest act that opens the 24-hour window
-    seen_at: int | None = None  # when the business last read
-    typing_until: int = 0
-    sender_actions: list[SenderAction] = field(default_factory=list)
-
-    def find(self, mid: str) -> Message | None:
-        """Find the message with this id."""
-        return next((message for message in reversed(self.messages) if message.mid == mid), None)
+    name: str | None
+    profile_pic: str | None = None
+    follower_count: int = 42
+    is_user_follow_business: bool = False
+    is_business_follow_user: bool = False
+    is_verified_user: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +139,10 @@ class World:
     def thread_of(self, account_id: str, user_id: str) -> Thread | None:
         """Find the thread of the two, if they have one."""
         return self.threads.get(f"{account_id}/{user_id}")
+
+    def is_elsewhere(self, thread: Thread) -> bool:
+        """Tell whether another app has the thread."""
+        return thread.owner_app_id not in {None, self.app_id}
 
     def open_thread(self, account_id: str, user_id: str) -> Thread:
         """Find the thread of the two, or begin it."""

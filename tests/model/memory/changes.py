@@ -31,6 +31,10 @@ class Changes:
         gone = {"text": None, "content": None, "attachments": (), "reply_to": None, "postback": None, "deleted_at": at}
         return self._change(lambda one: one.mid == mid, lambda *_: True, **gone)
 
+    def opt(self, user_id: str, at: datetime, *, out: bool) -> None:
+        """Record whether a user wants nothing more written to them."""
+        raise AssertionError("nobody in the model opts out")
+
     def react(self, mid: str, user_id: str, emoji: str | None, at: datetime) -> bool:
         """Set or take back the user's reaction to a message."""
         reactions = ({"userId": user_id, "emoji": emoji, "at": at},) if emoji else ()

@@ -86,6 +86,11 @@ class Connections:
         if known := self.get(connection.tenant):
             self._put(having(known, last_event_at=max(known.last_event_at or at, at)))
 
+    def record_handshake(self, tenant: Tenant, at: datetime) -> None:
+        """Record when somebody set the tenant's callback URL at Meta."""
+        if known := self.get(tenant):
+            self._put(having(known, webhook_verified_at=max(known.webhook_verified_at or at, at)))
+
     def _same(self, connection: Connection) -> Connection | None:
         known = self.get(connection.tenant)
         return known if known and known.generation == connection.generation else None

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.local.meta_client import ACCOUNT, ANA, BEN, INSTAGRAM_TOKEN, PAGE, MetaClient
+from local.simulators.meta.pace import Pace
+from tests.unit.local.meta_client import ACCOUNT, ANA, BAKERY, BEN, INSTAGRAM_TOKEN, PAGE, MetaClient
 from tests.unit.local.receiver import Receiver
 from tests.unit.local.test_meta_tokens import refusal
 
@@ -157,23 +158,29 @@ def test_both_flavours_read_the_same(meta: MetaClient):
 def test_two_calls_a_second_are_allowed_where_the_switch_is_on(meta: MetaClient):
     mid = meta.write_as_customer()
     meta.faults(limit_conversations=True)
-    answers = [meta.graph("GET", path) for path in (CONVERSATIONS, f"/{mid}", f"/{ANA}", CONVERSATIONS)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 400]
-    assert refusal(answers[-1]) == {
+    answers = [meta.graph("GET", path) for path in (CONVERSATIONS, f"/{mid}") * 5]
+    refused = [answer for answer in answers if not answer.ok]
+    assert refusal(refused[0]) == {
         "message": "(#613) Calls to this API have exceeded the rate limit.",
         "type": "OAuthException",
         "code": 613,
         "error_subcode": 2534040,
     }
     assert meta.graph("GET", "/me").ok
+    assert meta.graph("GET", f"/{ANA}").ok
+
+
+def test_the_third_call_of_an_account_in_a_second_is_one_too_many():
+    pace = Pace(2)
+    assert [pace.allows(ACCOUNT, now) for now in (0, 400, 999, 1000, 1399, 1400)] == [
+        *(True, True, False),
+        *(True, False, True),
+    ]
+    assert pace.allows(BAKERY, 1400)
 
 
 def test_a_thread_of_another_account_is_none(meta: MetaClient):
     meta.write_as_customer()
     (thread,) = meta.read(CONVERSATIONS)["data"]
     other = meta.graph("GET", f"/{thread['id']}/messages", "EAAsimulatedPageToken0003")
-    assert refusal(other) == {
-        "message": "(#100) Unsupported request - method type: get",
-        "type": "GraphMethodException",
-        "code": 100,
-    }
+    assert refusal(other)["error_subcode"] == 33

@@ -1,5 +1,6 @@
 """The Meta simulator stands again after it was killed."""
 
+import json
 import os
 import select
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from local.simulators.meta.app import create_app
 from local.simulators.server import serve
-from tests.unit.local.meta_client import ACCOUNT, ANA, MetaClient
+from tests.unit.local.meta_client import ACCOUNT, ANA, PAGE_TOKEN, MetaClient
 from tests.unit.local.receiver import Receiver
 
 
@@ -78,6 +79,37 @@ def test_a_killed_process_leaves_whole_state(tmp_path: Path):
     with simulator(tmp_path / "meta.json") as after:
         thread = after.control("GET", f"/threads/{ACCOUNT}/{ANA}")
     assert [message["mid"] for message in thread["messages"]] == mids
+
+
+def test_tokens_the_dialog_codes_and_settings_stand_after_a_restart(tmp_path: Path):
+    with simulator(tmp_path / "meta.json") as before:
+        before.control("PUT", f"/tokens/{PAGE_TOKEN}", {"revoked": {"subcode": 460}})
+        before.control("PUT", f"/accounts/{ACCOUNT}", {"allowsMessages": False})
+        before.control("PUT", "/dialog", {"answer": "deny"})
+        before.control("POST", "/callbacks", {"deauthorizeUrl": "https://app.example/deauthorize"})
+        tokens, state = before.control("GET", "/tokens"), before.control("GET", "/state")
+    with simulator(tmp_path / "meta.json") as after:
+        assert after.control("GET", "/tokens") == tokens
+        assert after.control("GET", "/state") == state
+        assert after.control("GET", "/dialog")["answer"] == "deny"
+
+
+def test_a_state_that_knows_tokens_only_as_texts_is_completed(tmp_path: Path):
+    page = {"page_id": "101", "name": "Old", "access_token": "EAAold", "subscribed_fields": ["messages"]}
+    account = {
+        "account_id": "17841400000000009",
+        "app_scoped_id": "2897",
+        "username": "old",
+        "name": "Old",
+        "instagram_token": "IGAAold",
+        "page_id": "101",
+    }
+    old = {"app_id": "1", "pages": {"101": page}, "accounts": {"17841400000000009": account}}
+    (tmp_path / "meta.json").write_text(json.dumps(old))
+    with simulator(tmp_path / "meta.json") as after:
+        assert after.read("/me", "EAAold") == {"name": "Old", "id": "101"}
+        assert after.read("/me?fields=user_id", "IGAAold")["user_id"] == "17841400000000009"
+        assert after.read("/debug_token?input_token=EAAold", "1|s")["data"]["is_valid"] is True
 
 
 @contextmanager

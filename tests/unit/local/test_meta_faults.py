@@ -132,7 +132,10 @@ def test_the_rate_limit_of_the_app_is_4_and_meets_every_call(connected: MetaClie
     assert connected.graph("GET", "/me").ok
 
 
-@pytest.mark.parametrize(("code", "kind"), [(613, "instagram"), (80002, "instagram"), (80006, "messenger")])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(613, "instagram"), (80002, "instagram"), (80006, "messenger"), (80001, "pages"), (32, "pages")],
+)
 def test_a_limit_tells_in_a_header_when_it_ends(connected: MetaClient, code: int, kind: str):
     connected.write_as_customer()
     connected.faults(rate_limit={"code": code, "regainMinutes": 7})

@@ -13,6 +13,7 @@ from tests.unit.local.meta_client import (
     BEN,
     INSTAGRAM_TOKEN,
     PAGE,
+    PAGE_TOKEN,
     UNLINKED_PAGE,
     UNLINKED_PAGE_TOKEN,
     MetaClient,
@@ -106,6 +107,45 @@ def test_a_page_is_subscribed_read_and_unsubscribed(meta: MetaClient):
     assert meta.control("GET", "/state")["accounts"][0]["subscribedFields"] == ["message_reactions", "messages"]
     assert meta.graph("DELETE", edge).json() == {"success": True}
     assert meta.read(edge) == {"data": []}
+
+
+@pytest.mark.parametrize(("node", "token"), [(PAGE, PAGE_TOKEN), (ACCOUNT, INSTAGRAM_TOKEN)])
+def test_a_subscription_shows_the_app_in_either_flavour(meta: MetaClient, node: str, token: str):
+    edge = f"/v26.0/{node}/subscribed_apps"
+    assert meta.graph("POST", edge, token, json={"subscribed_fields": ["messages"]}).json() == {"success": True}
+    app = {
+        "category": "Business",
+        "link": "https://www.facebook.com/games/?app_id=900000000000001",
+        "name": "Simulated app",
+        "id": "900000000000001",
+        "subscribed_fields": ["messages"],
+    }
+    assert meta.read(edge, token) == {"data": [app]}
+    assert meta.graph("DELETE", edge, token).json() == {"success": True}
+
+
+@pytest.mark.parametrize("token", [PAGE_TOKEN, INSTAGRAM_TOKEN])
+def test_a_profile_shows_what_is_known_of_the_person(meta: MetaClient, token: str):
+    known = {"profilePic": "https://cdn.example/p.jpg", "followerCount": 1234, "isBusinessFollowUser": True}
+    peter = meta.control("POST", "/users", {"username": "peter_chang_live", "name": "Peter Chang", **known})["userId"]
+    nameless = meta.control("POST", "/users", {"username": "nobody", "name": None})["userId"]
+    fields = "name,username,profile_pic,follower_count,is_user_follow_business,is_business_follow_user,is_verified_user"
+    for user in (peter, nameless):
+        meta.write_as_customer(user=user)
+    assert meta.read(f"/v26.0/{peter}?fields={fields}", token) == {
+        "name": "Peter Chang",
+        "username": "peter_chang_live",
+        "profile_pic": "https://cdn.example/p.jpg",
+        "follower_count": 1234,
+        "is_user_follow_business": False,
+        "is_business_follow_user": True,
+        "is_verified_user": False,
+        "id": peter,
+    }
+    assert meta.read(f"/v26.0/{nameless}?fields=name,username,profile_pic", token) == {
+        "username": "nobody",
+        "id": nameless,
+    }
 
 
 def test_fields_are_named_as_the_login_flavour_names_them(meta: MetaClient):

@@ -193,6 +193,20 @@ def test_a_code_works_once_for_an_hour_and_without_the_fragment(meta: MetaClient
     assert exchange(meta, query["code"]).json()["error_message"] == "This authorization code has expired"
 
 
+def test_a_multipart_form_is_taken_and_a_query_is_not(meta: MetaClient):
+    query, _ = dialog_answer(meta)
+    form = {
+        "client_id": INSTAGRAM_APP,
+        "client_secret": instagram_secret(meta),
+        "grant_type": "authorization_code",
+        "redirect_uri": BACK,
+        "code": query["code"],
+    }
+    assert requests.post(f"{meta.url}/oauth/access_token", params=form, timeout=5).status_code == 400
+    parts = {name: (None, value) for name, value in form.items()}
+    assert requests.post(f"{meta.url}/oauth/access_token", files=parts, timeout=5).ok
+
+
 def test_the_answer_to_a_code_can_come_without_data_around_it(meta: MetaClient):
     meta.faults(flat_code_answer=True)
     query, _ = dialog_answer(meta)

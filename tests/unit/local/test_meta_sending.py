@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.simulators.meta.threads import WINDOW_MS, window_is_open
-from local.simulators.meta.world import Thread
+from local.simulators.meta.threads import WINDOW_MS, Thread, window_is_open
 from tests.unit.local.meta_client import ACCOUNT, ANA, INSTAGRAM_TOKEN, PAGE, UNLINKED_PAGE_TOKEN, MetaClient
 
 

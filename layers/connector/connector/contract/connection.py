@@ -1,12 +1,15 @@
 """The bodies and answers of connect, status and disconnect."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from connector.accounts import Connection, ConnectionStatus, Login
 from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time
-from connector.instagram.links import profile_url, qr_code_data_url
+from connector.contract.checks import CheckView
+from connector.instagram.links import direct_message_url, profile_url, qr_code_data_url
+from connector.lifecycle.diagnosis import diagnose, next_refresh_at
 from connector.lifecycle.wish import Wish
 
 
@@ -78,32 +81,53 @@ class Status(Body):
 
     is_connected: bool
     status: ConnectionStatus
+    reauthorization_required: bool = False
     username: str | None = None
     instagram_url: str | None = None
     qr_code_data_url: str | None = None
+    direct_message_url: str | None = None
+    direct_message_qr_code_data_url: str | None = None
     instagram_account_id: str | None = None
     page_id: str | None = None
+    login: Login | None = None
+    permissions: list[str] | None = None
     connected_at: Time | None = None
+    token_expires_at: Time | None = None
+    next_refresh_at: Time | None = None
     last_event_at: Time | None = None
     last_error: LastError | None = None
     webhook_path: str
+    checks: list[CheckView] = []
 
     @classmethod
-    def of(cls, connection: Connection | None, webhook_path: str) -> "Status":
-        """Return it for a connection, or for none."""
-        if connection is None or connection.status == "disconnected":
+    def of(cls, connection: Connection | None, webhook_path: str, now: datetime, ref: str | None = None) -> "Status":
+        """Return it for a connection, or for none; with the QR code of the direct-message link where `ref` is given.
+
+        Raises:
+            InvalidRequest: the link is too long for a QR code.
+        """
+        if connection is None or not connection.holds_account:
             return cls(is_connected=False, status=ConnectionStatus.DISCONNECTED, webhook_path=webhook_path)
-        address = Connected.of(connection)
+        account, grant = connection.account, connection.grant
+        direct_message = direct_message_url(account.username, ref)
         return cls(
             is_connected=connection.is_connected,
             status=connection.status,
-            **address.model_dump(),
-            instagram_account_id=connection.account.account_id,
-            page_id=connection.account.page_id,
+            reauthorization_required=connection.status is ConnectionStatus.NEEDS_RECONNECTION,
+            **Connected.of(connection).model_dump(),
+            direct_message_url=direct_message,
+            direct_message_qr_code_data_url=None if ref is None else qr_code_data_url(direct_message),
+            instagram_account_id=account.account_id,
+            page_id=account.page_id,
+            login=account.login,
+            permissions=None if grant.permissions is None else list(grant.permissions),
             connected_at=connection.connected_at,
+            token_expires_at=grant.expires_at,
+            next_refresh_at=next_refresh_at(connection, now),
             last_event_at=connection.last_event_at,
             last_error=LastError.model_validate(connection.last_error) if connection.last_error else None,
             webhook_path=webhook_path,
+            checks=[CheckView.of(one, now) for one in diagnose(connection, now)],
         )
 
 

@@ -80,6 +80,7 @@ class ConversationView(Body):
     unanswered_count: int
     window: WindowView
     paused: PauseView | None
+    opted_out_at: Time | None
     referral: ReferralView | None
     updated_at: Time
 
@@ -95,6 +96,7 @@ class ConversationView(Body):
             unanswered_count=row.unanswered,
             window=WindowView.of(chat.window_opened_at, moment),
             paused=PauseView.of(chat, connection, moment),
+            opted_out_at=chat.opted_out_at,
             referral=ReferralView.of(chat.referral) if chat.referral else None,
             updated_at=row.updated_at,
         )

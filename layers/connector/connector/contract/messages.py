@@ -103,6 +103,7 @@ class MessageView(Body):
     edited_at: Time | None
     deleted_at: Time | None
     read_at: Time | None
+    recovered: bool
 
     @classmethod
     def of(cls, message: Message, *, user_id: str, chat_id: str | None) -> "MessageView":
@@ -125,6 +126,7 @@ class MessageView(Body):
             edited_at=message.edited_at,
             deleted_at=message.deleted_at,
             read_at=message.read_at,
+            recovered=message.recovered,
         )
 
 

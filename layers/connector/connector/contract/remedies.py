@@ -43,6 +43,10 @@ REMEDIES = {
         "The Page and the Instagram account are no longer linked.",
         "Link them in the Page's settings, and connect again.",
     ),
+    "opted_out": (
+        "The customer asked not to be written to.",
+        "Wait until they take it back, with one of the words that the deployment sets (start).",
+    ),
     "other_app_in_control": ("Another app has this conversation, and the answer to it.", "Answer there."),
     "outcome_unknown": ("Instagram's answer was lost: it was sent or not, and nobody knows.", _LOOK),
     "paused": (
@@ -55,6 +59,10 @@ REMEDIES = {
     ),
     "rate_limited": ("Meta takes no more messages of this account for a while.", "Send it again in a few minutes."),
     "reconnect_needed": ("Instagram no longer accepts the access token.", _RECONNECT),
+    "recovered_late": (
+        "Instagram told of the message too late for the agent to answer it by itself.",
+        f"{_ANSWER_YOURSELF} The agent is told of it when the customer writes again.",
+    ),
     "send_unknown": ("The agent's answer was perhaps sent. It is not sent twice.", _LOOK),
     "session_ended": ("The agent's chat at Retell was over, twice.", _ANSWER_YOURSELF),
     "taken_back": ("The customer took the message back before the agent was asked.", "Nothing is to be done."),

@@ -53,6 +53,8 @@ ElementText = Annotated[
 ButtonsText = Annotated[
     str, StringConstraints(max_length=limits.MAX_BUTTONS_TEXT), AfterValidator(_is_unicode), _NOT_BLANK
 ]
+Question = Annotated[str, StringConstraints(max_length=limits.MAX_QUESTION), AfterValidator(_is_unicode), _NOT_BLANK]
+MenuTitle = Annotated[str, StringConstraints(max_length=limits.MAX_MENU_TITLE), AfterValidator(_is_unicode), _NOT_BLANK]
 # Not pydantic's own: that one normalizes, and an address that is signed must go out as it came.
 Url = Annotated[str, StringConstraints(max_length=_MAX_URL), AfterValidator(_is_address), _ADDRESS]
 Mid = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]

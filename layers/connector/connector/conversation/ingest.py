@@ -1,12 +1,13 @@
 """Writing what Meta tells us into the chats. It decides nothing about answers; it schedules them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.chat import Message, MessageStatus, Role
+from connector.chat import RECOVERED_LATE, Message, MessageStatus, Role
+from connector.conversation.opting import OptingWords
 from connector.envelopes import InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
@@ -45,6 +46,10 @@ class Ingest:
     """How long a customer must be silent before the agent is asked."""
     pause: timedelta
     """How long the agent is silent after a person wrote in a conversation."""
+    opting: OptingWords = field(default_factory=OptingWords)
+    """With which words customers opt out, and back."""
+    answer_recovered: timedelta = timedelta(0)
+    """Up to what age a message is answered that was recovered."""
 
     def take(self, message: InboxMessage) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -63,9 +68,11 @@ class Ingest:
         event = read(message.notification, received_at)
         if received_at - _happened_at(event) > _OLDEST:
             return "EventTooOld"
-        if not self._store(connection, event):
+        lost_for = received_at - _happened_at(event) if message.recovered else None
+        if not self._store(connection, event, lost_for):
             self._keep(connection, read_as_it_came(message.notification, received_at))
-        self.connections.record_event(connection, received_at)
+        if not message.recovered:  # it says when Meta last told us something by itself
+            self.connections.record_event(connection, received_at)
         return type(event).__name__
 
     def _connection(self, message: InboxMessage) -> Connection | None:
@@ -78,15 +85,18 @@ class Ingest:
             return None
         return connection if connection.account.account_id == account_id else None
 
-    def _store(self, connection: Connection, event: Event) -> bool:
-        """Store what an event says. Returns whether there was a place for it."""
+    def _store(self, connection: Connection, event: Event, lost_for: timedelta | None = None) -> bool:
+        """Store what an event says. Returns whether there was a place for it.
+
+        `lost_for` says how old a message was that was recovered; None for one that was told.
+        """
         chats, changes = self.chats_of(connection.tenant), self.changes_of(connection.tenant)
         match event:
             case MessageReceived() | PostbackTapped():
-                self._store_words(connection, chats, event)
+                self._store_words(connection, chats, event, lost_for)
                 return True
             case MessageEchoed():
-                self._store_echo(connection, chats, event)
+                self._store_echo(connection, chats, event, recovered=lost_for is not None)
                 return True
             case MessageEdited(parties=who):
                 return changes.edit(event.mid, event.text, who.at)
@@ -101,26 +111,42 @@ class Ingest:
             case Other():
                 return False
 
-    def _store_words(self, connection: Connection, chats: Chats, event: MessageReceived | PostbackTapped) -> None:
+    def _store_words(
+        self,
+        connection: Connection,
+        chats: Chats,
+        event: MessageReceived | PostbackTapped,
+        lost_for: timedelta | None,
+    ) -> None:
         who = event.parties
-        words = _words(event)
+        words = self._recovered(_words(event), lost_for) if lost_for is not None else _words(event)
+        is_to_be_answered = words.status is MessageStatus.RECEIVED
         is_new = chats.add(
             who.user_id,
             who.account_id,
             words,
-            turn_due_in=None if event.standby else self.quiet,
+            turn_due_in=self.quiet if is_to_be_answered else None,
         )
         if event.referral:
             chats.refer(who.user_id, event.referral, who.at)
+        if (out := self.opting.wish_in(words.text)) is not None:
+            self.changes_of(connection.tenant).opt(who.user_id, who.at, out=out)
         if event.mid:
             self._apply_kept(connection, event.mid)
-        if event.standby:
+        if not is_to_be_answered:
             return
         if is_new is None:
             chat = chats.ongoing(who.user_id)
             if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
                 return
         self._schedule(connection, who, words.key)
+
+    def _recovered(self, words: Message, lost_for: timedelta) -> Message:
+        """Return a message that was recovered. An answer after hours would surprise more than none."""
+        words = replace(words, recovered=True)
+        if words.status is not MessageStatus.RECEIVED or lost_for < self.answer_recovered:
+            return words
+        return replace(words, status=MessageStatus.UNANSWERED, error={"code": RECOVERED_LATE})
 
     def _schedule(self, connection: Connection, who: Parties, message_key: str) -> None:
         tenant = connection.tenant
@@ -129,7 +155,7 @@ class Ingest:
             delay_seconds=int(self.quiet.total_seconds()),
         )
 
-    def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed) -> None:
+    def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
         """Settle the message of ours that the echo is about. Else a person wrote it, and has the conversation now."""
         who = event.parties
         if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, (event.text or "").strip()):
@@ -146,6 +172,7 @@ class Ingest:
                 attachments=event.attachments,
                 status=MessageStatus.DELIVERED,
                 created_at=who.at,
+                recovered=recovered,
             ),
             # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
             paused_until=who.at + self.pause if self.pause else None,

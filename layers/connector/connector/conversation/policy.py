@@ -13,6 +13,7 @@ PERSONS_WINDOW = timedelta(days=7)
 
 RATE_LIMITED = "rate_limited"
 WINDOW_CLOSED = "window_closed"
+OPTED_OUT = "opted_out"
 
 # How a conversation of two machines looks. People do neither; what is caught by mistake is only paused.
 _SAME_IN_A_ROW = 3
@@ -73,6 +74,9 @@ def judge(writer: Role, connection: Connection | None, chat: Chat | None, moment
 
 
 def _judge_conversation(writer: Role, connection: Connection, chat: Chat | None, moment: datetime) -> Verdict:
+    if chat is not None and chat.opted_out_at is not None:
+        told = f"The customer asked on {_clock(chat.opted_out_at)} not to be written to, and has not taken it back."
+        return Verdict(OPTED_OUT, told, chat.opted_out_at)
     if writer is Role.AGENT and connection.is_paused(moment):
         told = f"The agent is paused until {_clock(connection.paused_until)}."
         return Verdict(PAUSED, told, connection.paused_until)

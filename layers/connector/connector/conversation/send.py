@@ -101,9 +101,9 @@ class Sender:
         """Put a reaction on a customer's message, or take it back.
 
         Raises:
-            NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
+            NotConnected, NotAllowed, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
         """
-        connection = self._connection()
+        connection = self._allowed_connection(user_id)
         self.delivery_of(connection).messenger.react(user_id, mid, reaction)
         self.changes.react(mid, connection.account.account_id, "❤️" if reaction else None, self.clock())
 
@@ -111,9 +111,17 @@ class Sender:
         """Show the customer that somebody is typing.
 
         Raises:
-            NotConnected, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
+            NotConnected, NotAllowed, ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `send`; it may be repeated.
         """
-        self.delivery_of(self._connection()).messenger.act(user_id, "typing_on")
+        self.delivery_of(self._allowed_connection(user_id)).messenger.act(user_id, "typing_on")
+
+    def _allowed_connection(self, user_id: str) -> Connection:
+        """Return the connection, if something that is no message may go to a user now."""
+        connection = self._connection()
+        verdict = policy.judge(Role.HUMAN, connection, self.chats.ongoing(user_id), self.clock())
+        if verdict.reason is not None:
+            raise NotAllowed(verdict.reason, verdict.message)
+        return connection
 
     def _connection(self) -> Connection:
         connection = self.connections.get(self.tenant)

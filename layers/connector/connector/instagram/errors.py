@@ -14,6 +14,17 @@ from connector.transport import Answer
 # Session and token errors. None of them is cured by a retry.
 _TOKEN_CODES = {102, 190}
 
+# Of what a token has died, by their subcodes.
+_DEATHS = {
+    458: "The account's owner has removed the app.",
+    459: "The account's owner must first log in at facebook.com, and do what is asked there.",
+    460: "The password was changed, or the session ended for safety.",
+    463: "The access token has expired.",
+    464: "The account's owner must first confirm their Facebook account.",
+    467: "The access token has been revoked.",
+    492: "Whoever gave the access token no longer has a role on the Facebook Page.",
+}
+
 # Rate limits, of the app, the user, the Page or the business: nothing was done.
 _RATE_CODES = {4, 17, 32, 341, 613, 80001, 80002, 80006}
 _RATE_SECONDS = 60
@@ -73,7 +84,10 @@ def error_of(answer: Answer) -> OutsideError:
     if subcode is not None and (reason := _REASONS.get((code, subcode))):
         return Refused(*reason)
     if code in _TOKEN_CODES:
-        return ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
+        return ReconnectNeeded(
+            "Instagram no longer accepts the access token. Connect the account again.",
+            because=_DEATHS.get(subcode or 0),
+        )
     if code in _RATE_CODES:
         return RateLimited("Meta limits the rate of calls for this account.", after_seconds=_wait_seconds(answer))
     if (code, subcode) in _TEMPORARY:

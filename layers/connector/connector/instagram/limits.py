@@ -15,3 +15,8 @@ MAX_ELEMENTS = 10  # of a generic template
 MAX_ELEMENT_TEXT = 80  # characters, of an element's title and subtitle
 MAX_BUTTONS = 3
 MAX_BUTTONS_TEXT = 640  # characters, above the buttons of a button template
+
+MAX_ICE_BREAKERS = 4  # Meta, "Ice Breakers"
+MAX_QUESTION = 80  # characters, of an ice breaker
+MAX_MENU_ITEMS = 5  # as Meta recommends ("The Persistent Menu"); more than that nobody reads
+MAX_MENU_TITLE = 30  # characters (Meta's reference of the Messenger profile, "persistent_menu")

@@ -4,14 +4,33 @@ import io
 from base64 import b64encode
 from urllib.parse import quote
 
+from connector.errors import InvalidRequest
+
+MOST_QR_CHARACTERS = 1000
+"""Of a link in a QR code: what is denser, phones do not read off a poster."""
+
 
 def profile_url(username: str) -> str:
     """Return the address of an account's profile."""
     return f"https://www.instagram.com/{quote(username, safe='._')}/"
 
 
+def direct_message_url(username: str, ref: str | None = None) -> str:
+    """Return the address that opens a conversation with an account in the Instagram app.
+
+    `ref` comes back as a referral (Meta, "ig.me links": letters, digits, `_`, `-` and `=`).
+    """
+    return f"https://ig.me/m/{quote(username, safe='._')}" + (f"?ref={quote(ref, safe='=')}" if ref else "")
+
+
 def qr_code_data_url(link: str) -> str:
-    """Return a PNG of a QR code for `link`, as a data URL that an <img> shows."""
+    """Return a PNG of a QR code for `link`, as a data URL that an <img> shows.
+
+    Raises:
+        InvalidRequest: the link is over 1,000 characters.
+    """
+    if len(link) > MOST_QR_CHARACTERS:
+        raise InvalidRequest(f"A link in a QR code may have at most {MOST_QR_CHARACTERS} characters. Shorten the ref.")
     import qrcode  # not every answer shows a code
     from qrcode.image.pure import PyPNGImage
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from connector.errors import Refused, TryLater
 
-_READABLE = 20  # messages of a thread whose text Meta tells
+READABLE = 20
+"""Of how many messages of a thread, the newest, Meta tells more than the id."""
 
-THREAD_FIELDS = f"messages.limit({_READABLE}){{id,created_time,from,message}}"
+THREAD_FIELDS = f"messages.limit({READABLE}){{id,created_time,from,message}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ def sent_texts(thread: Mapping[str, object], account_id: str, since: datetime) -
     told = listed(messages if isinstance(messages, Mapping) else {})
     if not told:
         raise TryLater("Meta does not tell what is in the conversation.")
-    times = [at for one in told if (at := _time(one)) is not None]
-    if len(told) >= _READABLE and (not times or min(times) > since):
+    times = [at for one in told if (at := written_at(one)) is not None]
+    if len(told) >= READABLE and (not times or min(times) > since):
         raise Refused("graph_refused", "Meta does not tell of the conversation as far back as that.")
     return tuple(one for one in (_sent_text(message, account_id) for message in told) if one)
 
@@ -47,14 +48,20 @@ def listed(edge: Mapping[str, object]) -> list[dict[str, Any]]:
 
 def _sent_text(message: Mapping[str, Any], account_id: str) -> SentText | None:
     """Read one message of a thread; None for what the account has not written, or what is no text."""
-    sender, mid, text, at = message.get("from"), message.get("id"), message.get("message"), _time(message)
+    sender, mid, text, at = message.get("from"), message.get("id"), message.get("message"), written_at(message)
     if at is None or not isinstance(sender, Mapping) or sender.get("id") != account_id:
         return None
     return SentText(mid, text, at) if isinstance(mid, str) and isinstance(text, str) and text else None
 
 
-def _time(message: Mapping[str, Any]) -> datetime | None:
+def written_at(message: Mapping[str, Any]) -> datetime | None:
+    """Return when a message was written, to the second; None where Meta does not tell."""
+    return time_of(message.get("created_time"))
+
+
+def time_of(told: object) -> datetime | None:
+    """Return a time as the Graph API writes it; None for anything else."""
     try:
-        return datetime.strptime(str(message.get("created_time")), "%Y-%m-%dT%H:%M:%S%z")
+        return datetime.strptime(str(told), "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
         return None

@@ -39,6 +39,8 @@ class Name(StrEnum):
     MESSAGE_ACCESS = "messageAccess"
     SUBSCRIPTION = "subscription"
     AGENT = "agent"
+    WEBHOOK = "webhook"
+    LAST_ERROR = "lastError"
 
 
 def run(probes: Mapping[str, Probe], seconds: float) -> tuple[Check, ...]:
@@ -58,7 +60,9 @@ def check(name: str, probe: Probe) -> Check:
     """Run one probe."""
     try:
         probe()
-    except (Refused, ReconnectNeeded) as error:
+    except ReconnectNeeded as error:
+        return Check(name, Outcome.FAILED, error.code, error.because or error.message)
+    except Refused as error:
         return Check(name, Outcome.FAILED, error.code, error.message)
     except OutsideError as error:
         return Check(name, Outcome.UNKNOWN, error.code, error.message)

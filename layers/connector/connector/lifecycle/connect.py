@@ -64,7 +64,7 @@ class Connecting:
         if before is not None and key is not None and self._has_been_done(before, wish, key):
             return before
         login, node_id = wish.login, wish.page_id or wish.account_id
-        credentials = self.examiner_of(login).examine(wish.access_token, node_id, wish.app_secret)
+        credentials = self.examiner_of(login).examine(wish.access_token, node_id, wish.app_secret, wish.expires_at)
         graph = self.graph_of(login, credentials.token, node_id)
         account, credentials = self._account(graph, wish, credentials)
         found = self._checked(tenant, wish, account, credentials)
@@ -129,7 +129,8 @@ class Connecting:
                 raise _failure(one)
             if one.outcome is Outcome.UNKNOWN and one.name == Name.PAGE_LINK:
                 raise TryLater(one.message or "Meta does not answer.")
-        return found
+        seen = (Check(Name.TOKEN, Outcome.PASSED), Check(Name.ACCOUNT, Outcome.PASSED))  # else we were not here
+        return seen + found
 
     def _subscribe(self, graph: Graph, app_id: str | None) -> Check:
         """Subscribe, and read the subscription back."""

@@ -41,23 +41,27 @@ class Examiner:
     tokens: Tokens
     clock: Callable[[], datetime]
 
-    def examine(self, token: str, node_id: str, own_secret: str | None) -> Credentials:
+    def examine(
+        self, token: str, node_id: str, own_secret: str | None, expires_at: datetime | None = None
+    ) -> Credentials:
         """Return what speaks for the Page or account `node_id`, given somebody's token.
 
         `own_secret` is the secret of an app that is not the deployment's. A person's token becomes the Page's, a
-        short-lived one a long-lived one, where Meta gives it; where it does not, what was given is used.
+        short-lived one a long-lived one, where Meta gives it; where it does not, what was given is used. `expires_at`
+        is of an account's token that is known to live long.
 
         Raises:
             AuthenticationFailed: the token is dead, or another Page's or person's.
             TryLater: Meta does not say now.
         """
         if self.login is Login.INSTAGRAM:
-            return self._account_token(token, own_secret)
+            return self._account_token(token, own_secret, expires_at)
         return self._page_token(token, node_id, own_secret)
 
-    def _account_token(self, token: str, own_secret: str | None) -> Credentials:
-        grant, app = Grant(issued_at=self.clock()), self.app if own_secret is None else None
-        if app is not None:
+    def _account_token(self, token: str, own_secret: str | None, expires_at: datetime | None) -> Credentials:
+        grant = Grant(issued_at=self.clock(), expires_at=expires_at)
+        app = self.app if own_secret is None else None
+        if app is not None and expires_at is None:
             try:
                 longer = self.tokens.extend_account(token, app)
             except (Refused, ReconnectNeeded):

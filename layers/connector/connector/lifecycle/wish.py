@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 from connector.accounts import Login
@@ -18,6 +19,8 @@ class Wish:
     verify_token: str = field(repr=False)
     retell_agent_id: str
     app_secret: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    """When the token of an account dies, where that is known: then it is a long-lived one."""
 
     @property
     def login(self) -> Login:

@@ -46,6 +46,10 @@ class Connections(Protocol):
         """Record when Meta last told us something."""
         ...
 
+    def record_handshake(self, tenant: Tenant, at: datetime) -> None:
+        """Record when somebody set the tenant's callback URL at Meta."""
+        ...
+
 
 class Chats(Protocol):
     """The chats of one tenant. See `storage/chats.py`."""
@@ -108,6 +112,10 @@ class Changes(Protocol):
 
     def mark_read(self, user_id: str, mid: str, at: datetime) -> bool:
         """Mark what we sent as read, up to a message."""
+        ...
+
+    def opt(self, user_id: str, at: datetime, *, out: bool) -> None:
+        """Record whether the user wants nothing more written to them."""
         ...
 
 

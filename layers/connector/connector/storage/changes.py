@@ -62,6 +62,16 @@ class Changes:
             )
         return True
 
+    def opt(self, user_id: str, at: datetime, *, out: bool) -> None:
+        """Record that the user takes back (`out`) or gives again the leave to write to them, unless they did later."""
+        ongoing = self._tenant | {"metadata.userId": user_id, "status": "ongoing"}
+        earlier = [{"metadata.opting": None}, {"metadata.opting.at": {"$lt": at}}]
+        with translated():
+            self._collection.update_one(
+                ongoing | {"$or": earlier},
+                {"$set": {"metadata.opting": {"out": out, "at": at}, "updatedAt": self._clock()}},
+            )
+
     def _reword(self, mid: str, text: str | None, at: datetime) -> bool:
         """Let a message be found by its new words. Done also where it has changed before: its writer may have died."""
         with translated():

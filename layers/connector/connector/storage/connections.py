@@ -122,25 +122,61 @@ class Connections:
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         fields: Document = {"lastError": {"code": code, "at": self._clock()}, "updatedAt": self._clock()}
+        same = self._still(connection)
         if needs_reconnection:
             fields["status"] = NEEDS_RECONNECTION
+            same["tokenVersion"] = connection.token_version  # a token renewed since says nothing of the new one
+        with translated():
+            self._collection.update_one(same, {"$set": fields})
+
+    def renew(self, connection: Connection, grant: Grant, *, token_version: int) -> Connection | None:
+        """Record under which version the token stands now, and what its owner allows. What is under way goes on.
+
+        Returns None, and changes nothing, where the connection has ended, or been renewed by somebody else, since.
+        """
+        fields = {"tokenVersion": token_version, "grant": _written_grant(grant), "updatedAt": self._clock()}
+        with translated():
+            document = self._collection.find_one_and_update(
+                self._still(connection) | {"tokenVersion": connection.token_version},
+                {"$set": fields},
+                return_document=ReturnDocument.AFTER,
+            )
+        return read(document) if document else None
+
+    def record_grant(self, connection: Connection, grant: Grant) -> None:
+        """Record what the owner of the token allows, as Meta tells it now, unless it has been renewed since."""
         with translated():
             self._collection.update_one(
-                {
-                    "_id": str(connection.tenant),
-                    "generation": connection.generation,
-                    "status": {"$ne": DISCONNECTED},
-                },
-                {"$set": fields},
+                self._still(connection) | {"tokenVersion": connection.token_version},
+                {"$set": {"grant": _written_grant(grant), "updatedAt": self._clock()}},
             )
 
+    def restore(self, connection: Connection) -> bool:
+        """Connect again what needed its owner and works now; False where something else went wrong with it since."""
+        known = {"status": NEEDS_RECONNECTION, "lastError.at": (connection.last_error or {}).get("at")}
+        with translated():
+            restored = self._collection.update_one(
+                self._still(connection) | known,
+                {"$set": {"status": CONNECTED, "lastError": None, "updatedAt": self._clock()}},
+            )
+        return restored.matched_count == 1
+
     def record_checks(self, connection: Connection, found: Iterable[Check]) -> None:
-        """Record what was checked and found, unless the connection has been renewed since."""
-        checks = [{"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message} for one in found]
+        """Record what was checked and found, unless the connection has been renewed since.
+
+        What other checks have found before stays.
+        """
+        moment = self._clock()
+        checks = [
+            {"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message, "at": moment}
+            for one in found
+        ]
+        is_new = {"$in": ["$$one.name", [one["name"] for one in checks]]}
+        others = {"$filter": {"input": {"$ifNull": ["$checks", []]}, "as": "one", "cond": {"$not": [is_new]}}}
         with translated():
             self._collection.update_one(
                 {"_id": str(connection.tenant), "generation": connection.generation},
-                {"$set": {"checks": checks, "checkedAt": self._clock()}},
+                [{"$set": {"checks": {"$concatArrays": [others, {"$literal": checks}]}, "checkedAt": moment}}],
             )
 
     def record_limit(self, connection: Connection, until: datetime) -> None:
@@ -188,6 +224,20 @@ class Connections:
         with translated():
             self._collection.update_one({"_id": str(connection.tenant)}, {"$max": {"lastEventAt": at}})
 
+    def record_handshake(self, tenant: Tenant, at: datetime) -> None:
+        """Record when somebody set the tenant's callback URL at Meta. It outlives the connection, as it does there."""
+        with translated():
+            self._collection.update_one({"_id": str(tenant)}, {"$max": {"webhookVerifiedAt": at}})
+
+    @staticmethod
+    def _still(connection: Connection) -> Document:
+        """Return what finds a connection that has not been made anew, or ended, since it was read."""
+        return {
+            "_id": str(connection.tenant),
+            "generation": connection.generation,
+            "status": {"$ne": DISCONNECTED},
+        }
+
 
 def read(document: Document) -> Connection:
     """Return a connection as it is stored."""
@@ -205,10 +255,11 @@ def read(document: Document) -> Connection:
         paused_until=document.get("pausedUntil"),
         grant=_read_grant(document.get("grant") or {}),
         checks=tuple(
-            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"])
+            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"], one.get("at"))
             for one in document.get("checks") or ()
         ),
         checked_at=document.get("checkedAt"),
+        webhook_verified_at=document.get("webhookVerifiedAt"),
         request=Request(**document["request"]) if document.get("request") else None,
     )
 

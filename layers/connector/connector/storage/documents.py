@@ -30,6 +30,7 @@ def write_message(message: Message) -> Document:
         "absentAt": None,
         "content": message.content,
         "byPersonOnly": message.by_person_only,
+        "recovered": message.recovered,
     }
 
 
@@ -55,6 +56,7 @@ def read_message(document: Document) -> Message:
         sending_at=document.get("sendingAt"),
         content=document.get("content"),
         by_person_only=document.get("byPersonOnly", False),
+        recovered=document.get("recovered", False),
     )
 
 
@@ -91,6 +93,7 @@ def read_chat(document: Document) -> Chat:
         paused_because=document.get("pausedBecause") or (PAUSED if document.get("pausedUntil") else None),
         window_opened_at=document.get("windowOpenedAt") or document.get("lastUserMessageAt"),
         person=Person(metadata.get("username"), metadata.get("name"), metadata.get("profileAt")),
+        opted_out_at=opting["at"] if (opting := metadata.get("opting")) and opting["out"] else None,
         referral=metadata.get("referral"),
         turn_due_at=document.get("turnDueAt"),
         turn_due_for=document.get("turnDueFor"),

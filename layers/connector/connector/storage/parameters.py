@@ -22,6 +22,7 @@ FRESH_SECONDS = 300
 STALE_SECONDS = 3600
 MISS_SECONDS = 30
 CAPACITY = 512
+MOST_BYTES = 4096  # of a standard parameter (AWS, "Systems Manager quotas")
 UNKNOWN_READS_PER_SECOND = 5
 
 _GONE = {"ParameterNotFound", "ParameterVersionNotFound"}
@@ -59,7 +60,7 @@ class Parameters:
         now = self._clock()
         entry = self._cache.get(key)
         if entry and now - entry.read_at < (FRESH_SECONDS if entry.value is not None else MISS_SECONDS):
-            self._cache.move_to_end(key)
+            self._keep(key, entry)
             return entry.value
         if bounded and (entry is None or entry.value is None) and not self._may_ask(now):
             return None
@@ -72,10 +73,7 @@ class Parameters:
         except Misconfigured:
             self._cache.pop(key, None)
             raise
-        self._cache[key] = _Entry(value, now)
-        self._cache.move_to_end(key)
-        while len(self._cache) > CAPACITY:
-            self._cache.popitem(last=False)
+        self._keep(key, _Entry(value, now))
         return value
 
     def put(self, name: str, value: str, *, key_id: str) -> int:
@@ -83,8 +81,10 @@ class Parameters:
 
         Raises:
             Unavailable: SSM did not take it.
-            Misconfigured: this function may not write it.
+            Misconfigured: this function may not write it, or it is too long.
         """
+        if (length := len(value.encode())) > MOST_BYTES:
+            raise Misconfigured(f"The SSM parameter {name} cannot hold {length} bytes: {MOST_BYTES} is the most.")
         try:
             answer = self._ssm.put_parameter(
                 Name=f"{self._prefix}/{name}", Value=value, Type="SecureString", KeyId=key_id, Overwrite=True
@@ -118,6 +118,13 @@ class Parameters:
         except BotoCoreError as error:
             raise _translated(error, f"{self._prefix}/{name}") from error
         return answer["Parameter"]["Value"]
+
+    def _keep(self, key: str, entry: _Entry) -> None:
+        """Keep what was used last. Several threads may do so at once: no step rests on the one before it."""
+        self._cache.pop(key, None)
+        self._cache[key] = entry
+        while len(self._cache) > CAPACITY:
+            self._cache.popitem(last=False)
 
     def _may_ask(self, now: float) -> bool:
         self._unknown_reads = [read_at for read_at in self._unknown_reads if now - read_at < 1]

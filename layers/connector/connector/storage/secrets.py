@@ -130,6 +130,10 @@ class Secrets:
         value = {"verifyToken": secrets.verify_token, "appSecrets": list(secrets.app_secrets)}
         self._parameters.put(f"connections/{tenant}/webhook", json.dumps(value), key_id=key_id)
 
+    def delete_access_token(self, tenant: Tenant) -> None:
+        """Delete a connection's token, and nothing else; one already gone is no error."""
+        self._parameters.delete(f"connections/{tenant}/access-token")
+
     def delete_connection(self, tenant: Tenant) -> None:
         """Delete a connection's secrets; those already gone are no error."""
         self._parameters.delete(f"connections/{tenant}/access-token", f"connections/{tenant}/webhook")

@@ -14,7 +14,19 @@ from uuid import uuid4
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 
-from connector.chat import FINAL_STATES, LATE, PAUSED, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
+from connector.chat import (
+    FINAL_STATES,
+    LATE,
+    PAUSED,
+    RECOVERED_LATE,
+    Chat,
+    Message,
+    MessageStatus,
+    Role,
+    Turn,
+    TurnState,
+    claimed,
+)
 from connector.ports.stores import Superseded
 from connector.storage.documents import now, read_chat, write_message, write_turn
 from connector.storage.entries import Entries
@@ -57,9 +69,11 @@ class Turns:
     def _open(self, chat: Chat, generation: int, lease: timedelta) -> Chat | None:
         moment = self._clock()
         turn = Turn(uuid4().hex, 1, TurnState.OPEN, moment + lease, generation, moment)
-        # The agent is also told what it has missed: what a person said, and what the customer said to that person.
+        # The agent is also told what it has missed: what a person said, what the customer said to that person, and
+        # what nobody told us of in time.
         said = {"role": Role.HUMAN.value, "status": {"$in": _SENT}, "turnId": None}
-        missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": PAUSED}
+        not_heard = {"$in": [PAUSED, RECOVERED_LATE]}
+        missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": not_heard}
         return self._take(
             self._ongoing(chat)
             | {"$or": [{"turn": None}, {"turn.state": {"$in": _FINAL}}], "messages": {"$elemMatch": WAITING}},

@@ -5,7 +5,13 @@ from connector.accounts import Login
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
+from connector.lifecycle.doctor import Doctor
+from connector.lifecycle.pace import Pace
+from connector.lifecycle.patrol import VISIT_SECONDS, WRITE_SECONDS, Patrol
+from connector.lifecycle.refresh import Refreshing
+from connector.lifecycle.upkeep import Upkeep
 from connector.storage.documents import now
+from connector.tenancy import Tenant
 from connector.wiring import meta, outside, stores
 
 
@@ -19,7 +25,7 @@ def connecting() -> Connecting:
     return Connecting(
         meta.graph,
         examiner,
-        lambda tenant, agent_id: outside.agent(tenant, agent_id).require(),
+        _require_agent,
         stores.connections(),
         stores.secrets(),
         settings.secrets_key_id(),
@@ -27,6 +33,24 @@ def connecting() -> Connecting:
     )
 
 
+def patrol() -> Patrol:
+    """Return what looks after all connections."""
+    connections, secrets = stores.connections(), stores.secrets()
+    tokens, writes = meta.tokens(Login.INSTAGRAM), Pace(WRITE_SECONDS)
+    refreshing = Refreshing(tokens, connections, secrets, settings.secrets_key_id(), writes, now)
+    upkeep = Upkeep(meta.graph, meta.tokens, secrets.app_for, refreshing, connections, secrets)
+    return Patrol(stores.rounds("upkeep"), upkeep.look_after, Pace(VISIT_SECONDS), now)
+
+
 def disconnecting() -> Disconnecting:
     """Return what ends connections."""
     return Disconnecting(meta.graph, stores.connections(), stores.secrets())
+
+
+def doctor() -> Doctor:
+    """Return what examines connections."""
+    return Doctor(meta.graph, meta.tokens, _require_agent, stores.connections(), stores.secrets())
+
+
+def _require_agent(tenant: Tenant, agent_id: str) -> None:
+    outside.agent(tenant, agent_id).require()

@@ -7,6 +7,8 @@ from pymongo.collection import Collection
 from connector import aws, settings
 from connector.queues import Queue
 from connector.storage import indexes
+from connector.storage.authorizations import COLLECTION as AUTHORIZATIONS
+from connector.storage.authorizations import Authorizations
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
@@ -18,6 +20,7 @@ from connector.storage.mongodb import Document, database
 from connector.storage.outbox import Outbox
 from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
+from connector.storage.rounds import Rounds
 from connector.storage.secrets import Secrets
 from connector.storage.turns import Turns
 from connector.storage.unlisted import Unlisted
@@ -34,6 +37,11 @@ def secrets() -> Secrets:
 def connections() -> Connections:
     """Return all connections."""
     return Connections(_collection(CONNECTIONS))
+
+
+def authorizations() -> Authorizations:
+    """Return the logins at Meta that are under way."""
+    return Authorizations(_collection(AUTHORIZATIONS))
 
 
 def ensure_indexes() -> None:
@@ -87,6 +95,13 @@ def waiting() -> Waiting:
 def unlisted() -> Unlisted:
     """Return the chats whose messages are not listed."""
     return Unlisted(_collection("chats"))
+
+
+def rounds(job: str) -> Rounds:
+    """Return a job's rounds over all connections; the index that finds the next one is made where there is none."""
+    made = Rounds(_collection(CONNECTIONS), job)
+    made.ensure_indexes()
+    return made
 
 
 def turn_queue() -> Queue:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from connector import settings
 from connector.conversation.ingest import Ingest
+from connector.conversation.opting import OptingWords
 from connector.conversation.sweep import Sweep
 from connector.storage.documents import now
 from connector.wiring import stores
@@ -20,6 +21,8 @@ def ingest() -> Ingest:
         stores.turn_queue(),
         timedelta(seconds=settings.quiet_seconds()),
         timedelta(minutes=settings.pause_minutes()),
+        OptingWords.of(settings.opt_out_words(), settings.opt_in_words()),
+        timedelta(minutes=settings.answer_recovered_minutes()),
     )
 
 

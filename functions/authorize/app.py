@@ -1,0 +1,38 @@
+"""GET …/instagram/authorize: answer the address at which an account's owner logs in, to have it connected."""
+
+from connector import http, settings
+from connector.contract.authorizing import Invited, OfAccount, OfLogin, OfRetellAgent, ReturnUrl
+from connector.contract.base import Success
+from connector.gateway import origin_of
+from connector.lifecycle.authorization import CALLBACK_PATH, require_known
+from connector.logins import PendingLogin
+from connector.tenancy import Tenant
+from connector.wiring import logins, stores
+
+app = http.api()
+
+
+@app.get(f"{http.PREFIX}/authorize")
+def get(
+    subaccount_id: str,
+    agent_id: str,
+    login: OfLogin,
+    return_url: ReturnUrl = None,
+    retell_agent_id: OfRetellAgent = None,
+    account_id: OfAccount = None,
+) -> Success[Invited]:
+    """Keep what is asked for, and answer the address."""
+    http.refuse_unknown_query(app, "login", "returnUrl", "retellAgentId", "instagramAccountId")
+    require_known(return_url, settings.return_urls())
+    stores.authorizations().ensure_indexes()
+    redirect_uri = origin_of(app.current_event.raw_event) + CALLBACK_PATH
+    asked_by = app.context["caller"].subject
+    agent = retell_agent_id or agent_id
+    pending = PendingLogin(
+        Tenant(subaccount_id, agent_id), login, redirect_uri, agent, asked_by, return_url, account_id
+    )
+    invitation = logins.authorizing().invite(pending)
+    return Success(data=Invited(url=invitation.url, expires_at=invitation.expires_at))
+
+
+handler = http.entry(app)

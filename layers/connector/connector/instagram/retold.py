@@ -1,0 +1,92 @@
+"""A message of the Conversations API, as the notification in which Meta's webhook would have told of it.
+
+(Meta, "Conversations API": the fields of a message. Meta, "Webhooks: notification examples": what they become.) What
+only the webhook knows is lost: what was tapped instead of typed, and by which link the customer came.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from connector.accounts import Account
+from connector.instagram.notifications import Notification
+from connector.instagram.threads import listed, written_at
+from connector.ports.recovery import Retold
+
+FIELDS = "id,created_time,from,to,message,attachments,shares,story,reply_to,is_unsupported"
+
+type Json = Mapping[str, Any]
+
+
+def retell(message: Json, account: Account, rank: int) -> Retold | None:
+    """Return a message as a notification; None for what Meta does not tell enough of, and for notes to oneself.
+
+    Meta tells the second in which it was written. `rank` says how many were written before it in the same second, and
+    becomes its milliseconds: what was written later sorts later.
+    """
+    mid, at = message.get("id"), written_at(message)
+    sender, receivers = _dict(message.get("from")), listed(_dict(message.get("to")))
+    is_ours = _is(account, sender)
+    to_us = any(_is(account, one) for one in receivers)
+    customers = [one for one in ([sender] if not is_ours else receivers) if not _is(account, one)]
+    user_id = customers[0].get("id") if customers else None
+    # Nothing is a customer's but what was written to us by somebody else.
+    if not isinstance(mid, str) or at is None or not isinstance(user_id, str) or not user_id or is_ours == to_us:
+        return None
+    told = {"mid": mid} | _said(message) | ({"is_echo": True} if is_ours else {})
+    ends = {"sender": {"id": user_id}, "recipient": {"id": account.account_id}}
+    if is_ours:
+        ends = {"sender": ends["recipient"], "recipient": ends["sender"]}
+    item = ends | {"timestamp": _ms(at, rank), "message": told}
+    return Retold(mid, is_ours, Notification(account.account_id, "messaging", item))
+
+
+def _is(account: Account, person: Json) -> bool:
+    """Return whether this is the account itself. Its name decides too: an id may be another app's, or a Page's."""
+    known = [account.account_id, account.username, *([account.page_id] if account.page_id else [])]
+    return person.get("id") in known or person.get("username") in known
+
+
+def _said(message: Json) -> dict[str, Any]:
+    """Return what a message says, as the webhook writes it. Where nothing can be told, it is unsupported."""
+    story = _dict(message.get("story"))
+    mention, answered = _dict(story.get("mention")), _dict(story.get("reply_to"))
+    attachments = [
+        *map(_attachment, listed(_dict(message.get("attachments")))),
+        *(_attached("share", one.get("link"), one.get("name")) for one in listed(_dict(message.get("shares")))),
+        *([_attached("story_mention", mention.get("link"))] if mention else []),
+    ]
+    quoted = _dict(message.get("reply_to")).get("mid")
+    said: dict[str, Any] = {
+        "text": message.get("message") or None,
+        "attachments": attachments or None,
+        "reply_to": {"story": {"id": answered.get("id"), "url": answered.get("link")}}
+        if answered
+        else ({"mid": quoted} if quoted else None),
+    }
+    told = {name: value for name, value in said.items() if value}
+    return told if told.keys() & {"text", "attachments"} else told | {"is_unsupported": True}
+
+
+def _attachment(attachment: Json) -> dict[str, Any]:
+    """Return an attachment by what it holds, or else by its type of content."""
+    for kind in ("image", "video"):
+        if data := _dict(attachment.get(f"{kind}_data")):
+            return _attached(kind, data.get("url") or data.get("animated_gif_url"))
+    if "generic_template" in attachment:
+        return _attached("template", None)
+    kind = str(attachment.get("mime_type") or "").partition("/")[0]
+    known = kind if kind in ("image", "video", "audio") else "file"
+    return _attached(known, attachment.get("file_url"), attachment.get("name"))
+
+
+def _attached(kind: str, url: object, title: object = None) -> dict[str, Any]:
+    return {"type": kind, "payload": {"url": url} | ({"title": title} if title else {})}
+
+
+def _ms(at: datetime, rank: int) -> int:
+    return int(at.timestamp()) * 1000 + min(rank, 999)
+
+
+def _dict(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,27 @@
+"""The words of a login at Meta: who is to be connected by it, and where the person goes afterwards."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connector.accounts import Login
+from connector.tenancy import Tenant
+
+LIVES = timedelta(minutes=10)
+"""How long a person has for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogin:
+    """A login that somebody has asked for, and nobody has come back from."""
+
+    tenant: Tenant
+    login: Login
+    redirect_uri: str
+    """Where Meta sends the browser. When the code is exchanged it must be the same to the letter."""
+    retell_agent_id: str
+    asked_by: str
+    """The caller, by the token's `sub`."""
+    return_url: str | None = None
+    """Where we send the browser then; None for a page of ours."""
+    account_id: str | None = None
+    """The one account that is wanted; None for whichever the person has."""

@@ -1,0 +1,89 @@
+"""Logins at Meta that are under way. Collection `instagram_authorizations`.
+
+What travels through Meta and the browser is `state`, a random text that is good once and for ten minutes. Only its hash
+is stored, so who reads the database cannot finish somebody's login.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.collection import Collection
+
+from connector.accounts import Login
+from connector.logins import LIVES, PendingLogin
+from connector.storage.documents import now
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+COLLECTION = "instagram_authorizations"
+
+_STATE_BYTES = 32
+_STATE = re.compile(r"[A-Za-z0-9_-]{43}")  # as many bytes in base64
+
+# MongoDB tidies up once a minute or so: what has expired may still be there.
+_EXPIRED = IndexModel([("expiresAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+
+
+class Authorizations:
+    """All tenants' logins under way: the callback is told no tenant, its state names one."""
+
+    def __init__(self, collection: Collection[Document], clock: Callable[[], datetime] = now) -> None:
+        self._collection = collection
+        self._clock = clock
+
+    def ensure_indexes(self) -> None:
+        """Create the index that forgets logins which nobody has finished."""
+        with translated():
+            self._collection.create_indexes([_EXPIRED])
+
+    def put(self, pending: PendingLogin) -> tuple[str, datetime]:
+        """Keep a login; return its state, and until when that is good."""
+        state, moment = secrets.token_urlsafe(_STATE_BYTES), self._clock()
+        expires_at = moment + LIVES
+        document = {
+            "_id": _hash(state),
+            "subaccountId": pending.tenant.subaccount_id,
+            "agentId": pending.tenant.agent_id,
+            "login": pending.login.value,
+            "redirectUri": pending.redirect_uri,
+            "retellAgentId": pending.retell_agent_id,
+            "askedBy": pending.asked_by,
+            "returnUrl": pending.return_url,
+            "instagramAccountId": pending.account_id,
+            "createdAt": moment,
+            "expiresAt": expires_at,
+        }
+        with translated():
+            self._collection.insert_one(document)
+        return state, expires_at
+
+    def take(self, state: str) -> PendingLogin | None:
+        """Take the login of a state away and return it; None where there is none, or it has expired.
+
+        Of several who take it at the same time, one gets it.
+        """
+        if not _STATE.fullmatch(state):
+            return None
+        with translated():
+            found = self._collection.find_one_and_delete({"_id": _hash(state), "expiresAt": {"$gt": self._clock()}})
+        return _read(found) if found else None
+
+
+def _hash(state: str) -> str:
+    return sha256(state.encode()).hexdigest()
+
+
+def _read(document: Document) -> PendingLogin:
+    return PendingLogin(
+        tenant=Tenant(document["subaccountId"], document["agentId"]),
+        login=Login(document["login"]),
+        redirect_uri=document["redirectUri"],
+        retell_agent_id=document["retellAgentId"],
+        asked_by=document["askedBy"],
+        return_url=document["returnUrl"],
+        account_id=document["instagramAccountId"],
+    )
