@@ -9,6 +9,13 @@ from pathlib import Path
 
 from local.template import ROOT
 
+_LOGINS = {
+    "FACEBOOK_LOGIN_URL": "FacebookLoginUrl",
+    "INSTAGRAM_LOGIN_URL": "InstagramLoginUrl",
+    "INSTAGRAM_API_URL": "InstagramApiUrl",
+    "RETURN_URLS": "ReturnUrls",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -31,13 +38,18 @@ class Settings:
     facebook_graph_url: str | None
     instagram_graph_url: str | None
     retell_url: str | None
+    logins: Mapping[str, str]
+    """Parameters of the template about Meta's logins, by name, as far as they were given."""
+    apps: Mapping[str, Mapping[str, str]]
+    """The apps at Meta, as the parameter `app-secrets` holds them, as far as they were given."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings.
 
-    They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET, and
-    LOCAL_DIR, the folder in which data is kept.
+    They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET,
+    LOCAL_DIR, the folder in which data is kept, FACEBOOK_LOGIN_URL, INSTAGRAM_LOGIN_URL, INSTAGRAM_API_URL,
+    RETURN_URLS, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID and INSTAGRAM_APP_SECRET.
 
     Raises:
         ValueError: PORT is not a port. The sentence says what it must be.
@@ -56,7 +68,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         facebook_graph_url=environment.get("FACEBOOK_GRAPH_URL") or None,
         instagram_graph_url=environment.get("INSTAGRAM_GRAPH_URL") or None,
         retell_url=environment.get("RETELL_URL") or None,
+        logins={name: value for variable, name in _LOGINS.items() if (value := environment.get(variable))},
+        apps=_apps(environment),
     )
+
+
+def _apps(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    named = {
+        "facebookApp": ("FACEBOOK_APP_ID", "APP_SECRET"),
+        "instagramApp": ("INSTAGRAM_APP_ID", "INSTAGRAM_APP_SECRET"),
+    }
+    given = {name: (environment.get(app_id), environment.get(secret)) for name, (app_id, secret) in named.items()}
+    return {name: {"id": app_id, "secret": secret} for name, (app_id, secret) in given.items() if app_id and secret}
 
 
 def _keys(folder: Path) -> Keys:

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -102,11 +102,23 @@ class Stack:
 
     def _put_secrets(self, aws: Aws, mongodb_uri: str) -> None:
         keys = self._settings.keys
-        app = {"appSecrets": [keys.app_secret], "verifyToken": keys.verify_token}
+        app = {"appSecrets": [keys.app_secret], "verifyToken": keys.verify_token, **self._apps()}
         aws.put_parameter(f"/{STACK}/app-secrets", json.dumps(app))
         aws.put_parameter(f"/{STACK}/jwt", json.dumps({"keys": [keys.jwt_secret]}))
         aws.put_parameter(f"/{STACK}/mongodb-uri", mongodb_uri)
         aws.put_parameter(f"/{STACK}/retell-api-key", self._settings.retell_api_key)
+
+    def _apps(self) -> Mapping[str, Mapping[str, str]]:
+        """Return our apps at Meta: those that were given, or the simulator's."""
+        if self._settings.apps or not self._meta_url:
+            return self._settings.apps
+        told = requests.get(f"{self._meta_url}/_simulator/state", timeout=30).json()["apps"]
+        return {f"{login}App": {"id": app["id"], "secret": app["secret"]} for login, app in told.items()}
+
+    def _logins(self) -> dict[str, str]:
+        """Return where people log in: as given, or at the simulator."""
+        of_simulator = ("FacebookLoginUrl", "InstagramLoginUrl", "InstagramApiUrl") if self._meta_url else ()
+        return dict.fromkeys(of_simulator, self._meta_url or "") | dict(self._settings.logins)
 
     def _start_functions(
         self, template: Template, aws: Aws, queues: dict[str, str], graph_url: str, instagram_url: str, retell_url: str
@@ -117,6 +129,7 @@ class Stack:
             "FacebookGraphUrl": graph_url,
             "InstagramGraphUrl": instagram_url,
             "RetellUrl": retell_url,
+            **self._logins(),
         }
         runtime = runtime_variables(aws.url)
         pools = [

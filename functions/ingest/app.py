@@ -4,7 +4,7 @@ from functools import cache
 
 from connector import records, settings
 from connector.conversation.ingest import Ingest
-from connector.envelopes import InboxMessage, read
+from connector.envelopes import read_inbox
 from connector.logs import count
 from connector.wiring import workers
 
@@ -15,7 +15,7 @@ def _ingest() -> Ingest:
 
 
 def _take(body: str) -> None:
-    count(_ingest().take(InboxMessage.of(read(body))))
+    count(_ingest().take(read_inbox(body)))
 
 
 handler = records.entry(_take, settings.inbox_queue_url)

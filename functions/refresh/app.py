@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.lifecycle.patrol import RUN_SECONDS
+from connector.lifecycle.upkeep import RUN_SECONDS
 from connector.logs import count, logger, metrics
 from connector.wiring import lifecycle
 

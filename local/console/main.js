@@ -1,6 +1,7 @@
 // Starts the three areas and carries what one of them learns to the others.
 
 import { startConnection } from "./connection.js";
+import { startLogin } from "./login.js";
 import { startMessages } from "./messages.js";
 import { startPhone } from "./phone.js";
 
@@ -20,4 +21,5 @@ showArea();
 
 const connection = startConnection({ onStatus: (status) => phone.setConnection(status) });
 const phone = startPhone({ onAccounts: connection.prefill });
+startLogin();
 startMessages({ nameOfUser: phone.nameOfUser });

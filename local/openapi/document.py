@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connector.tenancy import ID_PATTERN
-from local.openapi import failures, guide, webhook
+from local.openapi import failures, guide, login, webhook
 from local.openapi.operations import OPERATIONS, Link, Operation
 from local.openapi.schemas import explained, fit, not_null
 from local.template import ROOT, Function, read_template
@@ -15,7 +15,7 @@ type Json = dict[str, Any]
 
 PATH = ROOT / "docs" / "openapi.json"
 
-_NDJSON = {"application/x-ndjson": {"schema": {"type": "string", "description": "A message on each line."}}}
+_NDJSON = {"application/x-ndjson": {"schema": {"type": "string", "description": "A message or an event on each line."}}}
 _NEXT = {
     "Link": {
         "description": 'Where there is more: the path and query of the next lines, with `rel="next"`.',
@@ -58,9 +58,11 @@ def document() -> Json:
                 of_one = "{agentId}" in path
                 told = webhook.operations("" if of_one else "OfApp", "for one agent" if of_one else "for a whole app")
                 paths[path] = {"parameters": _path_parameters()} | told if of_one else told
+        elif function.name == "finish_login":
+            paths[function.routes[0].path] = login.item()
         elif function.routes:
             path, item, models = _described(function)
-            paths[path] = item
+            paths[path] = paths.get(path, {}) | item  # one path may have several methods, each a function
             schemas |= models
     ours = {name: explained(name, schema) for name, schema in sorted(schemas.items())}
     return {
@@ -157,7 +159,12 @@ def _parameters(told: Operation, operation: Json) -> Iterator[Json]:
             yield one | {"name": name, "description": words.get(name, ""), "schema": not_null(one["schema"])}
 
 
-_SECTION = {"listMessages": "Messages", "listConversations": "Conversations", "exportMessages": "Export"}
+_SECTION = {
+    "authorize": "Connect by login",
+    "listMessages": "Messages",
+    "listConversations": "Conversations",
+    "exportMessages": "Export",
+}
 _KEY = "Idempotency-Key"
 _KEY_WORDS = "A name of your own for this request, such as a UUID: repeated with it, the request is carried out once."
 

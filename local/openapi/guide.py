@@ -39,6 +39,7 @@ SAMPLES = {
     "now": "1769851800000",
     "id": "697dca180f5e2b3c4d5e6f{:02d}",
     "mid": "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3ODQxNDAw{:02d}",
+    "loginUrl": "https://www.facebook.com/v26.0/dialog/oauth?client_id=101&state=n7Qd2m0yT4kV9cX1bR6wZ8sL3hJ5gF0aE",
     "cursor": "eyJiIjoiMTc2OTg1MTgwMDAwMCJ9",
 }
 """What the placeholders stand for in the description. Numbered ones (`{id1}`) take their number."""

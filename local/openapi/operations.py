@@ -45,6 +45,15 @@ OPERATIONS: Mapping[str, Operation] = {
         ("authentication_failed", "page_not_linked", "account_in_use", *OF_META),
         (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
     ),
+    "authorize": Operation(
+        "authorize",
+        "Connection",
+        "Ask for the address of a login at Meta",
+        "The account's owner opens it, logs in, and comes back with the account connected: no access token is needed. "
+        "The address is good for ten minutes and one login.",
+        ("login_not_set_up",),
+        (Link("getStatus", "Whether somebody has logged in."),),
+    ),
     "status": Operation(
         "getStatus",
         "Connection",
@@ -106,8 +115,9 @@ OPERATIONS: Mapping[str, Operation] = {
         "exportMessages",
         "Conversations",
         "Export what is stored, as JSON Lines",
-        "A message on each line, the oldest first, with all that is stored about it: of one customer, or of all. Where "
-        "there is more, the header `Link` names the next lines.",
+        "A message on each line, the oldest first, with all that is stored about it; and among them, on lines of their "
+        "own, what Instagram told that changed no message. Of one customer, or of all. Where there is more, the header "
+        "`Link` names the next lines.",
     ),
     "pause": Operation(
         "pauseAgent",
@@ -128,6 +138,34 @@ OPERATIONS: Mapping[str, Operation] = {
         "missed.",
         ("not_connected",),
         (Link("getStatus", "How the connection stands."), Link("disconnect", "End the connection.")),
+    ),
+    "menu": Operation(
+        "getMenu",
+        "Connection",
+        "Tell what customers can tap",
+        "The ice breakers, which Instagram shows to who has not written yet, and the menu, which stands in every "
+        "conversation: as Meta shows them now, by locale. `null` where nothing is set.",
+        ("not_connected", *OF_META),
+        (Link("setMenu", "Take the ice breakers away.", body={"iceBreakers": None}),),
+    ),
+    "set_menu": Operation(
+        "setMenu",
+        "Connection",
+        "Set what customers can tap",
+        "Puts what is sent in the place of what was there, and answers with all that Meta shows then. What is left out "
+        "stays, `null` takes away. A tap comes as a message of the customer's, with a `postback`. Repeating it does no "
+        "harm.",
+        ("not_connected", *OF_META),
+        (Link("getMenu", "What is set."),),
+    ),
+    "recover": Operation(
+        "recoverMessages",
+        "Conversations",
+        "Find messages that Instagram did not tell of",
+        "Compares what Instagram keeps of the newest messages with what is stored, and has what is missing taken in. "
+        "With `userId`, one customer's conversation; else all in which something was written since the last time.",
+        ("not_connected", "reconnect_needed", *OF_META),
+        (Link("listMessages", "With `recovered: true`, what was missing."), Link("listConversations", "The inbox.")),
     ),
     "disconnect": Operation(
         "disconnect",

@@ -14,6 +14,7 @@ WORDS = {
     "SendRequest": ("The fields of send",),
     "PauseRequest": ("The fields of pause",),
     "ResumeRequest": ("The fields of pause",),
+    "MenuRequest": ("The fields of the menu",),
     "Paused": ("What pause and resume answer",),
     "MessageView": ("The fields of a message",),
     "SentView": ("The fields of a message",),

@@ -55,7 +55,7 @@ def test_the_walk_finds_what_is_read_on_import_and_what_is_read_late_and_no_more
     apps = {folder: settings_of(ROOT / "functions" / folder / "app.py") for folder in FOLDERS}
 
     assert apps["webhook"] == {"parameter_prefix", "inbox_queue_url"}
-    assert apps["status"] == {"parameter_prefix"}, "the turn queue stands in the same module as what status uses"
+    assert apps["messages"] == {"parameter_prefix"}, "the turn queue stands in the same module as what messages uses"
     assert {"turn_queue_url", "graph_hosts", "retell_url"} <= apps["reply"]
 
 

@@ -11,13 +11,15 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from connector.contract.menus import MenuRequest
 from connector.contract.sending import SendRequest
 from local.openapi import document, guide
 from local.openapi.operations import OPERATIONS
 from local.openapi.schemas import WORDS
 
+QUESTION = {"question": "Hours?", "payload": "HOURS"}
 METHODS = {"get", "post", "put", "patch", "delete"}
-ANSWERS_META = {"verifyWebhook", "receiveWebhook", "verifyWebhookOfApp", "receiveWebhookOfApp"}
+ANSWERS_META = {"verifyWebhook", "receiveWebhook", "verifyWebhookOfApp", "receiveWebhookOfApp", "finishLogin"}
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +219,45 @@ def test_the_schema_of_send_says_what_the_code_does(described, body, is_allowed)
     else:
         taken = True
     assert (taken, not problems(described, schema, asked)) == (is_allowed, is_allowed)
+
+
+# ── the menu ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_allowed"),
+    [
+        ({}, False),
+        ({"menu": None}, False),
+        ({"iceBreakers": None}, True),
+        ({"iceBreakers": None, "persistentMenu": None}, True),
+        ({"iceBreakers": {}}, False),
+        ({"iceBreakers": {"default": []}}, False),
+        ({"iceBreakers": {"default": [QUESTION] * 4, "en_GB": [QUESTION]}}, True),
+        ({"iceBreakers": {"default": [QUESTION] * 5}}, False),
+        ({"iceBreakers": {"en_GB": [QUESTION]}}, False),
+        ({"iceBreakers": {"default": [QUESTION], "english": [QUESTION]}}, False),
+        ({"iceBreakers": {"default": [{"question": "x" * 81, "payload": "P"}]}}, False),
+        ({"persistentMenu": {"default": [{"type": "link", "title": "x", "url": "https://a.example"}] * 5}}, True),
+        ({"persistentMenu": {"default": [{"type": "link", "title": "x", "url": "ftp://a.example"}]}}, False),
+        ({"persistentMenu": {"default": [{"type": "postback", "title": "x", "url": "https://a.example"}]}}, False),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_the_schema_of_the_menu_says_what_the_code_does(described, asked, is_allowed):
+    schema = {"$ref": "#/components/schemas/MenuRequest"}
+    try:
+        MenuRequest.model_validate(asked)
+    except ValueError:
+        taken = False
+    else:
+        taken = True
+    assert (taken, not problems(described, schema, asked)) == (is_allowed, is_allowed)
+
+
+def test_a_client_that_fills_in_defaults_takes_no_menu_away(described):
+    fields = described["components"]["schemas"]["MenuRequest"]["properties"]
+    assert [name for name, field in fields.items() if "default" in field] == []
 
 
 # ── examples and links ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,15 @@ READS = {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
         *("connections/*/access-token", "connections/*/webhook"),
     },
-    "status": {"jwt", "mongodb-uri"},
+    "authorize": {"jwt", "mongodb-uri", "app-secrets"},
+    "finish_login": {
+        *("mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
+        *("connections/*/access-token", "connections/*/webhook"),
+    },
+    "status": {
+        *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
+        "connections/*/access-token",
+    },
     "messages": {"jwt", "mongodb-uri"},
     "conversations": {"jwt", "mongodb-uri"},
     "export": {"jwt", "mongodb-uri"},
@@ -20,17 +28,27 @@ READS = {
     "send": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "set_menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "recover": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},
+    "compare": {"mongodb-uri", "connections/*/access-token"},
     "refresh": {"mongodb-uri", "app-secrets", "connections/*/access-token"},
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
 }
 _SECRETS = {"connections/*/access-token", "connections/*/webhook"}
-WRITES = {"connect": _SECRETS, "refresh": {"connections/*/access-token"}}
-DELETES = {"connect": _SECRETS, "disconnect": _SECRETS, "refresh": {"connections/*/access-token"}}
-SENDS = {"webhook": {"InboxQueue"}, "ingest": {"TurnQueue"}, "reply": {"TurnQueue"}, "sweep": {"TurnQueue"}}
+WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {"connections/*/access-token"}}
+DELETES = {
+    "connect": _SECRETS,
+    "finish_login": _SECRETS,
+    "disconnect": _SECRETS,
+    "refresh": {"connections/*/access-token"},
+}
+SENDS = {
+    **dict.fromkeys(("webhook", "recover", "compare"), {"InboxQueue"}),
+    **dict.fromkeys(("ingest", "reply", "sweep"), {"TurnQueue"}),
+}
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 
 X_RAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}

@@ -7,7 +7,8 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from connector.agents.retell import COMPLETION_SECONDS
-from connector.lifecycle import patrol
+from connector.lifecycle import comparing, upkeep
+from connector.lifecycle.authorization import CALLBACK_PATH
 from connector.wiring import turns
 from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
 
@@ -15,6 +16,7 @@ CONNECTION = "/api/database/{subaccountId}/chat-agents/{agentId}/instagram"
 ROUTES = {
     # The documented API …
     ("POST", f"{CONNECTION}/connect"): "connect",
+    ("GET", f"{CONNECTION}/authorize"): "authorize",
     ("GET", f"{CONNECTION}/status"): "status",
     ("POST", f"{CONNECTION}/send"): "send",
     ("GET", f"{CONNECTION}/messages"): "messages",
@@ -24,16 +26,19 @@ ROUTES = {
     ("POST", f"{CONNECTION}/resume"): "resume",
     ("GET", f"{CONNECTION}/menu"): "menu",
     ("POST", f"{CONNECTION}/menu"): "set_menu",
+    ("POST", f"{CONNECTION}/recover"): "recover",
     ("POST", f"{CONNECTION}/disconnect"): "disconnect",
     # … and Meta's callback URLs: one for a connection, one for a Meta app that serves many agents.
     ("GET", f"{CONNECTION}/webhook"): "webhook",
     ("POST", f"{CONNECTION}/webhook"): "webhook",
     ("GET", "/api/instagram/webhook"): "webhook",
     ("POST", "/api/instagram/webhook"): "webhook",
+    # Where browsers come back to from Meta's login.
+    ("GET", "/api/instagram/oauth/callback"): "finish_login",
 }
-API = sorted({folder for folder in ROUTES.values() if folder != "webhook"})
+API = sorted({*ROUTES.values()} - {"webhook", "finish_login"})
 CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-SCHEDULES = {"sweep": "rate(1 minute)", "refresh": "rate(10 minutes)"}
+SCHEDULES = {"sweep": "rate(1 minute)", "refresh": "rate(10 minutes)", "compare": "rate(5 minutes)"}
 
 SQS_DEFAULT_VISIBILITY = 30
 SQS_DEFAULT_RETENTION = 4 * 24 * 3600
@@ -128,6 +133,7 @@ def test_the_outputs_name_the_api_and_both_callback_urls(deployed):
     base = "${WebhookFunctionUrl.FunctionUrl}"
     assert values["WebhookUrl"]["Fn::Sub"].replace("${!", "{") == f"{base}{CONNECTION.removeprefix('/')}/webhook"
     assert values["AppWebhookUrl"] == {"Fn::Sub": f"{base}api/instagram/webhook"}
+    assert values["LoginCallbackUrl"] == {"Fn::Sub": f"${{Api.ApiEndpoint}}{CALLBACK_PATH}"}
     assert all(output.get("Description") for output in deployed.template["Outputs"].values())
 
 
@@ -255,14 +261,21 @@ def test_c2_c3_the_sweep_runs_every_minute_and_is_over_before_it_runs_again(depl
 
 def test_i9_one_run_of_refresh_is_over_before_the_next_and_none_is_repeated(deployed):
     timeout = deployed.functions["refresh"]["Timeout"]
-    (config,) = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+    configs = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+    retries = {named(one["FunctionName"]): one["MaximumRetryAttempts"] for one in configs}
 
-    assert patrol.RUN_SECONDS + 120 < timeout < 600, "the last visit begins when the run's time is nearly over"
-    assert (named(config["FunctionName"]), config["MaximumRetryAttempts"]) == (deployed.logical_ids["refresh"], 0)
+    assert upkeep.RUN_SECONDS + 120 < timeout < 600, "the last visit begins when the run's time is nearly over"
+    assert retries[deployed.logical_ids["refresh"]] == 0
+
+
+def test_one_run_of_compare_is_over_before_the_next(deployed):
+    longest = comparing.RUN_SECONDS + comparing.LONGEST.total_seconds()
+
+    assert longest + 25 < deployed.functions["compare"]["Timeout"] < 300, "the last call begins when the time is over"
 
 
 def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
-    timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in API}
+    timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in (*API, "finish_login")}
 
     assert all(timeout < API_GATEWAY_SECONDS for timeout in timeouts.values()), timeouts
 

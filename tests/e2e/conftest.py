@@ -21,6 +21,7 @@ from pymongo import MongoClient
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+_ENVIRONMENT = {"PORT": "0", "PYTHONUNBUFFERED": "1", "RETURN_URLS": "https://app.example.com/instagram"}
 ANSWER_SECONDS = 30
 
 
@@ -117,7 +118,7 @@ def running_system(folder: Path, **environment: str) -> Iterator[System]:
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
-        env=os.environ | {"PORT": "0", "LOCAL_DIR": str(folder), "PYTHONUNBUFFERED": "1"} | environment,
+        env=os.environ | _ENVIRONMENT | {"LOCAL_DIR": str(folder)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -20,6 +20,7 @@ _FORMS = {
     "mid": re.compile(r"[A-Za-z0-9_=-]{20,}"),
     "chatId": re.compile(r"chat_[0-9a-z]+"),
     "otherChatId": re.compile(r"chat_[0-9a-z]+"),
+    "loginUrl": re.compile(r"https?://\S+/(oauth/authorize|dialog/oauth)\?\S+"),
     "cursor": re.compile(r"[A-Za-z0-9_-]+"),
 }
 _UNBOUND = "time"

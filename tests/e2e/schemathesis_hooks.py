@@ -36,6 +36,7 @@ REAL = {
 UNSAYABLE = re.compile(
     r"has \d+ bytes in UTF-8; Instagram takes at most 1000"  # JSON Schema counts characters
     r"|must be a time in ISO 8601, .*"  # what it knows of times has February, 30
+    r"|is not one of the deployment's ReturnUrls, to the letter"  # each deployment has its own
     r"|must be later than since"  # it looks at each parameter alone
     r"|must be a nextCursor that this endpoint has returned"  # and knows of no other answer
 )

@@ -16,6 +16,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -30,6 +31,7 @@ from connector.contract.base import Body
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.conversations import ConversationView
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
+from connector.contract.menus import MenuRequest, MenuView
 from connector.contract.messages import AttachmentView, MessageView
 from connector.contract.pausing import Paused, PauseRequest
 from connector.contract.sending import SendRequest
@@ -140,12 +142,15 @@ class Walk:
         signed = self.values | {"signature": hmac.new(self.system.run["appSecret"].encode(), body, sha256).hexdigest()}
         headers = {name: guide.filled(value, signed) for name, value in example.request.headers.items()}
         url = f"{self.system.run['apiUrl']}{guide.filled(path, self.values)}"
-        answer = requests.request(method, url, data=body or None, headers=headers, timeout=30)
+        answer = requests.request(method, url, data=body or None, headers=headers, timeout=30, allow_redirects=False)
         return self._differences(example.answer, answer)
 
     def _differences(self, shown: guide.Message, answer: requests.Response) -> list[str]:
         status = f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}"
         found = [] if shown.start == status else [f"{status} instead of {shown.start}"]
+        if answer.is_redirect:
+            goes_on = {"Location": answer.headers["Location"]}
+            return found + ([] if shown.headers == goes_on else [f"{goes_on} instead of {shown.headers}"])
         content_type = answer.headers["Content-Type"]
         if shown.headers != {"Content-Type": content_type}:
             found.append(f"Content-Type {content_type} instead of {shown.headers}")
@@ -169,6 +174,8 @@ class Walk:
                 self._write("otherUserId", attachments=[{"type": "image", "payload": {"url": what}}])
             case "the agent answers":
                 self._wait_for_answer(self.values["newMid"])
+            case "the owner logs in":
+                self._log_in()
             case "24 hours pass":
                 self.system.simulator("PUT", "faults", close_window=True)
             case "the access token expires":
@@ -179,6 +186,13 @@ class Walk:
                 assert self.agent.connect(self.account, self.values["webhookVerificationToken"]).status_code == 200
             case _:
                 raise AssertionError(f"the guide says “{event}”, and the test does not know what that is")
+
+    def _log_in(self) -> None:
+        """Log in as the account's owner, as far as Meta sends the browser back."""
+        url = f"{self.values['loginUrl']}&simulator_account={self.account['instagramAccountId']}"
+        back = requests.get(url, timeout=30, allow_redirects=False).headers["Location"]
+        query = parse_qs(urlsplit(back).query)
+        self.values |= {"loginCode": query["code"][0], "loginState": query["state"][0]}
 
     def _write(self, who: str, **message: Any) -> str:
         told = self.system.simulator(
@@ -269,6 +283,19 @@ def test_the_guide_has_no_block_that_is_not_tried():
     assert guide.text().count("```") == 2 * sum(block.language != "event" for block in guide.blocks())
 
 
+def test_the_guide_says_where_to_look_for_each_of_its_sections():
+    sections = re.findall(r"^## (.+)$", guide.text(), re.MULTILINE)
+    addresses = {one.lower().replace(" ", "-") for one in sections if one != "Where to look"}
+    told = [name for row in guide.table("Where to look") for name in re.findall(r"\(#(.+?)\)", row["Sections"])]
+    assert sorted(told) == sorted(addresses), "the table at its beginning"
+
+
+def test_every_link_inside_the_guide_leads_to_one_of_its_headings():
+    headings = re.findall(r"^#+ (.+)$", guide.text(), re.MULTILINE)
+    addresses = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
+    assert set(re.findall(r"\]\(#(.+?)\)", guide.text())) <= addresses
+
+
 @pytest.mark.parametrize(
     ("shown", "answered", "wrong"),
     [
@@ -319,9 +346,13 @@ const exported = (await exportMessages(all[0].userId)).trim().split('\\n').map((
 const watched = await new Promise((resolve, reject) => {
   const stop = watchMessages((messages) => { stop(); resolve(messages); }, reject);
 });
+const loginUrl = await new Promise((assign) => {
+  globalThis.location = { assign };
+  connectByLogin('instagram', 'https://app.example.com/instagram');
+});
 const shown = (error) => ({ code: error.code, message: error.message, details: error.details });
 process.stdout.write(JSON.stringify(
-  { told, image, status, refusal: shown(refusal), absent: shown(absent), all, ofOne, inbox, exported, watched },
+  { told, image, status, refusal: shown(refusal), absent: shown(absent), all, ofOne, inbox, exported, watched, loginUrl },
 ));
 """
 
@@ -431,6 +462,10 @@ def test_check_status_of_the_guide_says_that_the_agent_is_connected(ran: dict[st
     assert ran["told"] == [["Connected:", True]]
 
 
+def test_connect_by_login_of_the_guide_leads_to_the_login(ran: dict[str, Any], system: System):
+    assert ran["loginUrl"].startswith(f"{system.run['instagramGraphUrl']}/oauth/authorize?client_id=")
+
+
 def test_call_instagram_of_the_guide_throws_the_apis_code_message_and_details(ran: dict[str, Any]):
     assert ran["refusal"]["code"] == "invalid_request"
     assert [detail["field"] for detail in ran["refusal"]["details"]] == ["to"]
@@ -512,6 +547,13 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     assert sorted(rows) == sorted(expected)
 
 
+def test_the_table_of_a_logins_codes_has_exactly_those_that_only_a_login_can_end_with():
+    modules = ("lifecycle/login.py", "instagram/oauth.py")
+    codes = {code for module in modules for code in _texts(module, "LoginFailed", argument=0)}
+    assert sorted(row["code"] for row in guide.table("Codes of a login")) == sorted(codes)
+    assert len(codes) == 7
+
+
 def test_the_table_of_message_statuses_has_exactly_those_of_the_code():
     rows = guide.table("Status of a message")
     assert [row["status"] for row in rows] == [status.value for status in MessageStatus]
@@ -552,6 +594,8 @@ def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
         ("The fields of send", SendRequest),
         ("The fields of pause", PauseRequest),
         ("What pause and resume answer", Paused),
+        ("The fields of the menu", MenuRequest),
+        ("The fields of the menu", MenuView),
     ],
 )
 def test_a_table_has_exactly_the_fields_of_the_contract(heading: str, model: type[Body]):
@@ -576,6 +620,16 @@ def test_the_limits_of_each_kind_of_message_in_the_guide_are_those_of_the_code()
     text = _squeezed(guide.text())
     assert f"`title` of at most {limits.MAX_BUTTON_TITLE} characters and a `payload` of at most" in text
     assert f"a text of up to {MAX_SPLIT_CHARACTERS} characters" in text
+
+
+def test_the_limits_of_ice_breakers_and_menu_in_the_guide_are_those_of_the_code():
+    told = {row["Field"]: row[""] for row in guide.table("The fields of the menu")}
+    assert f"1 to {limits.MAX_ICE_BREAKERS} questions" in told["iceBreakers"]
+    assert f"`question` of at most {limits.MAX_QUESTION} characters" in told["iceBreakers"]
+    assert f"`payload` of at most {limits.MAX_PAYLOAD}." in told["iceBreakers"]
+    assert f"1 to {limits.MAX_MENU_ITEMS} items" in told["persistentMenu"]
+    assert f"`title` of at most {limits.MAX_MENU_TITLE} characters" in told["persistentMenu"]
+    assert f"`payload` of at most {limits.MAX_PAYLOAD} characters" in told["persistentMenu"]
 
 
 @pytest.mark.parametrize(("minutes", "is_taken"), [(0, False), (1, True), (43_200, True), (43_201, False)])
@@ -665,7 +719,7 @@ def _error_classes() -> set[type[errors.ConnectorError]]:
         kind = waiting.pop()
         found.add(kind)
         waiting += kind.__subclasses__()
-    return found - {errors.Refused, errors.NotAllowed}
+    return found - {errors.Refused, errors.NotAllowed, errors.LoginFailed}
 
 
 def _reasons_of_instagram() -> set[str]:

@@ -85,6 +85,7 @@ class Attack:
             "send": {"to": user_id, "message": "I am in your conversation"},
             "pause": {"userId": user_id, "minutes": 5},
             "resume": {"userId": user_id},
+            "menu": {"iceBreakers": None},
             "disconnect": {"purge": True},
             "forget": {"userId": user_id},
             "recover": {"userId": user_id},
@@ -102,6 +103,8 @@ def _side(system: System, name: str) -> Side:
     side = Side(agent, account, customer, f"the app secret of {name}".replace(" ", "-"), f"verify-{name}")
     answer = agent.call("POST", "connect", side.body)
     assert answer.status_code == 200, answer.text
+    questions = {"default": [{"question": f"A question to {name}?", "payload": name}]}
+    assert agent.call("POST", "menu", {"iceBreakers": questions}).status_code == 200
     write(system, account, customer, f"a question that only {name} knows")
     wait_for(lambda: answers(system, account, customer), "the answer")
     wait_for(lambda: [one["status"] for one in agent.messages()] == ["delivered", "answered"], "the end of the turn")
@@ -129,6 +132,7 @@ def _seen(system: System, side: Side) -> dict[str, Any]:
         "messages": told("messages"),
         "conversations": told("conversations"),
         "export": told("export"),
+        "menu": told("menu"),
         "thread": [message["text"] for message in thread(system, side.account, side.customer)],
         "subscribed": system.simulator("GET", f"accounts/{side.account['instagramAccountId']}")["subscribedFields"],
     }

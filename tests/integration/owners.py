@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -14,6 +15,7 @@ from connector.instagram.tokens import Tokens
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
+from connector.lifecycle.doctor import WITHIN, Doctor
 from connector.lifecycle.wish import Wish
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
@@ -93,6 +95,10 @@ class Owners:
     def disconnecting(self) -> Disconnecting:
         """Return what ends connections."""
         return Disconnecting(self.graph, self.connections, self.secrets)
+
+    def doctor(self, within: timedelta = WITHIN) -> Doctor:
+        """Return what examines connections."""
+        return Doctor(self.graph, self.tokens, self.require_agent, self.connections, self.secrets, within)
 
     def parameters(self) -> dict[str, str]:
         """Return everything that stands in SSM, by name."""

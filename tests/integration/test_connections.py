@@ -1,12 +1,14 @@
 """Which chat agent is joined to which account: `storage.connections` on a real mongod."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from connector.accounts import Account, ConnectionStatus
+from connector.accounts import Account, ConnectionStatus, Grant
 from connector.errors import AccountInUse
 from connector.storage.connections import COLLECTION, Connections
+from connector.storage.documents import now
 from connector.tenancy import Tenant
 from tests.integration.world import START
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE
@@ -110,6 +112,64 @@ def test_e1_an_error_of_an_earlier_connection_says_nothing_about_the_renewed_one
     new = _connect(connections, token_version=2)
     connections.record_error(old, "reconnect_needed", needs_reconnection=True)
     assert connections.get(TENANT) == new
+
+
+def test_g7_a_token_that_died_says_nothing_about_the_one_that_was_put_in_its_place(connections):
+    """The worker had read the connection before its token was renewed."""
+    old = _connect(connections)
+    new = connections.renew(old, Grant(), token_version=2)
+    connections.record_error(old, "reconnect_needed", needs_reconnection=True)
+    assert connections.get(TENANT) == new
+
+
+def test_i9_a_renewed_token_leaves_the_generation_and_everything_else_as_it_was(connections):
+    old = _connect(connections)
+    grant = Grant(issued_at=START, expires_at=START + timedelta(days=60))
+    assert connections.renew(old, grant, token_version=2) == replace(old, token_version=2, grant=grant)
+    assert connections.get(TENANT) == replace(old, token_version=2, grant=grant)
+
+
+def test_i9_of_eight_who_renew_one_token_one_is_believed(connections, race):
+    old = _connect(connections)
+    results = race(8, lambda index: connections.renew(old, Grant(), token_version=index + 2))
+    (renewed,) = [one for one in results if one is not None]
+    assert connections.get(TENANT) == renewed
+
+
+@pytest.mark.parametrize("what", ["disconnected", "connected again"])
+def test_i9_a_token_is_not_renewed_of_a_connection_that_has_moved_on(connections, what):
+    old = _connect(connections)
+    connections.disconnect(TENANT) if what == "disconnected" else _connect(connections, token_version=1)
+    stands = connections.get(TENANT)
+    assert connections.renew(old, Grant(), token_version=2) is None
+    assert connections.get(TENANT) == stands
+
+
+def test_a_connection_that_needed_its_owner_and_works_again_is_as_it_was_before(connections):
+    before = _connect(connections)
+    connections.record_error(before, "reconnect_needed", needs_reconnection=True)
+    assert connections.restore(connections.get(TENANT))
+    assert connections.get(TENANT) == before
+
+
+@pytest.mark.parametrize("what", ["failed again", "disconnected", "connected again", "restored already"])
+def test_a_connection_is_not_restored_when_something_has_happened_to_it_since(connections, database, what):
+    before = _connect(connections)
+    connections.record_error(before, "reconnect_needed", needs_reconnection=True)
+    looked_at = connections.get(TENANT)
+    match what:
+        case "failed again":
+            later = Connections(database[COLLECTION], lambda: now() + timedelta(seconds=1))
+            later.record_error(before, "reconnect_needed", needs_reconnection=True)
+        case "disconnected":
+            connections.disconnect(TENANT)
+        case "connected again":
+            _connect(connections, token_version=2)
+        case "restored already":
+            connections.restore(looked_at)
+    stands = connections.get(TENANT)
+    assert not connections.restore(looked_at)
+    assert connections.get(TENANT) == stands
 
 
 def test_an_error_does_not_wake_a_connection_that_has_ended(connections):

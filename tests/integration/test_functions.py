@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 JWT_KEY = "k" * 32
 ROUTES = [
-    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "menu", "disconnect")),
+    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "recover", "menu", "disconnect")),
     *(("GET", verb) for verb in ("status", "messages", "conversations", "export", "menu")),
 ]
 FOLDERS = {("POST", "menu"): "set_menu"}  # of the functions that are not called as their path is

@@ -156,7 +156,7 @@ def test_connecting_checks_subscribes_stores_the_secrets_and_then_the_connection
     stored = setting.connections.get(TENANT)
     assert replace(stored, checks=(), checked_at=None) == made
     assert {one.name: one.outcome for one in stored.checks} == dict.fromkeys(
-        ("permissions", "messageAccess", "agent", "pageLink", "subscription"), "passed"
+        ("token", "permissions", "account", "messageAccess", "agent", "pageLink", "subscription"), "passed"
     )
     assert (made.account.username, made.account.page_id, made.retell_agent_id) == ("acme", PAGE, "agent_r")
     assert setting.parameters() == [
@@ -255,8 +255,7 @@ def test_a_meta_that_does_not_answer_is_no_failed_authentication(setting, path, 
     assert setting.parameters() == []
 
 
-def test_secrets_that_cannot_be_written_leave_the_connection_as_it_was(setting, monkeypatch):
-    """G4."""
+def test_g4_secrets_that_cannot_be_written_leave_the_connection_as_it_was(setting, monkeypatch):
     setting.connect()
     first = setting.connections.get(TENANT)
 

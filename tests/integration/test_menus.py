@@ -283,10 +283,9 @@ def test_the_agent_is_asked_what_the_customer_tapped_and_told_what_brought_them(
     connected.post(compact(messaging(item)))
     connected.deliver("ingest", *connected.inbox())
     connected.deliver("reply", *connected.turns())
-    asked = connected.retell.requests[-1].json["content"]
-    assert "What are your hours?" in asked.splitlines()
-    assert "spring" in asked
-    assert "HOURS" not in asked
+    *before, asked = (one.json for one in connected.retell.requests if one.method == "POST")
+    assert asked["content"] == "What are your hours?"
+    assert "spring" in str(before)
     assert connected.sent == ["We open at nine."]
     message = connected.call("GET", "messages", query={"userId": USER})[1]["data"]["messages"][-1]
     assert (message["text"], message["postback"]) == (

@@ -3,17 +3,18 @@
 import heapq
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from threading import Event
 
 import pytest
 
-from connector.accounts import Account, AccessToken, Connection, ConnectionStatus, Grant
+from connector.accounts import AccessToken, Account, Connection, ConnectionStatus, Grant
 from connector.errors import Misconfigured, RateLimited, Unavailable
 from connector.instagram.tokens import LongToken
 from connector.lifecycle.pace import Pace
-from connector.lifecycle.patrol import LEASE, RUN_SECONDS, VISIT_SECONDS, WRITE_SECONDS, Patrol
+from connector.lifecycle.patrol import LEASE, SOON, Patrol, Visit
 from connector.lifecycle.refresh import Refreshing
-from connector.lifecycle.upkeep import HOURLY, SOON, Visit
+from connector.lifecycle.upkeep import HOURLY, RUN_SECONDS, VISIT_SECONDS, WRITE_SECONDS
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.rounds import Rounds
 from connector.tenancy import Tenant
@@ -88,9 +89,9 @@ class Stores:
 
 
 def runs(patrol, time, hours):
-    """Run as the schedule does."""
-    for number in range(hours * 3600 // INTERVAL):
-        time.seconds = max(time.seconds, number * INTERVAL)
+    """Run as the schedule does, in each of these hours."""
+    for number in range(hours[0] * 3600 // INTERVAL, (hours[-1] + 1) * 3600 // INTERVAL):
+        time.seconds = number * INTERVAL
         patrol.run(RUN_SECONDS)
         assert time.seconds <= number * INTERVAL + RUN_SECONDS + 1, "it is over before the next one"
 
@@ -109,11 +110,11 @@ def test_ten_thousand_connections_have_their_turn_in_an_hour_at_five_a_second_at
         return Visit(Counter(), HOURLY)
 
     patrol = Patrol(Queue(10_000, time), visit, Pace(VISIT_SECONDS, time, time.sleep), time.moment, workers=1)
-    runs(patrol, time, hours=1)
+    runs(patrol, time, range(1))
     assert len(visits) == 10_000
     assert max(map(max, visits.values())) < 3600
-    runs(patrol, time, hours=4)
-    gaps = [later - sooner for one in visits.values() for sooner, later in zip(one, one[1:], strict=False)]
+    runs(patrol, time, range(1, 5))
+    gaps = [later - sooner for one in visits.values() for sooner, later in pairwise(one)]
     assert min(gaps) >= 3600
     assert max(gaps) <= 3600 + 2 * INTERVAL
     assert fullest_second([at for one in visits.values() for at in one]) <= 5
@@ -131,7 +132,7 @@ def test_g1_if_all_ten_thousand_tokens_are_due_at_once_they_are_written_one_a_se
         return Visit(Counter(), HOURLY)
 
     patrol = Patrol(Queue(10_000, time), visit, Pace(VISIT_SECONDS, time, time.sleep), time.moment, workers=1)
-    runs(patrol, time, hours=4)
+    runs(patrol, time, range(4))
     assert len(stores.puts) == 10_000
     assert fullest_second(stores.puts.values()) == 1, "SSM takes three in a second"
 

@@ -134,16 +134,24 @@ def test_disconnected_says_so():
 
 def test_the_status_of_a_connection_says_what_is_known():
     error = {"code": "window_closed", "at": datetime(2026, 3, 1, 12, 0, 0, 5000, tzinfo=UTC)}
-    told = _json(Status.of(_connection(last_event_at=SENT_AT, last_error=error), PATH))["data"]
+    told = _json(Status.of(_connection(last_event_at=SENT_AT, last_error=error), PATH, SENT_AT))["data"]
     assert told.pop("qrCodeDataUrl").startswith("data:image/png")
+    assert told.pop("checks")
     assert told == {
         "isConnected": True,
         "status": "connected",
+        "reauthorizationRequired": False,
         "username": "acme",
         "instagramUrl": "https://www.instagram.com/acme/",
+        "directMessageUrl": "https://ig.me/m/acme",
+        "directMessageQrCodeDataUrl": None,
         "instagramAccountId": ACCOUNT,
         "pageId": PAGE,
+        "login": "facebook",
+        "permissions": None,
         "connectedAt": "2025-09-08T11:13:22.434Z",
+        "tokenExpiresAt": None,
+        "nextRefreshAt": None,
         "lastEventAt": "2025-09-08T11:13:22.434Z",
         "lastError": {"code": "window_closed", "at": "2026-03-01T12:00:00.005Z"},
         "webhookPath": PATH,
@@ -152,14 +160,21 @@ def test_the_status_of_a_connection_says_what_is_known():
 
 @pytest.mark.parametrize("connection", [None, _connection(status=ConnectionStatus.DISCONNECTED)])
 def test_the_status_of_no_connection_says_nothing_of_an_earlier_one(connection):
-    told = _json(Status.of(connection, PATH))["data"]
-    assert (told["isConnected"], told["status"], told["webhookPath"]) == (False, "disconnected", PATH)
-    assert {value for name, value in told.items() if name not in ("isConnected", "status", "webhookPath")} == {None}
+    told = _json(Status.of(connection, PATH, SENT_AT, "spring"))["data"]
+    known = {
+        "isConnected": False,
+        "status": "disconnected",
+        "reauthorizationRequired": False,
+        "webhookPath": PATH,
+        "checks": [],
+    }
+    assert {name: value for name, value in told.items() if value is not None} == known
 
 
 def test_the_status_of_a_connection_whose_token_died_shows_the_account_and_is_not_connected():
-    told = _json(Status.of(_connection(status=ConnectionStatus.NEEDS_RECONNECTION), PATH))["data"]
+    told = _json(Status.of(_connection(status=ConnectionStatus.NEEDS_RECONNECTION), PATH, SENT_AT))["data"]
     assert (told["isConnected"], told["status"], told["username"]) == (False, "needs_reconnection", "acme")
+    assert told["reauthorizationRequired"] is True
 
 
 def test_a_page_of_messages_answers_to_the_letter():
@@ -196,6 +211,7 @@ def test_a_page_of_messages_answers_to_the_letter():
                 "editedAt": None,
                 "deletedAt": None,
                 "readAt": None,
+                "recovered": False,
             }
         ],
         "nextCursor": "next",

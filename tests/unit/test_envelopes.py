@@ -4,7 +4,7 @@ A queue keeps a message for days. These bodies were written by the first version
 that writes others must still read them, or count `SCHEMA` up and read both.
 """
 
-from connector.envelopes import SCHEMA, InboxMessage, Route, TurnMessage, read
+from connector.envelopes import SCHEMA, Handshake, InboxMessage, Route, TurnMessage, read, read_inbox, write
 from connector.instagram.notifications import Notification
 
 INBOX = (
@@ -34,6 +34,12 @@ def test_b12_i10_a_turn_message_of_an_earlier_deploy_is_read():
     turn = TurnMessage.of(read(TURN))
     assert (turn.subaccount_id, turn.agent_id) == ("sub_1", "agent_1")
     assert (turn.account_id, turn.user_id, turn.message_key) == ("17841400000000001", "1234567890123456", "mid:m")
+
+
+def test_what_is_on_the_inbox_queue_is_told_apart_by_what_it_says():
+    news = Handshake(Route("sub_1", "agent_1"), 1757330004554)
+    assert read_inbox(write(news)) == news
+    assert isinstance(read_inbox(INBOX), InboxMessage)
 
 
 def test_the_schema_is_still_the_first_one():

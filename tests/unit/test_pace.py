@@ -1,5 +1,7 @@
 """Keeping a pace: `lifecycle.pace`."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def passes(idle):
 @given(st.lists(st.floats(0, 5), min_size=2, max_size=200))
 def test_g1_no_two_pass_sooner_after_each_other_than_they_may_whenever_they_come(idle):
     found = passes(idle)
-    assert min(later - sooner for sooner, later in zip(found, found[1:], strict=False)) >= SECONDS - 1e-6
+    assert min(later - sooner for sooner, later in pairwise(found)) >= SECONDS - 1e-6
 
 
 def test_who_comes_late_enough_does_not_wait():

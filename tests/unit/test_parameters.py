@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from connector.accounts import AccessToken
 from connector.errors import Misconfigured, Unavailable
 from connector.storage import parameters
-from connector.storage.parameters import CAPACITY, FRESH_SECONDS, MISS_SECONDS, STALE_SECONDS, Parameters
+from connector.storage.parameters import CAPACITY, FRESH_SECONDS, MISS_SECONDS, MOST_BYTES, STALE_SECONDS, Parameters
 from connector.storage.secrets import Secrets, WebhookSecrets
 from connector.tenancy import Tenant
 
@@ -92,8 +92,7 @@ def test_a_miss_is_remembered_for_a_shorter_time(store, ssm, clock):
 
 
 @pytest.mark.parametrize("refusal", THROTTLED, ids=str)
-def test_a27_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store, ssm, clock, refusal):
-    """G1."""
+def test_a27_g1_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store, ssm, clock, refusal):
     store.get("a")
     ssm.refusal = refusal
     clock.now += STALE_SECONDS - 1
@@ -104,8 +103,8 @@ def test_a27_a_throttled_read_serves_what_is_cached_until_that_is_too_old(store,
 
 
 @pytest.mark.parametrize("refusal", THROTTLED, ids=str)
-def test_a27_a_throttled_read_of_what_is_not_cached_is_unavailable_and_not_a_miss(store, ssm, refusal):
-    """G1: otherwise a throttle would say "not connected"."""
+def test_a27_g1_a_throttled_read_of_what_is_not_cached_is_unavailable_and_not_a_miss(store, ssm, refusal):
+    """Otherwise a throttle would say "not connected"."""
     ssm.refusal = refusal
     with pytest.raises(Unavailable):
         store.get("a")
@@ -114,7 +113,7 @@ def test_a27_a_throttled_read_of_what_is_not_cached_is_unavailable_and_not_a_mis
 
 
 @pytest.mark.parametrize("refusal", THROTTLED, ids=str)
-def test_a_throttled_read_after_a_miss_is_unavailable(store, ssm, clock, refusal):
+def test_g1_a_throttled_read_after_a_miss_is_unavailable(store, ssm, clock, refusal):
     store.get("b")
     clock.now += MISS_SECONDS
     ssm.refusal = refusal
@@ -123,8 +122,7 @@ def test_a_throttled_read_after_a_miss_is_unavailable(store, ssm, clock, refusal
 
 
 @pytest.mark.parametrize("refusal", DENIED, ids=str)
-def test_a_denied_read_serves_nothing_cached(store, ssm, clock, refusal):
-    """G3."""
+def test_g3_a_denied_read_serves_nothing_cached(store, ssm, clock, refusal):
     store.get("a")
     ssm.refusal = refusal
     clock.now += FRESH_SECONDS
@@ -133,7 +131,7 @@ def test_a_denied_read_serves_nothing_cached(store, ssm, clock, refusal):
 
 
 @pytest.mark.parametrize("refusal", DENIED, ids=str)
-def test_a_value_that_was_denied_is_not_served_when_the_next_read_is_throttled(store, ssm, clock, refusal):
+def test_g3_a_value_that_was_denied_is_not_served_when_the_next_read_is_throttled(store, ssm, clock, refusal):
     """A right that was withdrawn must not come back through the cache."""
     store.get("a")
     clock.now += FRESH_SECONDS
@@ -145,8 +143,7 @@ def test_a_value_that_was_denied_is_not_served_when_the_next_read_is_throttled(s
         store.get("a")
 
 
-def test_a_deleted_parameter_is_gone_and_stays_gone_when_ssm_is_throttled(store, ssm, clock):
-    """G2."""
+def test_g2_a_deleted_parameter_is_gone_and_stays_gone_when_ssm_is_throttled(store, ssm, clock):
     store.get("a")
     clock.now += FRESH_SECONDS
     del ssm.values["/p/a"]
@@ -233,6 +230,28 @@ def test_what_was_put_or_deleted_is_seen_at_once(aws):
     assert store.get("a") is None
 
 
+@pytest.mark.parametrize("value", ["x" * (MOST_BYTES + 1), "é" * (MOST_BYTES // 2 + 1)], ids=["letters", "bytes"])
+def test_g6_a_value_longer_than_ssm_takes_is_refused_by_name_without_quoting_it(aws, value):
+    store = Parameters(aws.ssm, "/p")
+    with pytest.raises(Misconfigured) as refusal:
+        store.put("a", value, key_id="alias/k")
+    assert "The SSM parameter a cannot hold" in refusal.value.message
+    assert "xx" not in refusal.value.message
+    assert store.get("a") is None
+    assert store.put("a", "x" * MOST_BYTES, key_id="alias/k") == 1
+
+
+def test_threads_that_share_the_cache_do_not_trip_over_each_other(ssm, clock, race):
+    ssm.values = {f"/p/{number}": str(number) for number in range(4 * CAPACITY)}
+    store = Parameters(ssm, "/p", clock=clock)
+
+    def read(_):
+        return [store.get(str(number)) for number in range(4 * CAPACITY)] and [store.get("0") for _ in range(100)]
+
+    assert race(8, read) == [["0"] * 100] * 8
+    assert len(store._cache) <= CAPACITY
+
+
 def test_what_is_put_is_a_secure_string_under_the_given_key(aws):
     Parameters(aws.ssm, "/p").put("a", "one", key_id="alias/k")
     (told,) = aws.ssm.describe_parameters()["Parameters"]
@@ -268,13 +287,29 @@ def test_what_an_older_version_stored_is_still_read(secrets, aws):
     assert secrets.webhook(TENANT) == WebhookSecrets("v", ("its own",))
 
 
-def test_a_token_that_was_deleted_and_made_again_is_not_mistaken_for_the_first(secrets):
-    """G7: SSM starts again at version 1."""
+def test_g7_a_token_that_was_deleted_and_made_again_is_not_mistaken_for_the_first(secrets):
+    """SSM starts again at version 1."""
     assert _put(secrets) == 1
     assert secrets.access_token(TENANT, version=1, generation=1) == AccessToken("EAA1")
     secrets.delete_connection(TENANT)
     assert _put(secrets, token=AccessToken("EAA2")) == 1
     assert secrets.access_token(TENANT, version=1, generation=3) == AccessToken("EAA2")
+
+
+def test_g7_another_environment_that_cached_the_old_token_reads_the_new_one_by_its_version(secrets, aws):
+    elsewhere = Secrets(Parameters(aws.ssm, "/p"))
+    first = _put(secrets)
+    assert elsewhere.access_token(TENANT, version=first, generation=1) == AccessToken("EAA1")
+    second = _put(secrets, token=AccessToken("EAA2"))
+    assert elsewhere.access_token(TENANT, version=second, generation=2) == AccessToken("EAA2")
+
+
+def test_deleting_a_token_leaves_what_the_webhook_needs(secrets):
+    version = _put(secrets)
+    secrets.delete_access_token(TENANT)
+    secrets.delete_access_token(TENANT)
+    assert secrets.access_token(TENANT, version=version, generation=1) is None
+    assert secrets.webhook(TENANT) is not None
 
 
 def test_secrets_that_were_deleted_are_gone_and_deleting_them_twice_is_a_success(secrets):

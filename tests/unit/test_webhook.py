@@ -1,6 +1,7 @@
 """The edge that Meta talks to, with the real secrets, parameters and queue on moto."""
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.envelopes import InboxMessage, read
+from connector.envelopes import Handshake, InboxMessage, Route, read, read_inbox
 from connector.errors import (
     Forbidden,
     InvalidRequest,
@@ -423,6 +424,29 @@ def test_a_deployment_with_no_or_an_empty_app_secret_lets_nobody_in(edge, secret
 
 def test_the_handshake_answers_the_challenge_as_it_came(edge):
     assert edge.shake(mode="subscribe", verify_token="meatyhamhock", challenge="1158201444") == "1158201444"
+
+
+def test_a_good_handshake_of_a_connections_path_is_reported_and_no_other(edge):
+    right = {"mode": "subscribe", "verify_token": "meatyhamhock", "challenge": "1"}
+    for change in ({"verify_token": "wrong"}, {"challenge": ""}):
+        with pytest.raises((Forbidden, InvalidRequest)):
+            edge.shake(**right | change)
+    edge.shake(path=APP_PATH, **right | {"verify_token": "of the app"})
+    assert edge.aws.bodies(edge.url) == []
+    edge.shake(**right)
+    (reported,) = map(read_inbox, edge.aws.bodies(edge.url))
+    assert isinstance(reported, Handshake)
+    assert reported.route == Route("sub_1", "agent_1")
+    assert abs(reported.verified_at - time.time() * 1000) < 60_000
+
+
+def test_a_handshake_is_answered_also_when_the_queue_does_not_take_the_news(edge):
+
+    def down(_):
+        raise EndpointConnectionError(endpoint_url=edge.url)
+
+    with _each_call(edge.aws.sqs, "sqs.SendMessageBatch", down):
+        assert edge.shake(mode="subscribe", verify_token="meatyhamhock", challenge="1158201444") == "1158201444"
 
 
 def test_the_handshake_of_the_apps_own_path_takes_the_apps_token_only(edge):

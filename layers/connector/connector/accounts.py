@@ -132,6 +132,8 @@ class Connection:
     checked_at: datetime | None = None
     webhook_verified_at: datetime | None = None
     """When somebody last set the connection's own callback URL at Meta."""
+    forgotten_at: datetime | None = None
+    """When something of the tenant's was last deleted for good: what happened until then may be deleted."""
     request: Request | None = None
 
     def is_paused(self, moment: datetime) -> bool:

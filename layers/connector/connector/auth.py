@@ -28,7 +28,7 @@ class Caller:
     subaccount_ids: frozenset[str]
     agent_ids: frozenset[str] | None
     """None when the token is for every agent of its subaccounts."""
-    subject: str = ""
+    subject: str
     """Who it is, by the token's `sub`."""
 
     def require(self, tenant: Tenant) -> None:

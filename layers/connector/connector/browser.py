@@ -86,7 +86,10 @@ def _page(status: int, title: str, text: str, rest: str = "") -> LambdaAnswer:
 
 
 def _with_query(url: str, told: dict[str, str]) -> str:
-    """Return an address with something added to its query, before its fragment if it has one."""
+    """Return an address with something added to its query.
+
+    It ends with its fragment, or with an empty one: else the browser keeps Facebook's `#_=_`.
+    """
     parts = urlsplit(url)
     query = "&".join(part for part in (parts.query, urlencode(told)) if part)
-    return urlunsplit(parts._replace(query=query))
+    return f"{urlunsplit(parts._replace(query=query, fragment=''))}#{parts.fragment}"

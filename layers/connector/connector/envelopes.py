@@ -47,6 +47,25 @@ class InboxMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Handshake:
+    """News for ingest: somebody has set a connection's callback URL at Meta, with the right verification token."""
+
+    route: Route
+    verified_at: int
+    """In ms since 1970."""
+
+    @property
+    def group(self) -> str:
+        """Return the fair-queue group."""
+        return self.route.agent_id
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Read the news from its JSON fields."""
+        return cls(Route(**fields["route"]), fields["verified_at"])
+
+
+@dataclass(frozen=True, slots=True)
 class TurnMessage:
     """A conversation that may have something to answer."""
 
@@ -68,13 +87,16 @@ class TurnMessage:
         return cls(**fields)
 
 
-def write(message: InboxMessage | TurnMessage) -> str:
+type Envelope = InboxMessage | Handshake | TurnMessage
+
+
+def write(message: Envelope) -> str:
     """Return the body of a queue message."""
     return json.dumps({"schema": SCHEMA} | asdict(message))
 
 
 def read(body: str) -> dict[str, Any]:
-    """Return the fields of a message body of ours, for `InboxMessage.of` or `TurnMessage.of`.
+    """Return the fields of a message body of ours, for `TurnMessage.of` or one of the others'.
 
     Raises:
         ValueError: the body is not ours, or of a schema this code does not know.
@@ -83,3 +105,13 @@ def read(body: str) -> dict[str, Any]:
     if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA:
         raise ValueError("not a message of this system")
     return fields
+
+
+def read_inbox(body: str) -> InboxMessage | Handshake:
+    """Return what a body on the inbox queue says.
+
+    Raises:
+        ValueError, KeyError, TypeError: the body is not ours, or of a schema this code does not know.
+    """
+    fields = read(body)
+    return Handshake.of(fields) if "verified_at" in fields else InboxMessage.of(fields)

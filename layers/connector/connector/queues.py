@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from connector.envelopes import InboxMessage, TurnMessage, write
+from connector.envelopes import Envelope, write
 from connector.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Queue:
         self._sqs = sqs
         self._url = url
 
-    def send(self, message: InboxMessage | TurnMessage, *, delay_seconds: int = 0) -> None:
+    def send(self, message: Envelope, *, delay_seconds: int = 0) -> None:
         """Send one message, to be delivered after `delay_seconds` (0 to 900).
 
         Raises:
@@ -37,7 +37,7 @@ class Queue:
         """
         self.send_all([message], delay_seconds=delay_seconds)
 
-    def send_all(self, messages: Iterable[InboxMessage | TurnMessage], *, delay_seconds: int = 0) -> int:
+    def send_all(self, messages: Iterable[Envelope], *, delay_seconds: int = 0) -> int:
         """Send many messages, and return how many were left out: over 500 kB, or nested past reason, and so no message.
 
         When it returns, SQS has all the others; when it raises, SQS may have some.
@@ -72,7 +72,7 @@ class Queue:
         return {failed["Id"] for failed in answer.get("Failed", [])}
 
 
-def _written(message: InboxMessage | TurnMessage) -> str:
+def _written(message: Envelope) -> str:
     """Return the body, or "" for what is nested so deeply that Python gives up."""
     try:
         return write(message)

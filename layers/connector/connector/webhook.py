@@ -10,8 +10,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from connector.envelopes import InboxMessage, Route
-from connector.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, Unauthorized
+from connector.envelopes import Handshake, InboxMessage, Route
+from connector.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, Unauthorized, Unavailable
 from connector.gateway import Request
 from connector.instagram import signatures
 from connector.instagram.notifications import UnreadableBody, split
@@ -57,7 +57,17 @@ class Webhook:
         challenge = request.query.get("hub.challenge", "")
         if not _CHALLENGE.fullmatch(challenge):
             raise InvalidRequest("hub.challenge must be 1 to 256 letters, digits, underscores or hyphens.")
+        if tenant:
+            self._report(Handshake(Route(tenant.subaccount_id, tenant.agent_id), _now_ms()))
         return challenge
+
+    def _report(self, handshake: Handshake) -> None:
+        """Have status show that the callback URL is verified. Meta is answered, whether or not the queue takes it."""
+        try:
+            self.inbox.send(handshake)
+        except Unavailable:
+            count("HandshakeNotReported")
+            logger.warning("a handshake is not reported: the queue did not take it")
 
     def receive(self, request: Request) -> int:
         """Queue every event of a signed POST, and return how many there were.
@@ -71,7 +81,7 @@ class Webhook:
             Unauthorized: the signature is missing or wrong. Nothing was parsed, nothing was queued.
             Unavailable: the queue, or SSM, refuses. Meta sends again, and doubles are harmless.
         """
-        received_at = int(time.time() * 1000)
+        received_at = _now_ms()
         tenant = _tenant(request.path)
         if len(request.body) > MAX_BODY_BYTES:
             raise PayloadTooLarge("A webhook body may have at most 4 MiB.")
@@ -99,6 +109,10 @@ class Webhook:
             return True
         own: WebhookSecrets | None = self.secrets.webhook(tenant) if tenant else None
         return own is not None and signatures.is_signed(request.body, header, own.app_secrets)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _tenant(path: str) -> Tenant | None:

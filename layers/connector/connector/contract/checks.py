@@ -9,6 +9,14 @@ from connector.lifecycle.checks import Name
 
 _CONNECT = "Connect the account again, with a new access token."
 _CHECK = "Check again in a minute (live=true); if it stays, tell the operator."
+_NO_ACCESS = (
+    "Make it a Business or Creator account; if the app has no Advanced Access, its owner must accept the invitation as "
+    "Instagram Tester."
+)
+_SET_WEBHOOK = (
+    "Write it a direct message. If nothing comes: in Meta's dashboard, under Webhooks, enter the base URL followed by "
+    "webhookPath and the verification token given to connect, and choose messages and messaging_postbacks."
+)
 
 FINDINGS = {
     "account_blocked": ("Meta has blocked the account from messaging.", "The owner must sort it out with Meta."),
@@ -22,8 +30,7 @@ FINDINGS = {
     "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell."),
     "graph_refused": (
         "Meta does not show us the account, and does not say why.",
-        "Make it a Business or Creator account; if the app has no Advanced Access, its owner must accept the "
-        "invitation as Instagram Tester.",
+        _NO_ACCESS,
     ),
     "messages_not_allowed": (
         "The account does not allow access to its messages.",
@@ -31,8 +38,7 @@ FINDINGS = {
     ),
     "never_called": (
         "Meta has told us nothing about this account yet.",
-        "Write it a direct message. If nothing comes: in Meta's dashboard, under Webhooks, enter the base URL followed "
-        "by webhookPath and the verification token given to connect, and choose messages and messaging_postbacks.",
+        _SET_WEBHOOK,
     ),
     "no_answer": ("The answer did not come in time.", _CHECK),
     "not_checked": ("It has not been looked at yet.", "Check now, with live=true."),

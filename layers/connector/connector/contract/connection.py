@@ -97,7 +97,7 @@ class Status(Body):
     last_event_at: Time | None = None
     last_error: LastError | None = None
     webhook_path: str
-    checks: list[CheckView] = []
+    checks: tuple[CheckView, ...] = ()
 
     @classmethod
     def of(cls, connection: Connection | None, webhook_path: str, now: datetime, ref: str | None = None) -> "Status":
@@ -127,7 +127,7 @@ class Status(Body):
             last_event_at=connection.last_event_at,
             last_error=LastError.model_validate(connection.last_error) if connection.last_error else None,
             webhook_path=webhook_path,
-            checks=[CheckView.of(one, now) for one in diagnose(connection, now)],
+            checks=tuple(CheckView.of(one, now) for one in diagnose(connection, now)),
         )
 
 

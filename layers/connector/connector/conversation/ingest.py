@@ -1,14 +1,14 @@
 """Writing what Meta tells us into the chats. It decides nothing about answers; it schedules them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from connector.accounts import Connection, ConnectionStatus
 from connector.chat import RECOVERED_LATE, Message, MessageStatus, Role
 from connector.conversation.opting import OptingWords
-from connector.envelopes import InboxMessage, TurnMessage
+from connector.envelopes import Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
     MessageEchoed,
@@ -51,7 +51,7 @@ class Ingest:
     answer_recovered: timedelta = timedelta(0)
     """Up to what age a message is answered that was recovered."""
 
-    def take(self, message: InboxMessage) -> str:
+    def take(self, message: InboxMessage | Handshake) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
 
         A duplicate is no reason to stop: the worker that stored the event may have died before it scheduled the turn.
@@ -59,6 +59,10 @@ class Ingest:
         Raises:
             Unavailable: a store or queue failed; take the event again.
         """
+        if isinstance(message, Handshake):
+            tenant = Tenant(message.route.subaccount_id, message.route.agent_id)
+            self.connections.record_handshake(tenant, datetime.fromtimestamp(message.verified_at / 1000, UTC))
+            return "Handshake"
         if is_dashboard_test(message.notification):
             return "DashboardTest"
         connection = self._connection(message)

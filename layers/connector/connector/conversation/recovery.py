@@ -25,6 +25,9 @@ _AGAIN = timedelta(minutes=10)
 # Ingest takes nothing that is older than 48 hours.
 _OLDEST = timedelta(hours=47)
 
+# How long one who asks for it waits for the answer. API Gateway gives up after 30 s.
+_ON_DEMAND = timedelta(seconds=18)
+
 # Meta allows two calls a second for an account. The other one is for the proofs of what was sent.
 _CALLS_PER_SECOND = 1
 _PAUSE_SECONDS = 0.25
@@ -57,8 +60,8 @@ class Recovery:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
 
-    def recover(self, tenant: Tenant, *, until: datetime, user_id: str | None = None) -> Findings:
-        """Compare a tenant's threads, or the one of one user, as `compare` does.
+    def recover(self, tenant: Tenant, user_id: str | None = None) -> Findings:
+        """Compare a tenant's threads, or the one of one user, as `compare` does, while somebody waits for it.
 
         Raises:
             NotConnected, ReconnectNeeded: there is no account to read, or not now.
@@ -69,7 +72,7 @@ class Recovery:
             raise NotConnected
         if not connection.is_connected:
             raise ReconnectNeeded("Instagram no longer accepts the access token. Connect the account again.")
-        return self.compare(connection, until=until, user_id=user_id)
+        return self.compare(connection, until=self.clock() + _ON_DEMAND, user_id=user_id)
 
     def compare(self, connection: Connection, *, until: datetime, user_id: str | None = None) -> Findings:
         """Compare the threads in which something was written since they were last compared, until there is no time.

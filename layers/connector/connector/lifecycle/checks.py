@@ -25,6 +25,7 @@ _TELLING = frozenset(
         "account_blocked",
         "not_professional",
         "not_subscribed",
+        "page_not_linked",
     }
 )
 

@@ -78,8 +78,10 @@ def _unmet(name: Name, rows: Mapping[Name, Check]) -> str | None:
     """Return the code of the failure that a check rests on, if there is one."""
     if rows[Name.TOKEN].outcome is Outcome.FAILED:
         return ReconnectNeeded.code
-    is_second = name is not Name.PERMISSIONS and rows[Name.PERMISSIONS].outcome is Outcome.FAILED
-    return _MISSING if is_second and rows[name].code == _MISSING else None
+    if name is Name.PERMISSIONS or rows[Name.PERMISSIONS].outcome is not Outcome.FAILED:
+        return None
+    # Without a permission Meta refuses, or leaves out what is there: the Page's link, for one.
+    return _MISSING if rows[name].outcome is Outcome.FAILED else None
 
 
 def _webhook(connection: Connection) -> Check:

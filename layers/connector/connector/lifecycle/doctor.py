@@ -1,6 +1,7 @@
 """The doctor: asks Meta and Retell now about everything that a connection needs, and records what they say."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,7 +59,7 @@ class Doctor:
             return Assets(self.graph_of(account.login, token, account.node_id))
 
         probes: dict[str, Probe] = {
-            Name.TOKEN: checks.only_telling(lambda: _require_bearer(assets())),
+            Name.TOKEN: lambda: _require_life(assets()),
             Name.ACCOUNT: lambda: checks.require_account(assets(), account),
             Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
             Name.SUBSCRIPTION: checks.only_telling(lambda: checks.require_subscription(assets(), grant.app_id)),
@@ -102,5 +103,7 @@ class Doctor:
             self.connections.restore(connection)
 
 
-def _require_bearer(assets: Assets) -> None:
-    assets.bearer_id()
+def _require_life(assets: Assets) -> None:
+    """Require that the token lives: Meta refuses nothing else in the name of a dead one."""
+    with suppress(Refused):
+        assets.bearer_id()

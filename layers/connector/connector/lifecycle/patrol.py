@@ -1,12 +1,4 @@
-"""Rounds over all connections, by several workers, within the time and the pace that others allow.
-
-The sums, for 10,000 connections. A run begins every ten minutes and takes connections for 450 s, five a second at most:
-13,500 an hour, so that each has its turn about once an hour. Each visit reads one secret (SSM allows an account 40
-reads a second, for everything) and makes three calls of the Graph API (five for a Page), a second's work: twelve
-workers do at least five such visits a second. Tokens are written one a second at most (SSM allows three); of 10,000,
-each once in 50 days, eight are due in an hour, and if all are due at once they are done in four hours, of the ten days
-that are left. Where Meta is slow the round takes longer; whoever has waited longest comes first.
-"""
+"""Rounds over all connections, by several workers, within the time and the pace that others allow."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +9,22 @@ from datetime import datetime, timedelta
 from connector.accounts import Connection
 from connector.errors import ConnectorError
 from connector.lifecycle.pace import Pace
-from connector.lifecycle.upkeep import SOON, Visit
 from connector.logs import log_crash, log_refusal
 from connector.storage.rounds import Rounds
 
-RUN_SECONDS = 450
-VISIT_SECONDS = 1 / 5
-WRITE_SECONDS = 1
-_WORKERS = 12
+SOON = timedelta(minutes=15)
 LEASE = timedelta(minutes=3)  # longer than a visit, with Meta at its slowest
+_WORKERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of a visit to a connection."""
+
+    counted: Counter[str]
+    """By CloudWatch metric."""
+    rest: timedelta
+    """Until it is visited again."""
 
 
 @dataclass(frozen=True, slots=True)

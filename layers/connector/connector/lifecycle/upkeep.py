@@ -2,43 +2,43 @@
 
 Meta unsubscribes an app whose webhook failed for an hour (Meta, "Messenger Platform: webhooks"), an owner takes a
 permission back, a password is changed: nobody tells us, so we ask.
+
+The sums, for 10,000 connections. A run begins every ten minutes and takes connections for 450 s, five a second at most:
+13,500 an hour, so that each has its turn about once an hour. Each visit reads one secret (SSM allows an account 40
+reads a second, for everything) and makes three calls of the Graph API (five for a Page), a second's work: twelve
+workers do at least five such visits a second. Tokens are written one a second at most (SSM allows three); of 10,000,
+each once in 50 days, eight are due in an hour, and if all are due at once they are done in four hours, of the ten days
+that are left. Where Meta is slow the round takes longer; whoever has waited longest comes first.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from connector.accounts import AccessToken, App, Check, Connection, Grant, Login, Outcome
-from connector.errors import OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater, Unavailable
+from connector.accounts import AccessToken, App, Check, Connection, ConnectionStatus, Login, Outcome
+from connector.errors import OutsideError, RateLimited, ReconnectNeeded, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name, Probe
+from connector.lifecycle.judgement import judge, require_granted
+from connector.lifecycle.patrol import SOON, Visit
 from connector.lifecycle.refresh import Refreshing
 from connector.logs import logger
 from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
 
+RUN_SECONDS = 450
+VISIT_SECONDS = 1 / 5
+WRITE_SECONDS = 1
 HOURLY = timedelta(hours=1)
-SOON = timedelta(minutes=15)
 
 WAS_UNSUBSCRIBED = "was_unsubscribed"
 _GAP = "Meta had unsubscribed the account, and it is subscribed again. Messages of the time between may be missing."
 _GONE = "The access token is gone. Connect the account again."
-_DEAD = "The access token is no longer valid. Connect the account again."
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What came of looking after a connection."""
-
-    counted: Counter[str]
-    """By CloudWatch metric."""
-    rest: timedelta
-    """Until it is looked after again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Upkeep:
             connection, token = current
             found = list(self._found(connection, token))
         self.connections.record_checks(connection, found)
-        self._judge(connection, found, counted)
+        self._conclude(connection, found, counted)
         return Visit(counted, SOON if any(map(_may_mend, found)) else HOURLY)
 
     def _refreshed(
@@ -110,11 +110,17 @@ class Upkeep:
             yield Check(Name.TOKEN, Outcome.PASSED)
             yield Check(Name.ACCOUNT, Outcome.PASSED)
         if account.page_id:
-            yield checks.check(Name.PAGE_LINK, lambda: checks.require_page_link(assets, account))
+            linked = checks.only_telling(lambda: checks.require_page_link(assets, account))
+            yield checks.check(Name.PAGE_LINK, linked)
         yield checks.check(Name.MESSAGE_ACCESS, checks.only_telling(assets.require_messages))
         yield self._subscription(connection, assets)
-        if probe := self._permissions(connection, token):
-            yield checks.check(Name.PERMISSIONS, probe)
+        app = self.app_for(account.login) if connection.grant.app_id else None
+        if app is not None and app.app_id == connection.grant.app_id:  # Meta tells no app of another's tokens
+            yield checks.check(Name.PERMISSIONS, lambda: self._require_granted(connection, token, app))
+
+    def _require_granted(self, connection: Connection, token: AccessToken, app: App) -> None:
+        tokens = self.tokens_of(connection.account.login)
+        require_granted(self.connections, connection, app, lambda app: tokens.inspect(token.value, app))
 
     def _subscription(self, connection: Connection, assets: Assets) -> Check:
         """Check the subscription, and subscribe again where it is gone."""
@@ -133,38 +139,13 @@ class Upkeep:
             found = checks.check(Name.SUBSCRIPTION, probe)
         return replace(found, code=WAS_UNSUBSCRIBED, message=_GAP) if found.outcome is Outcome.PASSED else found
 
-    def _permissions(self, connection: Connection, token: AccessToken) -> Probe | None:
-        """Return what asks which permissions there are still; None where Meta tells only another company's app."""
-        login, app_id = connection.account.login, connection.grant.app_id
-        app = self.app_for(login) if app_id else None
-        if app is None or app.app_id != app_id:
-            return None
-
-        def require() -> None:
-            try:
-                told = self.tokens_of(login).inspect(token.value, app)
-            except (Refused, ReconnectNeeded) as error:  # it is our app that Meta does not believe
-                raise TryLater("Meta does not tell our app about the token. Check the app's id and secret.") from error
-            if not told.is_valid:
-                raise ReconnectNeeded(_DEAD)
-            grant = Grant(told.app_id, told.owner_id, told.permissions, told.issued_at, told.expires_at)
-            if grant != connection.grant:
-                self.connections.record_grant(connection, grant)
-            checks.require_permissions(login, told.permissions)
-
-        return require
-
-    def _judge(self, connection: Connection, found: Sequence[Check], counted: Counter[str]) -> None:
-        """Say what the connection is now: in need of its owner, or well again; and what it has been through."""
-        lost = next(filter(_needs_owner, found), None)
-        if lost is not None:
-            if connection.is_connected:
-                code = lost.code or ReconnectNeeded.code
-                self.connections.record_error(connection, code, needs_reconnection=True)
-                logger.warning("the owner must let us in again", extra={"code": code})
-                counted["ReauthorizationRequired"] += 1
-        elif not connection.is_connected and all(one.outcome is not Outcome.UNKNOWN for one in found):
-            counted["ConnectionsRestored"] += self.connections.restore(connection)
+    def _conclude(self, connection: Connection, found: list[Check], counted: Counter[str]) -> None:
+        """Record where the connection stands now, and what it has been through."""
+        status = judge(self.connections, connection, found)
+        if status is not connection.status:
+            logger.warning("a connection stands otherwise now", extra={"status": status})
+            is_lost = status is ConnectionStatus.NEEDS_RECONNECTION
+            counted["ReauthorizationRequired" if is_lost else "ConnectionsRestored"] += 1
         if any(one.code == WAS_UNSUBSCRIBED for one in found):
             self.connections.record_error(connection, WAS_UNSUBSCRIBED)
             logger.warning("Meta had unsubscribed an account; it is subscribed again")
@@ -178,12 +159,6 @@ def _said(error: OutsideError) -> Probe:
         raise error
 
     return tell
-
-
-def _needs_owner(found: Check) -> bool:
-    """Return whether only the account's owner can mend this, by letting us in again."""
-    about_token = found.name in (Name.TOKEN, Name.PERMISSIONS) or found.code == "permission_missing"
-    return found.outcome is Outcome.FAILED and about_token
 
 
 def _may_mend(found: Check) -> bool:

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, PAUSED, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_message, write_message
-from connector.storage.entries import Entries
+from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
 from connector.storage.succession import ended, open_next, roll_over
@@ -35,9 +35,11 @@ class Chats:
         tenant: Tenant,
         clock: Callable[[], datetime] = now,
         most_messages: int = MAX_MESSAGES,
+        keep_for: timedelta | None = None,
     ) -> None:
         self._collection = collection
-        self._entries = Entries(collection, tenant)
+        self._entries = Entries(collection, tenant, keep_for)
+        self._keep_for = keep_for
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
         self._has_room: Document = {
@@ -96,7 +98,7 @@ class Chats:
         newest: Document = {"lastMessageAt": message.created_at}
         if message.role is Role.USER:
             newest |= {"lastUserMessageAt": message.created_at, "windowOpenedAt": message.created_at}
-        fields: Document = {"updatedAt": moment}
+        fields: Document = {"updatedAt": moment} | expiry(moment, self._keep_for)
         if turn_due_in is not None:
             due_at = moment + turn_due_in
             fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}

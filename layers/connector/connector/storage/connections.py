@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
 from connector.errors import AccountInUse
+from connector.storage.comparisons import FIELD as COMPARED
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -45,9 +46,9 @@ class Connections:
             self._collection.create_indexes([_ONE_AGENT_PER_ACCOUNT])
 
     def get(self, tenant: Tenant) -> Connection | None:
-        """Return the tenant's connection, whatever its status; None when it never had one."""
+        """Return the tenant's connection, whatever its status; None when it never had one, or it was forgotten."""
         with translated():
-            document = self._collection.find_one({"_id": str(tenant)})
+            document = self._collection.find_one({"_id": str(tenant), "instagramAccountId": {"$exists": True}})
         return read(document) if document else None
 
     def of_account(self, account_id: str) -> Connection | None:
@@ -101,7 +102,8 @@ class Connections:
                         },
                         "$inc": {"generation": 1},
                         "$setOnInsert": {"createdAt": moment},
-                    },
+                    }
+                    | _owned(account, grant),
                     upsert=True,
                     return_document=ReturnDocument.AFTER,
                 )
@@ -116,7 +118,11 @@ class Connections:
         with translated():
             self._collection.update_one(
                 {"_id": str(tenant), "status": {"$ne": DISCONNECTED}},
-                {"$set": {"status": DISCONNECTED, "updatedAt": self._clock()}, "$inc": {"generation": 1}},
+                {
+                    "$set": {"status": DISCONNECTED, "updatedAt": self._clock()},
+                    "$unset": {COMPARED: ""},  # what is written while nobody is connected is none of ours
+                    "$inc": {"generation": 1},
+                },
             )
 
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
@@ -148,7 +154,8 @@ class Connections:
         with translated():
             self._collection.update_one(
                 self._still(connection) | {"tokenVersion": connection.token_version},
-                {"$set": {"grant": _written_grant(grant), "updatedAt": self._clock()}},
+                {"$set": {"grant": _written_grant(grant), "updatedAt": self._clock()}}
+                | _owned(connection.account, grant),
             )
 
     def restore(self, connection: Connection) -> bool:
@@ -260,8 +267,15 @@ def read(document: Document) -> Connection:
         ),
         checked_at=document.get("checkedAt"),
         webhook_verified_at=document.get("webhookVerifiedAt"),
+        forgotten_at=document.get("forgottenAt"),
         request=Request(**document["request"]) if document.get("request") else None,
     )
+
+
+def _owned(account: Account, grant: Grant | None) -> Document:
+    """Return the update that adds to the owners whom we know of (`storage/owners.py`)."""
+    owner_id = grant.owner_id if grant else None
+    return {"$addToSet": {"owners": {"ownerId": owner_id, "accountId": account.account_id}}} if owner_id else {}
 
 
 def _written_grant(grant: Grant) -> Document:

@@ -26,6 +26,9 @@ COLLECTION = "instagram_messages"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+# An entry goes when its message does: see `storage/retention.py`.
+_EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+
 _FOR_GOOD = datetime(9999, 1, 1, tzinfo=UTC)
 
 # Each index serves one role and all: a query for all asks for each, and MongoDB merges the three.
@@ -58,8 +61,9 @@ _BY_WORD = IndexModel(
 class Entries:
     """The list of one tenant's messages."""
 
-    def __init__(self, chats: Collection[Document], tenant: Tenant) -> None:
-        """List the messages that stand in `chats`; the list stands beside it."""
+    def __init__(self, chats: Collection[Document], tenant: Tenant, keep_for: timedelta | None = None) -> None:
+        """List the messages that stand in `chats`; the list stands beside it, and new entries for so long (or ever)."""
+        self._keep_for = keep_for
         self._collection: Collection[Document] = chats.database[COLLECTION]
         self._prefix = f"{tenant}/"
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}
@@ -73,7 +77,11 @@ class Entries:
         writes = [
             UpdateOne(
                 {"_id": one},
-                {"$setOnInsert": self._tenant | entry(user_id, message.role.value, position, message.text)},
+                {
+                    "$setOnInsert": self._tenant
+                    | entry(user_id, message.role.value, position, message.text)
+                    | expiry(message.created_at, self._keep_for)
+                },
                 upsert=True,
             )
             for one, position, message in zip(ids, positions, messages, strict=True)
@@ -127,6 +135,11 @@ def entry(user_id: str, role: str, position: str, text: str | None) -> Document:
     return {"userId": user_id, "role": role, "position": position, "words": beginnings(text or "")}
 
 
+def expiry(since: datetime, keep_for: timedelta | None) -> Document:
+    """Return the field that says when something is to be gone; none where it is kept for ever."""
+    return {"expireAt": since + keep_for} if keep_for else {}
+
+
 def position_of(message: Message) -> str:
     """Return a message's place in time: by its time, then (equal times are common) by its id."""
     return position_at(message.created_at, message.id)
@@ -145,7 +158,7 @@ def time_of(position: str) -> datetime:
 def ensure_indexes(chats: Collection[Document]) -> None:
     """Create the indexes of the list beside `chats`; those that stand already cost nothing."""
     with translated():
-        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER, _BY_WORD])
+        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER, _BY_WORD, _EXPIRED])
 
 
 def _place(scope: Scope, beyond: str | None, *, oldest_first: bool) -> Document:

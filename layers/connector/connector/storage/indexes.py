@@ -18,6 +18,8 @@ UNLISTED = {"listed": None}
 MESSAGE_ONCE = "instagram_message_once"
 CONVERSATIONS = "instagram_conversations"
 OF_USER = "instagram_of_user"
+OPENED = "instagram_opened"
+EXPIRED = "instagram_expired"
 
 _INDEXES = (
     IndexModel(
@@ -58,9 +60,13 @@ _INDEXES = (
         name=OF_USER,
         partialFilterExpression=OURS,
     ),
-    # Those that no tenant comes first in: the sweep looks after all of them.
+    # Those that no tenant comes first in: the sweep looks after all of them, a person is forgotten by all of them, and
+    # time goes by for all of them.
     IndexModel([("wakeAt", ASCENDING)], name="instagram_wakes", partialFilterExpression=OURS | WAKES),
     IndexModel([("createdAt", DESCENDING)], name="instagram_unlisted", partialFilterExpression=OURS | UNLISTED),
+    IndexModel([("metadata.userId", ASCENDING)], name="instagram_of_person", partialFilterExpression=OURS),
+    IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)], name=OPENED, partialFilterExpression=OURS),
+    IndexModel([("expireAt", ASCENDING)], name=EXPIRED, expireAfterSeconds=0, partialFilterExpression=OURS),
 )
 
 

@@ -5,6 +5,7 @@ an unsend or a reaction that is faster than its message is kept until the messag
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
@@ -12,7 +13,7 @@ from pymongo.collection import Collection
 
 from connector.instagram.events import Other
 from connector.storage.documents import now
-from connector.storage.entries import position_at, time_of
+from connector.storage.entries import expiry, position_at, time_of
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -37,11 +38,18 @@ _OF_USER = IndexModel(
 )
 
 
+_OF_PERSON = IndexModel([("userId", ASCENDING)], name="event_of_person")
+_EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+
+
 class KeptEvents:
     """The kept events of one tenant."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
+    def __init__(
+        self, collection: Collection[Document], tenant: Tenant, keep_for: timedelta | None = None
+    ) -> None:
         self._collection = collection
+        self._keep_for = keep_for
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}
 
     def keep(self, event: Other) -> None:
@@ -55,7 +63,7 @@ class KeptEvents:
             "item": dict(event.item),
             "at": event.at,
             "createdAt": now(),
-        }
+        } | expiry(event.at, self._keep_for)
         with translated():
             self._collection.update_one(self._tenant | {"key": event.key}, {"$setOnInsert": fields}, upsert=True)
 
@@ -94,7 +102,7 @@ class KeptEvents:
 def ensure_indexes(chats: Collection[Document]) -> None:
     """Create the indexes of what is kept beside `chats`; those that stand already cost nothing."""
     with translated():
-        chats.database[COLLECTION].create_indexes([_BY_KEY, _BY_MID, _OF_ALL, _OF_USER])
+        chats.database[COLLECTION].create_indexes([_BY_KEY, _BY_MID, _OF_ALL, _OF_USER, _OF_PERSON, _EXPIRED])
 
 
 def _read(document: Document) -> Other:

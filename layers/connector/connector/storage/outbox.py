@@ -94,11 +94,13 @@ class Outbox:
 
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have, in whichever chat they stand."""
+        wanted = list(mids)
         with translated():
             chats = self._collection.find(
-                self._tenant | {"messages.mid": {"$in": list(mids)}}, {"messages.mid": 1}
+                self._tenant | {"messages.mid": {"$in": wanted}},
+                {"known": {"$setIntersection": ["$messages.mid", wanted]}},
             ).to_list()
-        return {message["mid"] for chat in chats for message in chat["messages"]}.intersection(mids)
+        return {mid for chat in chats for mid in chat["known"]}
 
     def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
         """Settle the message of ours that an echo is about, if it is one.

@@ -108,7 +108,7 @@ def roll_over(
             },
             session=session,
         )
-        carried = (*_OF_WAITING, *(_OF_SESSION if keeps_session else ()))
+        carried = ("expireAt", *_OF_WAITING, *(_OF_SESSION if keeps_session else ()))
         chats.insert_one(
             first_document(ongoing, old["metadata"]["instagramAccountId"], moment, old)
             | {name: old.get(name) for name in carried}

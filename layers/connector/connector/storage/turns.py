@@ -29,7 +29,7 @@ from connector.chat import (
 )
 from connector.ports.stores import Superseded
 from connector.storage.documents import now, read_chat, write_message, write_turn
-from connector.storage.entries import Entries
+from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.storage.succession import WAITING, ended, roll_over
@@ -43,9 +43,16 @@ _NOTHING_WAITS = {"messages": {"$not": {"$elemMatch": WAITING}}}
 class Turns:
     """The turns of one tenant's chats."""
 
-    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        collection: Collection[Document],
+        tenant: Tenant,
+        clock: Callable[[], datetime] = now,
+        keep_for: timedelta | None = None,
+    ) -> None:
         self._collection = collection
-        self._entries = Entries(collection, tenant)
+        self._entries = Entries(collection, tenant, keep_for)
+        self._keep_for = keep_for
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
 
@@ -134,7 +141,7 @@ class Turns:
             "turn.state": TurnState.ANSWERED.value,
             "turn.endsChat": ends_chat,
             "turn.reason": reason,
-        }
+        } | expiry(self._clock(), self._keep_for)
         questions = chat.questions
         if reason is None and turn.asked_after is not None:
             questions = fields["questions"] = turn.asked_after + 1

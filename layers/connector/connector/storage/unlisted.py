@@ -5,13 +5,15 @@ here, of all tenants, the newest first: then readers find it, and its user has a
 """
 
 import time
+from datetime import timedelta
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from connector.chat import Role
-from connector.storage.entries import COLLECTION, entry, position_at
+from connector.storage.documents import now
+from connector.storage.entries import COLLECTION, entry, expiry, position_at
 from connector.storage.indexes import OURS, UNLISTED
 from connector.storage.mongodb import Document, translated
 
@@ -35,8 +37,9 @@ _TOLD = {
 class Unlisted:
     """The chats, of all tenants, that are not listed."""
 
-    def __init__(self, chats: Collection[Document]) -> None:
+    def __init__(self, chats: Collection[Document], keep_for: timedelta | None = None) -> None:
         self._chats = chats
+        self._keep_for = keep_for
 
     def list_for(self, seconds: float) -> int:
         """List what is not listed, for about so long, and return of how many chats. Doing it twice does no harm."""
@@ -59,10 +62,12 @@ class Unlisted:
                 {"$match": _LISTED},
                 {"$project": _TOLD},
             ]
-            if entries := [_enter(one) for one in self._chats.aggregate(told)]:
+            if entries := [_enter(one, self._keep_for) for one in self._chats.aggregate(told)]:
                 self._chats.database[COLLECTION].bulk_write(entries, ordered=False)
             for chat in self._chats.find(these | _COMPLETE | {"current": None}, {"messages": 0}).to_list():
                 self._mark_newest(chat)
+            if self._keep_for:
+                self._chats.update_many(these | {"expireAt": None}, {"$set": expiry(now(), self._keep_for)})
             self._chats.update_many(these, {"$set": {"listed": True}})
         return len(chats)
 
@@ -80,11 +85,12 @@ class Unlisted:
             session.with_transaction(change)
 
 
-def _enter(told: Document) -> UpdateOne:
+def _enter(told: Document, keep_for: timedelta | None) -> UpdateOne:
     """Return the write of a message's entry. What stands in it already stays; what is missing is added."""
     message, tenant = told["messages"], {name: told[name] for name in ("subaccountId", "agentId")}
     position = position_at(message["createdAt"], message["id"])
     text = message.get("text")
     entered = entry(told["metadata"]["userId"], message["role"], position, text if isinstance(text, str) else None)
+    entered |= expiry(message["createdAt"], keep_for)
     stays = {"$replaceWith": {"$mergeObjects": [{"$literal": tenant | entered}, "$$ROOT"]}}
     return UpdateOne({"_id": "/".join((*tenant.values(), message["key"]))}, [stays], upsert=True)

@@ -7,9 +7,9 @@ from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
 from connector.lifecycle.doctor import Doctor
 from connector.lifecycle.pace import Pace
-from connector.lifecycle.patrol import VISIT_SECONDS, WRITE_SECONDS, Patrol
+from connector.lifecycle.patrol import Patrol
 from connector.lifecycle.refresh import Refreshing
-from connector.lifecycle.upkeep import Upkeep
+from connector.lifecycle.upkeep import VISIT_SECONDS, WRITE_SECONDS, Upkeep
 from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import meta, outside, stores

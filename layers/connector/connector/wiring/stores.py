@@ -11,6 +11,7 @@ from connector.storage.authorizations import COLLECTION as AUTHORIZATIONS
 from connector.storage.authorizations import Authorizations
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
+from connector.storage.comparisons import Comparisons
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.connections import Connections
 from connector.storage.conversations import Conversations
@@ -37,6 +38,11 @@ def secrets() -> Secrets:
 def connections() -> Connections:
     """Return all connections."""
     return Connections(_collection(CONNECTIONS))
+
+
+def comparisons() -> Comparisons:
+    """Return how far the connections were compared with what Meta keeps."""
+    return Comparisons(_collection(CONNECTIONS))
 
 
 def authorizations() -> Authorizations:
@@ -102,6 +108,11 @@ def rounds(job: str) -> Rounds:
     made = Rounds(_collection(CONNECTIONS), job)
     made.ensure_indexes()
     return made
+
+
+def inbox_queue() -> Queue:
+    """Return the queue between webhook and ingest."""
+    return Queue(aws.sqs(), settings.inbox_queue_url())
 
 
 def turn_queue() -> Queue:

@@ -1,0 +1,22 @@
+"""POST …/instagram/recover: find the messages that Instagram has and that nobody told us of."""
+
+from connector import http
+from connector.contract.base import Success
+from connector.contract.recovering import Recovered, RecoverRequest
+from connector.logs import count
+from connector.tenancy import Tenant
+from connector.wiring.recovery import recovery
+
+app = http.api()
+
+
+@app.post(f"{http.PREFIX}/recover")
+def post(subaccount_id: str, agent_id: str, body: RecoverRequest | None = None) -> Success[Recovered]:
+    """Compare, have what is missing taken in, and say what was found."""
+    found = recovery().recover(Tenant(subaccount_id, agent_id), body.user_id if body else None)
+    count("ConversationsCompared", found.checked)
+    count("MessagesRecovered", found.recovered)
+    return Success(data=Recovered.of(found))
+
+
+handler = http.entry(app)

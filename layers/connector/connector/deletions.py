@@ -1,0 +1,39 @@
+"""The words of forgetting: whose data is to be deleted, and how far that has come."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.tenancy import Tenant
+
+SETTLED = timedelta(seconds=150)
+"""How long after a deletion something may still write what it has read before: longer than any worker lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something to be deleted: what is stored of a tenant's conversations with one customer, of one account, or all."""
+
+    tenant: Tenant
+    user_id: str | None = None
+    account_id: str | None = None
+    ends_connection: bool = False
+    """The account's owner is to be forgotten too, and with them the connection to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A request to delete, which is kept until everything is done."""
+
+    code: str
+    """By which it can be asked after."""
+    created_at: datetime
+    asked_at: datetime
+    """When it was last asked for: what happened until then is deleted."""
+    parts: tuple[Part, ...] = ()
+    """None once they are done."""
+    finished_at: datetime | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether nothing is left."""
+        return self.finished_at is not None

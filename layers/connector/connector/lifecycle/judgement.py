@@ -1,0 +1,51 @@
+"""What follows from what was found about a connection: it needs its owner, or is well again."""
+
+from collections.abc import Callable, Collection
+
+from connector.accounts import App, Check, Connection, ConnectionStatus, Grant, Outcome
+from connector.errors import ReconnectNeeded, Refused, TryLater
+from connector.instagram.tokens import Inspection
+from connector.lifecycle.checks import Name, require_permissions
+from connector.storage.connections import Connections
+
+# What only the account's owner can mend, by letting us in again.
+_OWNER_NEEDED = {ReconnectNeeded.code, "permission_missing"}
+
+
+def judge(connections: Connections, connection: Connection, found: Collection[Check]) -> ConnectionStatus:
+    """Record and return where a connection stands now.
+
+    It needs its owner when its token has died or may no longer do what messages need. It is well again when everything
+    that Meta was asked is known, and nothing of that is so: what was found out by nobody restores nothing.
+    """
+    lost = _OWNER_NEEDED & {str(one.code) for one in found if one.outcome is Outcome.FAILED}
+    if lost:
+        if connection.is_connected:
+            connections.record_error(connection, max(lost), needs_reconnection=True)
+        return ConnectionStatus.NEEDS_RECONNECTION
+    is_certain = all(one.outcome is not Outcome.UNKNOWN for one in found if one.name != Name.AGENT)
+    needed_owner = connection.status is ConnectionStatus.NEEDS_RECONNECTION
+    if needed_owner and is_certain and connections.restore(connection):
+        return ConnectionStatus.CONNECTED
+    return connection.status
+
+
+def require_granted(
+    connections: Connections, connection: Connection, app: App, inspect: Callable[[App], Inspection]
+) -> None:
+    """Require the permissions that Meta tells our app of, and record them, and when the token dies.
+
+    Raises:
+        ReconnectNeeded, Refused: the token has died, or lacks a permission.
+        TryLater: Meta does not tell (now), or not our app.
+    """
+    try:
+        told = inspect(app)
+    except (Refused, ReconnectNeeded) as error:  # it is our app that Meta does not believe
+        raise TryLater("Meta does not tell our app about the token. Check the app's id and secret.") from error
+    if not told.is_valid:
+        raise ReconnectNeeded("Meta no longer accepts the access token.")
+    grant = Grant(told.app_id, told.owner_id, told.permissions, told.issued_at, told.expires_at)
+    if grant != connection.grant:
+        connections.record_grant(connection, grant)
+    require_permissions(connection.account.login, told.permissions)

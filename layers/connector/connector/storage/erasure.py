@@ -1,0 +1,198 @@
+"""Deleting what is stored of people: their chats, the entries of their messages, and what was kept beside them.
+
+It goes in small steps, each of which can be done again: what has been deleted is not found any more, so whoever carries
+on begins anew. Only what happened until a deletion was asked for is deleted. A chat that holds something newer is left
+with that, as if it had begun then.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+
+from connector.chat import FINAL_STATES, MessageStatus, Role
+from connector.deletions import SETTLED, Part
+from connector.storage.entries import COLLECTION as ENTRIES
+from connector.storage.entries import position_at
+from connector.storage.indexes import OURS
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.mongodb import Document, translated
+from connector.tenancy import Tenant
+
+_CHATS_AT_ONCE = 50  # of up to 500 messages
+_ENTRIES_AT_ONCE = 1000
+
+_MILLISECOND = timedelta(milliseconds=1)
+_OF_TURN = ("turn", "chatId", "questions")
+_FINAL = {state.value for state in FINAL_STATES}
+
+
+class _TimeIsOver(Exception):
+    """Raised between two steps, to go on another time."""
+
+
+class Erasure:
+    """What is stored of all tenants' conversations, to be deleted."""
+
+    def __init__(self, chats: Collection[Document]) -> None:
+        """Delete from `chats`, and from what stands beside it."""
+        self._chats = chats
+        self._entries: Collection[Document] = chats.database[ENTRIES]
+        self._events: Collection[Document] = chats.database[KEPT_EVENTS]
+
+    def tenants_of(self, user_id: str) -> Sequence[Tenant]:
+        """Return the tenants that have anything of a customer's."""
+        whose = {"_id": {"subaccountId": "$subaccountId", "agentId": "$agentId"}}
+        with translated():
+            found = [
+                one["_id"]
+                for collection, wanted in (
+                    (self._chats, OURS | {"metadata.userId": user_id}),
+                    (self._events, {"userId": user_id}),
+                )
+                for one in collection.aggregate([{"$match": wanted}, {"$group": whose}])
+            ]
+        return [*dict.fromkeys(Tenant(one["subaccountId"], one["agentId"]) for one in found)]
+
+    def erase(self, part: Part, asked_at: datetime, *, seconds: float) -> bool:
+        """Delete what a part names, for about so long. Returns whether all of it is gone."""
+        deadline = time.monotonic() + seconds
+        try:
+            with translated():
+                self._erase_chats(part, asked_at, deadline)
+                self._erase_rest(part, asked_at, deadline)
+        except _TimeIsOver:
+            return False
+        return True
+
+    def sweep(self, part: Part, asked_at: datetime) -> None:
+        """Delete the entries of answers that were being written when their chat was deleted. Only once all is settled.
+
+        An answer is entered before it is stored: a worker that finds its chat gone stops there.
+        """
+        tenant = _tenant(part)
+        late = {"$gte": _after(asked_at), "$lt": _after(asked_at + SETTLED)}
+        user = {"userId": part.user_id} if part.user_id else {}
+        with translated():
+            wanted = tenant | user | {"role": Role.AGENT.value, "position": late}
+            for some in batched(self._entries.find(wanted, {"_id": 1}), _ENTRIES_AT_ONCE, strict=False):
+                keys = {one["_id"]: one["_id"].removeprefix(f"{part.tenant}/") for one in some}
+                told = {"messages.key": {"$in": list(keys.values())}}
+                stored = {
+                    message["key"]
+                    for chat in self._chats.find(tenant | OURS | told, {"messages.key": 1})
+                    for message in chat["messages"]
+                }
+                orphans = [one for one, key in keys.items() if key not in stored]
+                self._entries.delete_many({"_id": {"$in": orphans}})
+
+    def _erase_chats(self, part: Part, asked_at: datetime, deadline: float) -> None:
+        before = {"$lte": asked_at}
+        wanted = _chats_of(part) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
+        told = {"metadata.userId": 1, "newest": {"$max": "$messages.createdAt"}}
+        while found := self._chats.find(wanted, told).limit(_CHATS_AT_ONCE).to_list():
+            # Before the chats, by which they are found.
+            self._erase_beside(part, asked_at, deadline, [one["metadata"]["userId"] for one in found])
+            old = [one["_id"] for one in found if one["newest"] is None or one["newest"] <= asked_at]
+            newer = {"messages": {"$elemMatch": {"createdAt": {"$gt": asked_at}}}}
+            self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | OURS)
+            for one in found:
+                if one["_id"] not in old:
+                    self._begin_anew(one["_id"], asked_at)
+            _require_time(deadline)
+
+    def _erase_rest(self, part: Part, asked_at: datetime, deadline: float) -> None:
+        """Delete what belongs to no chat: whatever was to be stored with it was not."""
+        tenant, happened = _tenant(part), {"at": {"$lte": asked_at}}
+        if part.user_id is not None:
+            self._erase_beside(part, asked_at, deadline, [part.user_id])
+            return
+        account = {"accountId": part.account_id} if part.account_id else {}
+        self._drain(self._events, tenant | account | happened, deadline)
+        if self._chats.find_one(tenant | OURS | {"createdAt": {"$lte": asked_at}}, {"_id": 1}) is None:
+            self._drain(self._entries, tenant | _entered(asked_at), deadline)
+
+    def _erase_beside(self, part: Part, asked_at: datetime, deadline: float, user_ids: Sequence[str]) -> None:
+        theirs = _tenant(part) | {"userId": {"$in": list(user_ids)}}
+        self._drain(self._entries, theirs | _entered(asked_at), deadline)
+        self._drain(self._events, theirs | {"at": {"$lte": asked_at}}, deadline)
+
+    def _drain(self, collection: Collection[Document], wanted: Document, deadline: float) -> None:
+        while some := collection.find(wanted, {"_id": 1}).limit(_ENTRIES_AT_ONCE).to_list():
+            collection.delete_many({"_id": {"$in": [one["_id"] for one in some]}})
+            _require_time(deadline)
+
+    def _begin_anew(self, chat_id: Any, asked_at: datetime) -> None:
+        """Leave a chat with what happened after the deletion was asked for; without any of that, delete it."""
+
+        def change(session: ClientSession) -> None:
+            chat = self._chats.find_one({"_id": chat_id} | OURS, session=session)
+            if chat is None:
+                return
+            if anew := _anew(chat, asked_at):
+                self._chats.update_one({"_id": chat_id}, {"$set": anew}, session=session)
+            else:
+                self._chats.delete_one({"_id": chat_id}, session=session)
+
+        with self._chats.database.client.start_session() as session:
+            session.with_transaction(change)
+
+
+def _anew(chat: Document, asked_at: datetime) -> Document | None:
+    """Return the fields of a chat that begins after a deletion was asked for; None where nothing was said since.
+
+    An answer to what was said before is deleted with that.
+    """
+    said = chat["messages"]
+    deleted = {one["turnId"] for one in said if one["createdAt"] <= asked_at and one["turnId"]}
+    newer = [
+        one | ({"turnId": None} if one["turnId"] in deleted else {})
+        for one in said
+        if one["createdAt"] > asked_at and not (one["role"] == Role.AGENT.value and one["turnId"] in deleted)
+    ]
+    if not newer:
+        return None
+    turn, metadata, last = chat.get("turn"), chat["metadata"], newer[-1]["createdAt"]
+    goes_on = turn is not None and turn["state"] not in _FINAL and turn["id"] not in deleted
+    users = [one["createdAt"] for one in newer if one["role"] == Role.USER.value]
+    waits = chat["status"] == "ongoing" and any(one["status"] == MessageStatus.RECEIVED.value for one in newer)
+    kept = {name: metadata[name] for name in ("channel", "userId", "instagramAccountId")}
+    kept |= {name: one for name in ("referral", "opting") if (one := metadata.get(name)) and one["at"] > asked_at}
+    return ({} if goes_on else dict.fromkeys(_OF_TURN)) | {
+        "metadata": kept,
+        "messages": newer,
+        "createdAt": newer[0]["createdAt"],
+        "lastMessageAt": last,
+        "lastUserMessageAt": max(users, default=None),
+        "windowOpenedAt": max(users, default=None),
+        "pausedUntil": None,
+        "pausedBecause": None,
+        "wakeAt": last if waits else None,
+    }
+
+
+def _tenant(part: Part) -> Document:
+    return {"subaccountId": part.tenant.subaccount_id, "agentId": part.tenant.agent_id}
+
+
+def _chats_of(part: Part) -> Document:
+    whose = {"metadata.userId": part.user_id, "metadata.instagramAccountId": part.account_id}
+    return _tenant(part) | OURS | {name: one for name, one in whose.items() if one is not None}
+
+
+def _after(moment: datetime) -> str:
+    """Return the position that is above all of a moment's."""
+    return position_at(moment + _MILLISECOND, "")
+
+
+def _entered(asked_at: datetime) -> Document:
+    return {"position": {"$lt": _after(asked_at)}}
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise _TimeIsOver

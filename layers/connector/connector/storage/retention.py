@@ -1,0 +1,129 @@
+"""Keeping what people write no longer than the deployment wants to.
+
+Everything of ours bears `expireAt`, and MongoDB removes it then (https://www.mongodb.com/docs/manual/core/index-ttl/): a
+chat that long after it was last written in, an entry or an event after it happened. Whoever writes sets it. What was
+written under another setting, or before there was one, is gone through here; and a chat that lives on because it is
+written in is rid of its oldest messages. Collection `instagram_retention` remembers how far that has come.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.collection import Collection
+
+from connector.storage.documents import now
+from connector.storage.entries import COLLECTION as ENTRIES
+from connector.storage.indexes import OPENED, OURS
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.mongodb import Document, translated
+
+COLLECTION = "instagram_retention"
+
+_AT_ONCE = 1000
+_CHATS_AT_ONCE = 50  # of up to 500 messages
+_TRIM_EVERY = timedelta(days=1)
+_NEVER = None
+
+_LAST_WRITTEN: Document = {"$ifNull": ["$lastMessageAt", "$createdAt"]}
+_HAPPENED: Document = {"$toDate": {"$toLong": {"$substrBytes": ["$position", 0, 14]}}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Something that expires."""
+
+    collection: str
+    since: Any
+    """From when on its time is counted, as an expression."""
+    ours: Mapping[str, Any]
+    index: str
+    order: tuple[str, ...]
+
+
+_KINDS = (
+    _Kind("chats", _LAST_WRITTEN, OURS, OPENED, ("createdAt", "_id")),
+    _Kind(ENTRIES, _HAPPENED, {}, "_id_", ("_id",)),
+    _Kind(KEPT_EVENTS, "$at", {}, "_id_", ("_id",)),
+)
+
+
+class Retention:
+    """What is stored of all tenants' conversations, to be kept for a while."""
+
+    def __init__(
+        self, chats: Collection[Document], keep_for: timedelta | None, clock: Callable[[], datetime] = now
+    ) -> None:
+        """Keep what stands in `chats`, and beside it, for so long; None for ever."""
+        self._database = chats.database
+        self._chats = chats
+        self._states: Collection[Document] = chats.database[COLLECTION]
+        self._keep_for = keep_for
+        self._clock = clock
+
+    def keep_up(self, seconds: float) -> int:
+        """Bring what is stored in line with the setting, for about so long; return of how many documents."""
+        deadline = time.monotonic() + seconds
+        with translated():
+            return sum(self._walk(kind, deadline) for kind in _KINDS) + self._trim(deadline)
+
+    def _walk(self, kind: _Kind, deadline: float) -> int:
+        """Set the time of everything that was written under another setting."""
+        collection: Collection[Document] = self._database[kind.collection]
+        seconds = self._keep_for.total_seconds() if self._keep_for else 0.0
+        state = self._states.find_one({"_id": kind.collection}) or {"seconds": 0.0, "isDone": True}
+        if state["seconds"] != seconds:
+            state = {"seconds": seconds, "after": None, "isDone": False}
+        walked = 0
+        while not state["isDone"] and time.monotonic() < deadline:
+            found = (
+                collection.find({**kind.ours, **_beyond(kind.order, state["after"])}, dict.fromkeys(kind.order, 1))
+                .sort([(name, ASCENDING) for name in kind.order])
+                .hint(kind.index)
+                .limit(_AT_ONCE)
+                .to_list()
+            )
+            ids = [one["_id"] for one in found]
+            collection.update_many({"_id": {"$in": ids}}, [{"$set": {"expireAt": self._expiry(kind)}}])
+            after = [found[-1].get(name) for name in kind.order] if found else None
+            state = {"seconds": seconds, "after": after, "isDone": len(found) < _AT_ONCE}
+            self._states.replace_one({"_id": kind.collection}, state, upsert=True)
+            walked += len(found)
+        return walked
+
+    def _expiry(self, kind: _Kind) -> Any:
+        if self._keep_for is None:
+            return _NEVER
+        since, milliseconds = kind.since, round(self._keep_for.total_seconds() * 1000)
+        # Who put a chat there that is none of ours may have written a time in another way.
+        return {"$cond": [{"$eq": [{"$type": since}, "date"]}, {"$add": [since, milliseconds]}, _NEVER]}
+
+    def _trim(self, deadline: float) -> int:
+        """Take the messages that are too old out of chats that live on, once a day."""
+        moment = self._clock()
+        state = self._states.find_one({"_id": "trim"})
+        if self._keep_for is None or (state and state["at"] > moment - _TRIM_EVERY):
+            return 0
+        too_old = {"createdAt": {"$lt": moment - self._keep_for}}
+        wanted = OURS | too_old | {"messages.createdAt": too_old["createdAt"]}
+        trimmed = 0
+        while found := self._chats.find(wanted, {"_id": 1}).hint(OPENED).limit(_CHATS_AT_ONCE).to_list():
+            self._chats.update_many({"_id": {"$in": [one["_id"] for one in found]}}, {"$pull": {"messages": too_old}})
+            trimmed += len(found)
+            if time.monotonic() > deadline:
+                return trimmed
+        self._states.replace_one({"_id": "trim"}, {"at": moment}, upsert=True)
+        return trimmed
+
+
+def _beyond(order: tuple[str, ...], after: list[Any] | None) -> Document:
+    """Return what finds the documents that come after one, in this order of one field, or of two."""
+    if after is None:
+        return {}
+    if len(order) == 1:
+        return {order[0]: {"$gt": after[0]}}
+    first, second = order
+    return {"$or": [{first: {"$gt": after[0]}}, {first: after[0], second: {"$gt": after[1]}}]}
