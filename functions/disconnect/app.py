@@ -1,19 +1,28 @@
-"""POST …/instagram/disconnect: end this chat agent's connection. The chats stay."""
+"""POST …/instagram/disconnect: end this chat agent's connection. The chats stay, unless they are to go too."""
 
 from connector import http
 from connector.contract.base import Success
 from connector.contract.connection import Disconnected
+from connector.contract.deletions import DisconnectRequest, Purged
+from connector.deletion_page import status_url
 from connector.tenancy import Tenant
 from connector.wiring import lifecycle
+from connector.wiring.forgetting import forgetting
 
 app = http.api()
 
 
 @app.post(f"{http.PREFIX}/disconnect")
-def post(subaccount_id: str, agent_id: str) -> Success[Disconnected]:
-    """Stop speaking, unsubscribe at Meta, forget the secrets."""
-    lifecycle.disconnecting().disconnect(Tenant(subaccount_id, agent_id))
-    return Success(data=Disconnected())
+def post(
+    subaccount_id: str, agent_id: str, body: DisconnectRequest | None = None
+) -> Success[Disconnected] | Success[Purged]:
+    """Stop speaking, unsubscribe at Meta, forget the secrets, and perhaps the chats."""
+    tenant = Tenant(subaccount_id, agent_id)
+    lifecycle.disconnecting().disconnect(tenant)
+    if body is None or not body.purge:
+        return Success(data=Disconnected())
+    deletion = forgetting().everybody(tenant)
+    return Success(data=Purged.of(deletion, status_url(app.current_event.raw_event, deletion)))
 
 
 handler = http.entry(app)

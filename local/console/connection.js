@@ -1,8 +1,11 @@
 // The connection of the agent to its Instagram account: status, connect, disconnect.
 
 import { callApi } from "./api.js";
-import { byId, element, formatTime, reconcile, setText, showError, webUrl } from "./dom.js";
+import { showChecks, startDoctor } from "./doctor.js";
+import { byId, element, formatTime, reconcile, setText } from "./dom.js";
+import { showLinks, startLinks } from "./links.js";
 import { poll } from "./polling.js";
+import { whenPressed } from "./pressing.js";
 
 export function startConnection({ onStatus }) {
   const form = byId("connect-form");
@@ -31,6 +34,7 @@ export function startConnection({ onStatus }) {
       const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
       await callApi("POST", "connect", values);
       await refresh();
+      followFocus();
     },
   });
 
@@ -43,8 +47,12 @@ export function startConnection({ onStatus }) {
     act: async () => {
       await callApi("POST", "disconnect");
       await refresh();
+      followFocus();
     },
   });
+
+  startDoctor({ refresh });
+  startLinks();
 
   byId("reveal-token").addEventListener("click", ({ currentTarget }) => {
     const show = currentTarget.getAttribute("aria-pressed") === "false";
@@ -54,27 +62,6 @@ export function startConnection({ onStatus }) {
   });
 
   return { prefill: (accounts) => prefill(form, accounts) };
-}
-
-/** One action at a time. The button stays focusable while busy: disabling it would drop the focus. */
-function whenPressed({ target, event, button, busyText, error, act }) {
-  const restText = button.textContent;
-  target.addEventListener(event, async (occurrence) => {
-    occurrence.preventDefault();
-    if (button.getAttribute("aria-disabled") === "true") return;
-    button.setAttribute("aria-disabled", "true");
-    setText(button, busyText);
-    showError(error, null);
-    try {
-      await act();
-      followFocus();
-    } catch (failure) {
-      showError(error, failure);
-    } finally {
-      button.removeAttribute("aria-disabled");
-      setText(button, restText);
-    }
-  });
 }
 
 // The pressed button has just disappeared with its half of the area; go on at the heading of the other half.
@@ -109,9 +96,12 @@ function showStatus(status) {
   const { isConnected, username } = status;
   byId("connect-form").hidden = isConnected;
   byId("connected").hidden = !isConnected;
-  if (!isConnected) setBadge("Not connected", "neutral");
-  else setBadge(username ? `Connected as @${username}` : "Connected", status.lastError ? "warn" : "good");
-  if (isConnected) showProfile(status);
+  const isWell = !status.checks.some((check) => check.outcome === "failed");
+  if (status.reauthorizationRequired) setBadge("Connect again", "bad");
+  else if (!isConnected) setBadge("Not connected", "neutral");
+  else setBadge(username ? `Connected as @${username}` : "Connected", isWell ? "good" : "warn");
+  if (isConnected) showLinks(status);
+  showChecks(status.checks);
   showFacts(status);
 }
 
@@ -121,29 +111,17 @@ function setBadge(text, tone) {
   badge.dataset.tone = tone;
 }
 
-function showProfile({ username, instagramUrl, qrCodeDataUrl }) {
-  const image = byId("qr-code");
-  const source = qrCodeDataUrl?.startsWith("data:image/") ? qrCodeDataUrl : null;
-  image.hidden = !source;
-  if (source && image.getAttribute("src") !== source) image.src = source;
-
-  const link = byId("profile-link");
-  const address = webUrl(instagramUrl);
-  const name = username ? `@${username}` : instagramUrl;
-  link.hidden = !address;
-  if (address) link.href = address;
-  setText(link, address && name);
-  setText(byId("profile-name"), address ? "" : name);
-}
-
 function showFacts(status) {
   const facts = [
     ["Status", status.status],
     ["Instagram account", status.instagramAccountId],
     ["Facebook Page", status.pageId],
     ["Connected since", status.connectedAt && formatTime(status.connectedAt, { seconds: true })],
+    ["Login", status.login],
+    ["Permissions", status.permissions?.join(", ")],
+    ["Access token ends", status.tokenExpiresAt && formatTime(status.tokenExpiresAt)],
+    ["It is renewed", status.nextRefreshAt && formatTime(status.nextRefreshAt)],
     ["Last event", status.lastEventAt && formatTime(status.lastEventAt, { seconds: true })],
-    ["Last error", describeError(status.lastError)],
     ["Webhook path", status.webhookPath],
   ].filter(([, value]) => value);
   reconcile(byId("connection-facts"), facts, {
@@ -155,10 +133,4 @@ function showFacts(status) {
     },
     update: (row, [, value]) => setText(row.lastElementChild, value),
   });
-}
-
-// `lastError` is a text, or an object with a message.
-function describeError(error) {
-  if (!error || typeof error === "string") return error;
-  return error.message ?? error.code ?? JSON.stringify(error);
 }

@@ -161,6 +161,7 @@ def _parameters(told: Operation, operation: Json) -> Iterator[Json]:
 
 _SECTION = {
     "authorize": "Connect by login",
+    "getStatus": "Status",
     "listMessages": "Messages",
     "listConversations": "Conversations",
     "exportMessages": "Export",

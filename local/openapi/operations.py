@@ -57,9 +57,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "status": Operation(
         "getStatus",
         "Connection",
-        "Tell whether the agent is connected",
-        "Answers what is stored, without asking Meta. An agent without an account has the same fields, and nothing in "
-        "them.",
+        "Tell whether the agent is connected, and what is wrong",
+        "Answers what is stored, at once, or with `live=true` what Meta and Retell say now: for everything that must be "
+        "right, whether it is, why not, and what mends it. An agent without an account has the same fields, and nothing "
+        "in them.",
         (),
         (
             Link("sendMessage", "Write to a customer."),

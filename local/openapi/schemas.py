@@ -20,6 +20,7 @@ WORDS = {
     "SentView": ("The fields of a message",),
     "ConversationView": ("The fields of a conversation",),
     "Status": ("The fields of a status",),
+    "CheckView": ("The fields of a check",),
 }
 """Whose fields the guide explains, and under which headings."""
 

@@ -26,14 +26,16 @@ from PIL import Image
 import connector
 from connector import errors
 from connector.accounts import ConnectionStatus
-from connector.chat import PAUSED, MessageStatus, Role
+from connector.chat import PAUSED, RECOVERED_LATE, MessageStatus, Role
 from connector.contract.base import Body
+from connector.contract.checks import CheckView
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.conversations import ConversationView
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.menus import MenuRequest, MenuView
 from connector.contract.messages import AttachmentView, MessageView
 from connector.contract.pausing import Paused, PauseRequest
+from connector.contract.recovering import Recovered
 from connector.contract.sending import SendRequest
 from connector.contract.texts import MAX_SPLIT_CHARACTERS
 from connector.conversation import policy
@@ -180,12 +182,20 @@ class Walk:
                 self.system.simulator("PUT", "faults", close_window=True)
             case "the access token expires":
                 self.system.simulator("PUT", "faults", expire_token=True)
+            case "the owner switches off access to messages":
+                self._allow_messages(allowed=False)
+            case "the owner switches it on again":
+                self._allow_messages(allowed=True)
             case "the same day again":
                 self.system.simulator("DELETE", "faults")
             case "the account is connected again":
                 assert self.agent.connect(self.account, self.values["webhookVerificationToken"]).status_code == 200
             case _:
                 raise AssertionError(f"the guide says “{event}”, and the test does not know what that is")
+
+    def _allow_messages(self, *, allowed: bool) -> None:
+        path = f"accounts/{self.account['instagramAccountId']}"
+        self.system.simulator("PUT", path, allowsMessages=allowed)
 
     def _log_in(self) -> None:
         """Log in as the account's owner, as far as Meta sends the browser back."""
@@ -352,7 +362,8 @@ const loginUrl = await new Promise((assign) => {
 });
 const shown = (error) => ({ code: error.code, message: error.message, details: error.details });
 process.stdout.write(JSON.stringify(
-  { told, image, status, refusal: shown(refusal), absent: shown(absent), all, ofOne, inbox, exported, watched, loginUrl },
+  { told, image, status, loginUrl, refusal: shown(refusal), absent: shown(absent), all, ofOne, inbox, exported,
+    watched },
 ));
 """
 
@@ -542,6 +553,7 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
     assert len(of_retell) == 4
     assert len(stored) == 2
+    stored |= {RECOVERED_LATE}
     expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | stored | _reasons_of_instagram()
     rows = [row["error.code"] for row in guide.table("Error codes of a message")]
     assert sorted(rows) == sorted(expected)
@@ -576,6 +588,7 @@ def test_the_tables_of_fields_have_exactly_those_of_the_contract():
         ("The fields of a message", MessageView),
         ("The fields of a conversation", ConversationView),
         ("The fields of a status", Status),
+        ("The fields of a check", CheckView),
     ):
         assert [row["Field"] for row in guide.table(heading)] == [one.alias for one in model.model_fields.values()]
     for name in AttachmentView.model_fields:
@@ -594,6 +607,7 @@ def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
         ("The fields of send", SendRequest),
         ("The fields of pause", PauseRequest),
         ("What pause and resume answer", Paused),
+        ("What recover answers", Recovered),
         ("The fields of the menu", MenuRequest),
         ("The fields of the menu", MenuView),
     ],

@@ -10,6 +10,7 @@ from connector.accounts import Connection, ConnectionStatus
 from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
+    Misconfigured,
     OutcomeUnknown,
     PageNotLinked,
     Refused,
@@ -266,6 +267,17 @@ def test_g4_secrets_that_cannot_be_written_leave_the_connection_as_it_was(settin
     with pytest.raises(Unavailable):
         setting.connect()
     assert setting.connections.get(TENANT) == first
+
+
+def test_g6_a_secret_that_is_longer_than_ssm_takes_leaves_the_connection_as_it_was(setting):
+    setting.connect()
+    first = setting.connections.get(TENANT)
+    with pytest.raises(Misconfigured) as refusal:
+        setting.connect(verify_token="x" * 4097)
+    assert "cannot hold" in refusal.value.message
+    assert setting.connections.get(TENANT) == first
+    token = setting.secrets.access_token(TENANT, version=first.token_version, generation=first.generation)
+    assert (token.value, setting.secrets.webhook(TENANT).verify_token) == (TOKEN, "meatyhamhock")
 
 
 def test_disconnecting_stops_unsubscribes_and_forgets_the_secrets(setting):

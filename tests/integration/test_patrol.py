@@ -15,6 +15,7 @@ from connector.lifecycle.pace import Pace
 from connector.lifecycle.patrol import LEASE, SOON, Patrol, Visit
 from connector.lifecycle.refresh import Refreshing
 from connector.lifecycle.upkeep import HOURLY, RUN_SECONDS, VISIT_SECONDS, WRITE_SECONDS
+from connector.logs import metrics
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.rounds import Rounds
 from connector.tenancy import Tenant
@@ -204,7 +205,8 @@ class Setting:
 
 @pytest.fixture
 def setting(database):
-    return Setting(database)
+    yield Setting(database)
+    metrics.clear_metrics()  # what crashed here is no other test's crash
 
 
 def test_each_connection_is_visited_once_and_rests_for_an_hour(setting):

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from connector.accounts import ConnectionStatus, Login
 from connector.errors import Misconfigured, ReconnectNeeded, Unavailable
+from connector.logs import metrics
 from connector.storage.mongodb import database as connector_database
 from connector.tenancy import Tenant
 from connector.wiring import meta, stores
@@ -61,6 +62,7 @@ def _refuse(monkeypatch, aws, code):
 def refresh(capsys):
     """Have the schedule call, and return the metrics."""
     capsys.readouterr()
+    metrics.clear_metrics()
     importlib.import_module("functions.refresh.app").handler({"detail-type": "Scheduled Event"}, CONTEXT)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     names = {one["Name"] for line in lines for part in line["_aws"]["CloudWatchMetrics"] for one in part["Metrics"]}

@@ -32,6 +32,8 @@ from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import translated
 from connector.storage.outbox import Outbox
 from connector.storage.pages import Pages
+from connector.storage.tombstones import COLLECTION as TOMBSTONES
+from connector.storage.tombstones import Tombstones
 from connector.storage.turns import Turns
 from connector.storage.waiting import Waiting
 from connector.tenancy import Tenant
@@ -271,6 +273,7 @@ class World:
             lambda _: self.changes,
             lambda _: self.outbox,
             lambda _: self.kept,
+            lambda _: self.tombstones,
             self.queue,
             self.quiet,
             self.pause,
@@ -391,6 +394,11 @@ class World:
             return 0
         self.clock.ahead += max(timedelta(), waiting[0]["wakeAt"] - self.clock())
         return self.sweep()
+
+    @property
+    def tombstones(self) -> Tombstones:
+        """Return the marks of deletions."""
+        return Tombstones(self.chats._collection.database[TOMBSTONES], self.tenant, self.clock)
 
     # ── what persons do through the API
 

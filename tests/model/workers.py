@@ -1,7 +1,7 @@
 """The connector's workers, put together over simulated ports: each call they make is a step."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connector.accounts import Connection
@@ -41,6 +41,14 @@ class Surroundings(Protocol):
         ...
 
 
+class _NoTombstones:
+    """The marks of deletions, of which the model knows none."""
+
+    def cover(self, user_id: str, account_id: str, at: datetime) -> bool:
+        """Return that nothing was deleted."""
+        return False
+
+
 class Workers:
     """One worker of each kind, with ports of their own."""
 
@@ -53,7 +61,9 @@ class Workers:
         self._queue: Any = self._port("queue", None, lambda: TurnQueue(around.errands))
         of_tenant = self._of_tenant
         chats, changes, outbox, kept = (of_tenant(name) for name in ("chats", "changes", "outbox", "kept"))
-        self.ingest = Ingest(self._connections, chats, changes, outbox, kept, self._queue, QUIET, PAUSE)
+        self.ingest = Ingest(
+            self._connections, chats, changes, outbox, kept, lambda _: _NoTombstones(), self._queue, QUIET, PAUSE
+        )
         waiting: Any = self._port("waiting", None, lambda: around.stores.waiting)
         self.sweep = Sweep(waiting, self._queue, around.clock)
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connector.accounts import Account, App, Check, Connection, ConnectionStatus, Grant, Login, Outcome
+from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Login, Outcome
 from connector.errors import OutsideError, ReconnectNeeded, Refused, TryLater
 from connector.instagram.tokens import Inspection
 from connector.lifecycle.checks import PERMISSIONS
 from connector.lifecycle.judgement import judge, require_granted
 from connector.tenancy import Tenant
 
-APP = App("900000000000001", "hush")
+APP_ID = "900000000000001"
 PASSED, FAILED, UNKNOWN = Outcome
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def inspection(**changes):
         is_valid=True,
         is_page_token=True,
         page_id="101",
-        app_id=APP.app_id,
+        app_id=APP_ID,
         owner_id="7",
         permissions=PERMISSIONS[Login.FACEBOOK],
         issued_at=NOW,
@@ -60,26 +60,26 @@ def granted(inspect):
     """Return what is raised, and what was recorded."""
     records = Records()
     try:
-        require_granted(records, connection(), APP, inspect)
+        require_granted(records, connection(), inspect)
     except OutsideError as error:
         return error, records.grants
     return None, records.grants
 
 
 def test_what_meta_tells_of_the_token_is_recorded():
-    error, grants = granted(lambda app: inspection())
+    error, grants = granted(inspection)
     assert error is None
-    assert grants == [Grant(APP.app_id, "7", PERMISSIONS[Login.FACEBOOK], NOW, None)]
+    assert grants == [Grant(APP_ID, "7", PERMISSIONS[Login.FACEBOOK], NOW, None)]
 
 
 def test_a_permission_that_is_missing_is_named_and_recorded():
-    error, (grant,) = granted(lambda app: inspection(permissions=("instagram_basic", "pages_messaging")))
+    error, (grant,) = granted(lambda: inspection(permissions=("instagram_basic", "pages_messaging")))
     assert (error.code, "instagram_manage_messages" in error.message) == ("permission_missing", True)
     assert "instagram_manage_messages" not in grant.permissions
 
 
 def test_a_dead_token_lacks_no_permission_although_meta_lists_none_any_more():
-    error, grants = granted(lambda app: inspection(is_valid=False, permissions=()))
+    error, grants = granted(lambda: inspection(is_valid=False, permissions=()))
     assert isinstance(error, ReconnectNeeded)
     assert grants == []
 
@@ -88,7 +88,7 @@ def test_a_dead_token_lacks_no_permission_although_meta_lists_none_any_more():
 def test_an_app_that_meta_does_not_believe_says_nothing_about_the_owners_token(error):
     """The call is made in the name of our app: a 190 is about its secret."""
 
-    def inspect(app):
+    def inspect():
         raise error
 
     assert isinstance(granted(inspect)[0], TryLater)

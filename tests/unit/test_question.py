@@ -42,6 +42,13 @@ def test_what_was_taken_back_is_not_told_and_nothing_is_nothing():
     assert question(CHAT, []) == ""
 
 
+def test_what_was_found_too_late_is_told_as_what_was_missed():
+    late = _message("do you ship?", error={"code": "recovered_late"}, recovered=True)
+    assert question(CHAT, [late, _message("hello?")]) == (
+        "[The customer wrote this some time ago, and has had no answer to it]\ndo you ship?\nhello?"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

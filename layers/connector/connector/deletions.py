@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from connector.tenancy import Tenant
 
 SETTLED = timedelta(seconds=150)
 """How long after a deletion something may still write what it has read before: longer than any worker lives."""
+
+
+class DeletionStatus(StrEnum):
+    """How far a deletion has come."""
+
+    PENDING = "pending"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,6 @@ class Deletion:
     finished_at: datetime | None = None
 
     @property
-    def is_done(self) -> bool:
-        """Return whether nothing is left."""
-        return self.finished_at is not None
+    def status(self) -> DeletionStatus:
+        """Return how far it has come."""
+        return DeletionStatus.DONE if self.finished_at else DeletionStatus.PENDING

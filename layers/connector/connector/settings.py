@@ -55,6 +55,11 @@ def answer_recovered_minutes() -> int:
     return _number("RECOVER_ANSWER_MINUTES", most=1440)
 
 
+def retention_days() -> int:
+    """Return for how long what people write is kept, in days (0 to 3650; 0 for ever)."""
+    return _number("RETENTION_DAYS", most=3650)
+
+
 def fallback_text() -> str:
     """Return what a customer is told when the agent cannot answer; "" for nothing."""
     return os.environ.get("FALLBACK_TEXT", "")

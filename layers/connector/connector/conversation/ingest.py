@@ -25,7 +25,7 @@ from connector.instagram.events import (
 from connector.instagram.notifications import Notification
 from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
 from connector.ports.outside import TurnQueue
-from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox
+from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
 
 # Meta gives up after 36 hours. What is older when it comes is somebody's replay: a signature carries no time.
@@ -41,6 +41,7 @@ class Ingest:
     changes_of: Callable[[Tenant], Changes]
     outbox_of: Callable[[Tenant], Outbox]
     kept_of: Callable[[Tenant], KeptEvents]
+    tombstones_of: Callable[[Tenant], Tombstones]
     queue: TurnQueue
     quiet: timedelta
     """How long a customer must be silent before the agent is asked."""
@@ -72,6 +73,8 @@ class Ingest:
         event = read(message.notification, received_at)
         if received_at - _happened_at(event) > _OLDEST:
             return "EventTooOld"
+        if self._is_deleted(connection, event):
+            return "EventDeleted"
         lost_for = received_at - _happened_at(event) if message.recovered else None
         if not self._store(connection, event, lost_for):
             self._keep(connection, read_as_it_came(message.notification, received_at))
@@ -88,6 +91,14 @@ class Ingest:
         if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
             return None
         return connection if connection.account.account_id == account_id else None
+
+    def _is_deleted(self, connection: Connection, event: Event) -> bool:
+        """Return whether an event is of what has been deleted for good: a replay must not bring it back."""
+        at, forgotten_at = _happened_at(event), connection.forgotten_at
+        if forgotten_at is None or at > forgotten_at:
+            return False
+        who = event if isinstance(event, Other) else event.parties
+        return self.tombstones_of(connection.tenant).cover(who.user_id, who.account_id, at)
 
     def _store(self, connection: Connection, event: Event, lost_for: timedelta | None = None) -> bool:
         """Store what an event says. Returns whether there was a place for it.

@@ -42,6 +42,7 @@ _LONGEST_DELAY_SECONDS = 900  # what SQS allows; the sweep looks after longer on
 _QUEUE_TRIES = timedelta(minutes=20)  # how long the queue brings a message again and again
 _MOST_DEATHS = 5
 _LOOP_PAUSE = timedelta(minutes=60)
+_DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,17 @@ class TurnTaker:
         try:
             return self._take(taken, connection)
         except Superseded:
-            return None
+            return Outcome(TurnState.SKIPPED, _DELETED) if self._is_deleted(taken) else None
         except ConnectorError:
             # The queue brings this message again: it must find the turn free.
             with suppress(ConnectorError, Superseded):
                 self.turns.put_off(taken, self.clock(), look_after=_QUEUE_TRIES)
             raise
+
+    def _is_deleted(self, chat: Chat) -> bool:
+        """Return whether no other worker has the turn, but what it was about has been deleted for good."""
+        asked = chat.of_turn(claimed(chat).id, Role.USER)
+        return bool(asked) and not self.chats.has(asked[0].key)
 
     def _take(self, chat: Chat, connection: Connection | None) -> Outcome:
         state, reason, ends_chat = TurnState.DONE, None, False

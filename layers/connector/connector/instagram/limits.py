@@ -18,5 +18,5 @@ MAX_BUTTONS_TEXT = 640  # characters, above the buttons of a button template
 
 MAX_ICE_BREAKERS = 4  # Meta, "Ice Breakers"
 MAX_QUESTION = 80  # characters, of an ice breaker
-MAX_MENU_ITEMS = 5  # as Meta recommends ("The Persistent Menu"); more than that nobody reads
+MAX_MENU_ITEMS = 5  # as Meta recommends for Instagram; its reference of the Messenger profile allows 20
 MAX_MENU_TITLE = 30  # characters (Meta's reference of the Messenger profile, "persistent_menu")

@@ -29,6 +29,16 @@ class SignedRequest:
     page_id: str | None
     """The Page that the app was removed from, where no person is named."""
 
+    def require_person(self) -> str:
+        """Return the person's id.
+
+        Raises:
+            InvalidRequest: a Page is named, and no person.
+        """
+        if self.person_id is None:
+            raise InvalidRequest("The signed_request names no person: it needs a user_id.")
+        return self.person_id
+
 
 def is_signed(signed_request: str, secrets: Iterable[str]) -> bool:
     """Return whether this is signed by one of the app secrets. Any other form is a no, and nothing of it is read."""

@@ -1,4 +1,4 @@
-"""What follows when an owner takes back what they allowed us: their connections end. Meta knows, and need not be told."""
+"""What follows when an owner takes back what they allowed us: their connections end. Meta knows it already."""
 
 from dataclasses import dataclass
 

@@ -5,13 +5,13 @@ minutes (`functions/erase`). What was in somebody's hands when it was made is go
 looked through for the last time, and the request done.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.deletions import SETTLED, Deletion, Part
+from connector.deletions import SETTLED, Deletion, DeletionStatus, Part
 from connector.errors import ConnectorError
-from connector.logs import log_refusal
+from connector.logs import count, logger
 from connector.storage.connections import Connections
 from connector.storage.deletions import Deletions
 from connector.storage.erasure import Erasure
@@ -20,9 +20,9 @@ from connector.storage.secrets import Secrets
 from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
 
-# How long whoever asks is kept waiting for it.
-_AT_ONCE_SECONDS = 5
-_LEASE = timedelta(minutes=2)  # longer than a part takes
+_AT_ONCE_SECONDS = 5  # whoever asks is not kept waiting for more
+_AT_A_TIME_SECONDS = 60
+_LEASE = timedelta(minutes=2)  # longer than all that is done at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,21 @@ class Forgetting:
             if not self._is_anothers(tenant, account_id, person_id)
         ]
         parts += [
-            Part(tenant, user_id=person_id)
-            for tenant in self.erasure.tenants_of(person_id)
-            if within in (None, tenant)
+            Part(tenant, user_id=person_id) for tenant in self.erasure.tenants_of(person_id) if within in (None, tenant)
         ]
         deletion = self.deletions.open(f"person {person_id} of {within or 'all'}", parts, _LEASE)
         if owned:
             self.owners.drop(person_id, within)
-        return self._begin(deletion)
+        return self._try(deletion, _AT_ONCE_SECONDS)
 
     def customer(self, tenant: Tenant, user_id: str) -> Deletion:
         """Forget one customer of a tenant's."""
-        return self._begin(
-            self.deletions.open(f"customer {user_id} of {tenant}", [Part(tenant, user_id=user_id)], _LEASE)
-        )
+        parts = [Part(tenant, user_id=user_id)]
+        return self._try(self.deletions.open(f"customer {user_id} of {tenant}", parts, _LEASE), _AT_ONCE_SECONDS)
 
     def everybody(self, tenant: Tenant) -> Deletion:
         """Forget all customers of a tenant's."""
-        return self._begin(self.deletions.open(f"everybody of {tenant}", [Part(tenant)], _LEASE))
+        return self._try(self.deletions.open(f"everybody of {tenant}", [Part(tenant)], _LEASE), _AT_ONCE_SECONDS)
 
     def carry_on(self, seconds: float) -> int:
         """Carry on what is not done, for about so long; return how many requests are done now.
@@ -77,31 +74,33 @@ class Forgetting:
         """
         until, done = self.clock() + timedelta(seconds=seconds), 0
         while self.clock() < until and (deletion := self.deletions.take(_LEASE)) is not None:
-            done += self._begin(deletion).is_done
+            done += self._try(deletion, _AT_A_TIME_SECONDS).status is DeletionStatus.DONE
         return done
 
-    def _begin(self, deletion: Deletion) -> Deletion:
+    def _try(self, deletion: Deletion, seconds: float) -> Deletion:
         """Do what there is time for. What goes wrong is no matter of who asks: it is written down, and carried on."""
         try:
-            return self._work(deletion)
+            return self._work(deletion, self.clock() + timedelta(seconds=seconds))
         except ConnectorError as error:
-            log_refusal(error)
+            count("DeletionHeldUp")
+            logger.warning("a deletion is held up", extra={"code": error.code})
             return deletion
 
-    def _work(self, deletion: Deletion) -> Deletion:
+    def _work(self, deletion: Deletion, until: datetime) -> Deletion:
         settled_at = deletion.asked_at + SETTLED
-        is_last = self.clock() >= settled_at or not deletion.parts
-        for part in deletion.parts:
+        is_settled = self.clock() >= settled_at
+        for part in deletion.parts:  # all of them first: nothing is to grow while something else is deleted
             self._close(part, deletion.asked_at)
+            if self.clock() >= until:
+                return self.deletions.put_off(deletion, self.clock())
         for part in deletion.parts:
-            if not self.erasure.erase(part, deletion.asked_at, seconds=_AT_ONCE_SECONDS):
-                self.deletions.put_off(deletion, self.clock())
-                return deletion
-            if is_last:
+            left = (until - self.clock()).total_seconds()
+            if not self.erasure.erase(part, deletion.asked_at, seconds=left):
+                return self.deletions.put_off(deletion, self.clock())
+            if is_settled:
                 self.erasure.sweep(part, deletion.asked_at)
-        if not is_last:
-            self.deletions.put_off(deletion, settled_at)
-            return deletion
+        if deletion.parts and not is_settled:
+            return self.deletions.put_off(deletion, settled_at)
         return self.deletions.finish(deletion)
 
     def _close(self, part: Part, asked_at: datetime) -> None:

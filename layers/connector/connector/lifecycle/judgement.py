@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from connector.accounts import App, Check, Connection, ConnectionStatus, Grant, Outcome
+from connector.accounts import Check, Connection, ConnectionStatus, Grant, Outcome
 from connector.errors import ReconnectNeeded, Refused, TryLater
 from connector.instagram.tokens import Inspection
 from connector.lifecycle.checks import Name, require_permissions
@@ -30,9 +30,7 @@ def judge(connections: Connections, connection: Connection, found: Collection[Ch
     return connection.status
 
 
-def require_granted(
-    connections: Connections, connection: Connection, app: App, inspect: Callable[[App], Inspection]
-) -> None:
+def require_granted(connections: Connections, connection: Connection, inspect: Callable[[], Inspection]) -> None:
     """Require the permissions that Meta tells our app of, and record them, and when the token dies.
 
     Raises:
@@ -40,7 +38,7 @@ def require_granted(
         TryLater: Meta does not tell (now), or not our app.
     """
     try:
-        told = inspect(app)
+        told = inspect()
     except (Refused, ReconnectNeeded) as error:  # it is our app that Meta does not believe
         raise TryLater("Meta does not tell our app about the token. Check the app's id and secret.") from error
     if not told.is_valid:

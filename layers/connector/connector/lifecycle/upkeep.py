@@ -120,7 +120,7 @@ class Upkeep:
 
     def _require_granted(self, connection: Connection, token: AccessToken, app: App) -> None:
         tokens = self.tokens_of(connection.account.login)
-        require_granted(self.connections, connection, app, lambda app: tokens.inspect(token.value, app))
+        require_granted(self.connections, connection, lambda: tokens.inspect(token.value, app))
 
     def _subscription(self, connection: Connection, assets: Assets) -> Check:
         """Check the subscription, and subscribe again where it is gone."""

@@ -215,6 +215,14 @@ class KeptEvents(Protocol):
         ...
 
 
+class Tombstones(Protocol):
+    """What was deleted for good of one tenant's. See `storage/tombstones.py`."""
+
+    def cover(self, user_id: str, account_id: str, at: datetime) -> bool:
+        """Return whether what happened then between a customer and an account has been deleted."""
+        ...
+
+
 class Waiting(Protocol):
     """What waits in any tenant's chats. See `storage/waiting.py`."""
 

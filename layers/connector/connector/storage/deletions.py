@@ -13,7 +13,7 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.deletions import Deletion, Part
+from connector.deletions import Deletion, DeletionStatus, Part
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -23,7 +23,7 @@ COLLECTION = "instagram_deletions"
 # How long a code is good to ask with after everything is done.
 _TOLD_FOR = timedelta(days=365)
 
-_PENDING = {"status": "pending"}
+_PENDING = {"status": DeletionStatus.PENDING.value}
 _INDEXES = (
     IndexModel([("subject", ASCENDING)], name="one_pending", unique=True, partialFilterExpression=_PENDING),
     IndexModel([("dueAt", ASCENDING)], name="due", partialFilterExpression=_PENDING),
@@ -85,24 +85,29 @@ class Deletions:
             )
         return _read(document) if document else None
 
-    def put_off(self, deletion: Deletion, until: datetime) -> None:
-        """Let a request rest until then."""
-        self._change(deletion, {"$set": {"dueAt": until}})
+    def put_off(self, deletion: Deletion, until: datetime) -> Deletion:
+        """Let a request rest until then. Returns it as it is then."""
+        return self._change(deletion, {"$set": {"dueAt": until}})
 
-    def finish(self, deletion: Deletion) -> None:
-        """Record that everything is deleted, unless it has been asked for again meanwhile."""
+    def finish(self, deletion: Deletion) -> Deletion:
+        """Record that everything is deleted, unless it has been asked for again meanwhile. Returns it as it is then."""
         moment = self._clock()
-        self._change(
+        return self._change(
             deletion,
             {
-                "$set": {"status": "done", "finishedAt": moment, "expireAt": moment + _TOLD_FOR},
+                "$set": {"status": DeletionStatus.DONE.value, "finishedAt": moment, "expireAt": moment + _TOLD_FOR},
                 "$unset": dict.fromkeys(("subject", "parts", "dueAt"), ""),
             },
         )
 
-    def _change(self, deletion: Deletion, update: Document) -> None:
+    def _change(self, deletion: Deletion, update: Document) -> Deletion:
         with translated():
-            self._collection.update_one({"_id": deletion.code, "askedAt": deletion.asked_at} | _PENDING, update)
+            document = self._collection.find_one_and_update(
+                {"_id": deletion.code, "askedAt": deletion.asked_at} | _PENDING,
+                update,
+                return_document=ReturnDocument.AFTER,
+            )
+        return _read(document) if document else deletion
 
 
 def _written(part: Part) -> Document:

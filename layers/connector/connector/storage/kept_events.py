@@ -45,9 +45,7 @@ _EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeco
 class KeptEvents:
     """The kept events of one tenant."""
 
-    def __init__(
-        self, collection: Collection[Document], tenant: Tenant, keep_for: timedelta | None = None
-    ) -> None:
+    def __init__(self, collection: Collection[Document], tenant: Tenant, keep_for: timedelta | None = None) -> None:
         self._collection = collection
         self._keep_for = keep_for
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}

@@ -57,10 +57,11 @@ class Owners:
             if owner["ownerId"] == owner_id
         ]
 
-    def drop(self, owner_id: str) -> None:
-        """Forget which accounts an owner has let us into."""
+    def drop(self, owner_id: str, within: Tenant | None = None) -> None:
+        """Forget which accounts an owner has let us into, or one tenant."""
+        theirs: Document = {"owners.ownerId": owner_id} | ({"_id": str(within)} if within else {})
         with translated():
-            self._collection.update_many({"owners.ownerId": owner_id}, {"$pull": {"owners": {"ownerId": owner_id}}})
+            self._collection.update_many(theirs, {"$pull": {"owners": {"ownerId": owner_id}}})
 
     def empty(self, tenant: Tenant, account_id: str, until: datetime) -> None:
         """End a tenant's connection to an account and forget all about it, unless it was made anew since then."""

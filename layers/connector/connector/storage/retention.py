@@ -1,7 +1,7 @@
 """Keeping what people write no longer than the deployment wants to.
 
-Everything of ours bears `expireAt`, and MongoDB removes it then (https://www.mongodb.com/docs/manual/core/index-ttl/): a
-chat that long after it was last written in, an entry or an event after it happened. Whoever writes sets it. What was
+Everything of ours bears `expireAt`, and MongoDB removes it then (https://www.mongodb.com/docs/manual/core/index-ttl/):
+a chat that long after it was last written in, an entry or an event after it happened. Whoever writes sets it. What was
 written under another setting, or before there was one, is gone through here; and a chat that lives on because it is
 written in is rid of its oldest messages. Collection `instagram_retention` remembers how far that has come.
 """

@@ -5,7 +5,7 @@ before it is not stored again, what happens later begins anew. A mark holds hash
 nothing so old is taken in any more.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -28,17 +28,10 @@ _EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeco
 class Tombstones:
     """The marks that deletions have left at one tenant."""
 
-    def __init__(
-        self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now
-    ) -> None:
+    def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._tenant = tenant
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the index that removes the marks."""
-        with translated():
-            self._collection.create_indexes([_EXPIRED])
 
     def put(self, part: Part, at: datetime) -> None:
         """Mark that what happened until then is deleted."""
@@ -56,3 +49,9 @@ class Tombstones:
 
     def _name(self, user_id: str | None, account_id: str | None) -> str:
         return sha256(f"{self._tenant}/{user_id or ''}/{account_id or ''}".encode()).hexdigest()
+
+
+def ensure_indexes(collection: Collection[Document]) -> None:
+    """Create the index that removes the marks; if it stands already, that costs nothing."""
+    with translated():
+        collection.create_indexes([_EXPIRED])

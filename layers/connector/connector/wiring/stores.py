@@ -1,5 +1,6 @@
 """The stores, ready to use: made on first use, kept for the life of the execution environment."""
 
+from datetime import timedelta
 from functools import cache
 
 from pymongo.collection import Collection
@@ -15,14 +16,22 @@ from connector.storage.comparisons import Comparisons
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.connections import Connections
 from connector.storage.conversations import Conversations
+from connector.storage.deletions import COLLECTION as DELETIONS
+from connector.storage.deletions import Deletions
+from connector.storage.erasure import Erasure
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import Document, database
 from connector.storage.outbox import Outbox
+from connector.storage.owners import Owners
 from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
+from connector.storage.retention import Retention
 from connector.storage.rounds import Rounds
 from connector.storage.secrets import Secrets
+from connector.storage.tombstones import COLLECTION as TOMBSTONES
+from connector.storage.tombstones import Tombstones
+from connector.storage.tombstones import ensure_indexes as mark_indexes
 from connector.storage.turns import Turns
 from connector.storage.unlisted import Unlisted
 from connector.storage.waiting import Waiting
@@ -53,12 +62,13 @@ def authorizations() -> Authorizations:
 def ensure_indexes() -> None:
     """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
     connections().ensure_indexes()
+    owners().ensure_indexes()
     indexes.ensure_indexes(_collection("chats"))
 
 
 def chats(tenant: Tenant) -> Chats:
     """Return a tenant's chats."""
-    return Chats(_collection("chats"), tenant)
+    return Chats(_collection("chats"), tenant, keep_for=_keep_for())
 
 
 def changes(tenant: Tenant) -> Changes:
@@ -78,7 +88,7 @@ def conversations(tenant: Tenant) -> Conversations:
 
 def turns(tenant: Tenant) -> Turns:
     """Return the turns of a tenant's chats."""
-    return Turns(_collection("chats"), tenant)
+    return Turns(_collection("chats"), tenant, keep_for=_keep_for())
 
 
 def outbox(tenant: Tenant) -> Outbox:
@@ -88,7 +98,7 @@ def outbox(tenant: Tenant) -> Outbox:
 
 def kept_events(tenant: Tenant) -> KeptEvents:
     """Return what is kept of a tenant's events."""
-    return KeptEvents(_collection(KEPT_EVENTS), tenant)
+    return KeptEvents(_collection(KEPT_EVENTS), tenant, _keep_for())
 
 
 @cache
@@ -100,7 +110,7 @@ def waiting() -> Waiting:
 
 def unlisted() -> Unlisted:
     """Return the chats whose messages are not listed."""
-    return Unlisted(_collection("chats"))
+    return Unlisted(_collection("chats"), _keep_for())
 
 
 def rounds(job: str) -> Rounds:
@@ -108,6 +118,37 @@ def rounds(job: str) -> Rounds:
     made = Rounds(_collection(CONNECTIONS), job)
     made.ensure_indexes()
     return made
+
+
+def owners() -> Owners:
+    """Return the owners of all accounts."""
+    return Owners(_collection(CONNECTIONS))
+
+
+def ensure_deletion_indexes() -> None:
+    """Create the indexes without which a deletion would not be carried on, or its marks not go."""
+    deletions().ensure_indexes()
+    mark_indexes(_collection(TOMBSTONES))
+
+
+def deletions() -> Deletions:
+    """Return all requests to delete."""
+    return Deletions(_collection(DELETIONS))
+
+
+def tombstones(tenant: Tenant) -> Tombstones:
+    """Return the marks that deletions have left at a tenant."""
+    return Tombstones(_collection(TOMBSTONES), tenant)
+
+
+def erasure() -> Erasure:
+    """Return what is stored of all conversations, to be deleted."""
+    return Erasure(_collection("chats"))
+
+
+def retention() -> Retention:
+    """Return what is stored of all conversations, to be kept for a while."""
+    return Retention(_collection("chats"), _keep_for())
 
 
 def inbox_queue() -> Queue:
@@ -118,6 +159,11 @@ def inbox_queue() -> Queue:
 def turn_queue() -> Queue:
     """Return the queue between ingest and reply."""
     return Queue(aws.sqs(), settings.turn_queue_url())
+
+
+def _keep_for() -> timedelta | None:
+    days = settings.retention_days()
+    return timedelta(days=days) if days else None
 
 
 def _collection(name: str) -> Collection[Document]:

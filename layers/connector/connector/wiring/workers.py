@@ -18,6 +18,7 @@ def ingest() -> Ingest:
         stores.changes,
         stores.outbox,
         stores.kept_events,
+        stores.tombstones,
         stores.turn_queue(),
         timedelta(seconds=settings.quiet_seconds()),
         timedelta(minutes=settings.pause_minutes()),

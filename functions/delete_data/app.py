@@ -1,0 +1,15 @@
+"""POST …/instagram/delete-data: Meta tells that somebody wants their data deleted; answer where to see that it is."""
+
+from connector import callbacks
+from connector.callbacks import Callback
+from connector.deletion_page import status_url
+from connector.gateway import LambdaEvent
+from connector.wiring import forgetting, stores
+
+
+def _delete(callback: Callback, event: LambdaEvent) -> dict[str, str]:
+    deletion = forgetting.forgetting().person(callback.told.require_person(), callback.within)
+    return {"url": status_url(event, deletion), "confirmation_code": deletion.code}
+
+
+handler = callbacks.entry(_delete, stores.secrets)
