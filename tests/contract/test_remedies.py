@@ -32,5 +32,5 @@ def test_each_code_that_a_check_can_find_has_words_of_its_own():
     from_meta = checks._TELLING | {"graph_refused", "other_account"}
     from_retell = {"agent_not_found", "agent_key_refused", "agent_unpaid", "agent_refused", "agent_key_missing"}
     of_kinds = {kind.code for kind in (ReconnectNeeded, TryLater, RateLimited, OutcomeUnknown)}
-    of_diagnosis = {"not_checked", "never_called", "not_told", "no_answer"}
+    of_diagnosis = {"not_checked", "never_called", "not_told", "no_answer", "needs_token", "needs_permissions"}
     assert from_meta | from_retell | of_kinds | of_diagnosis <= FINDINGS.keys()

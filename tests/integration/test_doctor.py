@@ -138,7 +138,7 @@ def test_a_token_that_has_died_is_the_failure_and_all_that_rests_on_it_is_unknow
     assert _codes(rows, "failed") == {"token": "reconnect_needed", "lastError": "reconnect_needed"}
     assert words in rows["token"]["message"]
     assert "Connect the account again" in rows["token"]["remedy"]
-    assert {*_outcomes(rows, *OF_META[1:], "pageLink").values()} == {("unknown", "reconnect_needed")}
+    assert {*_outcomes(rows, *OF_META[1:], "pageLink").values()} == {("unknown", "needs_token")}
     assert rows["agent"]["outcome"] == "passed"
     assert (status["isConnected"], status["status"], status["reauthorizationRequired"]) == (
         False,

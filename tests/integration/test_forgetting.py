@@ -14,6 +14,7 @@ from connector.instagram.events import Other
 from connector.instagram.notifications import Notification
 from connector.lifecycle.forgetting import Forgetting
 from connector.storage import tombstones
+from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.deletions import COLLECTION as DELETIONS
 from connector.storage.deletions import Deletions
@@ -28,10 +29,11 @@ from connector.storage.tombstones import COLLECTION as TOMBSTONES
 from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
 from tests.conftest import PREFIX
-from tests.integration.world import START, TENANT, World, our_message, user_message
+from tests.integration.world import START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, PAGE, USER
 
 OWNER, OTHER_OWNER = "10220000000000001", "10220000000000002"
+OTHER = Tenant("sub_2", "agent_2")
 OTHER_ACCOUNT = "17841400000000009"
 LATER = SETTLED + timedelta(seconds=1)
 STORED = ("chats", ENTRIES, KEPT_EVENTS)
@@ -60,11 +62,9 @@ def forgetting(world, database, secrets):
     )
 
 
-def _world(database, tenant, account_id=OTHER_ACCOUNT):
-    """Return another tenant's world, on the same database."""
-    made = World.of(database, tenant)
-    made.connect(account_id)
-    return made
+def _write_to(database, tenant):
+    """Have our customer write to another tenant's agent."""
+    Chats(database["chats"], tenant).add(USER, OTHER_ACCOUNT, user_message("mid:theirs"))
 
 
 def _converse(world, user_id=USER, text="What are your hours?"):
@@ -135,32 +135,29 @@ def test_chats_of_other_channels_are_not_touched_whatever_they_look_like(world, 
 
 def test_a_customer_is_forgotten_by_the_tenant_that_was_asked_and_by_no_other(world, database, forgetting):
     """H5."""
-    other = _world(database, Tenant("sub_2", "agent_2"))
-    other.chats.add(USER, OTHER_ACCOUNT, user_message("mid:theirs"))
+    _write_to(database, OTHER)
     _converse(world)
     forgetting.customer(TENANT, USER)
     _settle(world, forgetting)
     assert _of(database, USER) == [1, 1, 0]
-    assert other.chats.ongoing(USER).messages[0].key == "mid:theirs"
+    assert database["chats"].find_one()["agentId"] == "agent_2"
 
 
 def test_whom_meta_names_is_forgotten_as_a_customer_by_every_tenant(world, database, forgetting):
-    other = _world(database, Tenant("sub_2", "agent_2"))
-    other.chats.add(USER, OTHER_ACCOUNT, user_message("mid:theirs"))
+    _write_to(database, OTHER)
     _converse(world)
     forgetting.person(USER)
     assert _of(database, USER) == [0, 0, 0]
 
 
 def test_a_proof_that_is_one_tenants_forgets_nobody_elsewhere(world, database, forgetting):
-    other = _world(database, Tenant("sub_2", "agent_2"))
-    other.chats.add(USER, OTHER_ACCOUNT, user_message("mid:theirs"))
-    _owned(other, account_id=OTHER_ACCOUNT)
+    _write_to(database, OTHER)
+    _owned(world, account_id=OTHER_ACCOUNT, tenant=OTHER)
     _converse(world)
     forgetting.person(USER, within=TENANT)
     forgetting.person(OWNER, within=TENANT)
     assert _of(database, USER) == [1, 1, 0]
-    assert other.connections.get(other.tenant).is_connected
+    assert world.connections.get(OTHER).is_connected
 
 
 def test_j4_somebody_of_whom_nothing_is_known_has_a_code_and_is_done_at_once(world, forgetting):
@@ -172,8 +169,11 @@ def test_j4_somebody_of_whom_nothing_is_known_has_a_code_and_is_done_at_once(wor
 def test_a_user_who_has_many_chats_is_forgotten_with_all_of_them(world, database, forgetting):
     database["chats"].insert_many(
         {
-            **{"subaccountId": "sub_1", "agentId": "agent_1", "status": "ended", "createdAt": START},
-            **{"metadata": {"channel": "instagram", "userId": USER, "instagramAccountId": ACCOUNT}},
+            "subaccountId": "sub_1",
+            "agentId": "agent_1",
+            "status": "ended",
+            "createdAt": START,
+            "metadata": {"channel": "instagram", "userId": USER, "instagramAccountId": ACCOUNT},
             "messages": [{"key": f"k{number}", "createdAt": START}] if number % 2 else [],
         }
         for number in range(130)
@@ -513,22 +513,22 @@ def test_j6_what_came_before_an_owner_left_does_not_come_back_when_they_return(w
     assert _again(world, mid, at) == "EventDeleted"
 
 
-def test_an_owner_of_many_is_parted_from_all_before_anything_is_deleted(world, aws, database, forgetting):
+def test_an_owner_of_many_is_parted_from_all_before_anything_is_deleted(world, mongodb, aws, database, forgetting):
     tenants = [Tenant("sub_1", f"agent_{number}") for number in range(3, 9)]
     for number, tenant in enumerate(tenants):
         _owned(world, account_id=f"1784140000000010{number}", tenant=tenant)
         _put_secrets(aws, tenant)
+    data = {"failCommands": ["find"], "namespace": "test.chats", "errorCode": 8000}
     deletion = forgetting.deletions.open(
         "x",
-        [
-            Part(tenant, None, f"1784140000000010{number}", ends_connection=True)
-            for number, tenant in enumerate(tenants)
-        ],
+        [Part(one, None, account_id, ends_connection=True) for one, account_id in forgetting.owners.accounts_of(OWNER)],
         timedelta(0),
     )
-    forgetting.erasure = None
-    with pytest.raises(AttributeError):
-        forgetting._work(deletion, world.clock() + timedelta(minutes=1))
+    mongodb.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
+    try:
+        assert forgetting._try(deletion, 30).status is DeletionStatus.PENDING
+    finally:
+        mongodb.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
     assert [world.connections.get(tenant) for tenant in tenants] == [None] * 6
     assert [_has_secrets(aws, tenant) for tenant in tenants] == [[]] * 6
 
@@ -537,8 +537,7 @@ def test_an_owner_of_many_is_parted_from_all_before_anything_is_deleted(world, a
 
 
 def test_with_everybody_goes_all_that_a_tenant_has_and_nothing_of_anothers(world, database, forgetting):
-    other = _world(database, Tenant("sub_1", "agent_2"))
-    other.chats.add(USER, OTHER_ACCOUNT, user_message("mid:theirs"))
+    _write_to(database, Tenant("sub_1", "agent_2"))
     _converse(world)
     _converse(world, OTHER_USER)
     world.chats.add("777", OTHER_ACCOUNT, our_message("sent:1"))
@@ -554,7 +553,10 @@ def test_everybody_of_thousands_is_deleted_in_steps(world, database, forgetting)
     database[ENTRIES].insert_many(
         {
             "_id": f"{TENANT}/lost:{number}",
-            **{"subaccountId": "sub_1", "agentId": "agent_1", "userId": "nobody", "role": "user"},
+            "subaccountId": "sub_1",
+            "agentId": "agent_1",
+            "userId": "nobody",
+            "role": "user",
             "position": f"{number:014d}.x",
         }
         for number in range(2500)

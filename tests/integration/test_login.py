@@ -11,6 +11,7 @@ import requests
 from connector import browser
 from connector.accounts import Login
 from connector.errors import AccountInUse, ConnectorError, LoginFailed, LoginNotSetUp
+from connector.instagram.graph import Graph
 from connector.instagram.oauth import exchange
 from connector.instagram.signatures import proof_of
 from connector.lifecycle.authorization import Authorizing
@@ -21,6 +22,7 @@ from connector.storage.documents import now
 from connector.tenancy import Tenant
 from tests.integration.owners import Owners, owners, wish
 from tests.integration.world import Clock
+from tests.unit.peer import answer, peer
 
 TENANT = Tenant("sub_1", "agent_1")
 OTHER = Tenant("sub_2", "agent_2")
@@ -229,6 +231,15 @@ def test_whoever_shows_no_page_with_an_account_is_told_to_link_one(door, account
         door.world.meta.control("PUT", f"accounts/{_id(account)}", pageId=None)
         query = door.go(door.invite(Login.FACEBOOK), ownerId=account["ownerId"])
     assert code_of(door.finish(query)) == "no_account"
+
+
+def test_whoever_may_not_write_for_the_page_is_told_so(door, account):
+    query = door.go(door.invite(Login.FACEBOOK), accountId=_id(account))
+    page = {"id": "1", "access_token": "t", "tasks": ["ADVERTISE"], "instagram_business_account": {"id": _id(account)}}
+    with peer() as graph:
+        graph.behave = answer({"data": [page]})
+        logging_in = replace(door.logging_in, graph_of=lambda _, token, node: Graph(graph.url, token, node))
+        assert code_of(logging_in.finish(query)) == "page_task_missing"
 
 
 # ── refusals

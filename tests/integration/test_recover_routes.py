@@ -92,6 +92,18 @@ def test_what_was_lost_is_found_by_the_schedule_which_comes_again_soon_and_then_
     assert connected.inbox() == []
 
 
+def test_i8_after_meta_had_unsubscribed_the_account_what_it_did_not_tell_of_is_looked_for_at_once(connected, meta):
+    compare = connected.function("compare")
+    compare(SCHEDULE, CONTEXT)
+    meta.control("PUT", f"accounts/{ACCOUNT}", subscribed=False)
+    write(meta)
+    compare(SCHEDULE, CONTEXT)
+    assert connected.inbox() == [], "its half hour is not over"
+    connected.function("refresh")(SCHEDULE, CONTEXT)
+    compare(SCHEDULE, CONTEXT)
+    assert answered(connected) == [("agent", "sent", False), ("user", "answered", True)]
+
+
 def test_a_connection_that_fails_does_not_keep_the_others_from_being_compared(connected, meta, database):
     other = meta.control("POST", "accounts")
     dead = {name: other[name] for name in ("accessToken", "instagramAccountId", "pageId")}

@@ -10,10 +10,19 @@ from connector.chat import MessageStatus, Role, TurnState
 from connector.conversation.recovery import Findings
 from connector.errors import NotConnected, OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.lifecycle.comparing import Comparing
+from connector.lifecycle.forgetting import Forgetting
 from connector.ports.recovery import Compared
 from connector.storage.connections import COLLECTION
+from connector.storage.deletions import COLLECTION as DELETIONS
+from connector.storage.deletions import Deletions
+from connector.storage.erasure import Erasure
+from connector.storage.owners import Owners
+from connector.storage.parameters import Parameters
+from connector.storage.secrets import Secrets
+from tests.conftest import PREFIX
 from tests.integration.profiler import profiled
 from tests.integration.recovering import scene
+from tests.integration.world import TENANT
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE, USER
 
 MINUTE = timedelta(minutes=1)
@@ -24,6 +33,20 @@ HOUR = timedelta(hours=1)
 def missed(database):
     with scene(database) as made:
         yield made
+
+
+def forgetting_of(missed, aws):
+    """Return what forgets people, on the scene's stores."""
+    database, clock = missed.database, missed.world.clock
+    return Forgetting(
+        missed.world.connections,
+        Owners(database[COLLECTION], clock),
+        Secrets(Parameters(aws.ssm, PREFIX)),
+        Deletions(database[DELETIONS], clock),
+        lambda _: missed.world.tombstones,
+        Erasure(database["chats"]),
+        clock,
+    )
 
 
 # ── found, and answered
@@ -265,6 +288,24 @@ def test_what_is_taken_back_meanwhile_says_nothing_any_more(missed, when):
     assert (stored.text, stored.deleted_at is None) == (None, False)
     missed.world.settle()
     assert missed.world.agent.asked == []
+
+
+@pytest.mark.parametrize("how", ["customer", "everybody"])
+def test_j6_what_was_deleted_is_not_brought_back_and_what_is_written_later_is_recovered(missed, aws, how):
+    forgetting = forgetting_of(missed, aws)
+    missed.write("to be forgotten", 8 * MINUTE)
+    missed.recover()
+    missed.world.clock.ahead -= MINUTE
+    forgetting.customer(TENANT, USER) if how == "customer" else forgetting.everybody(TENANT)
+    missed.world.clock.ahead += MINUTE
+    assert missed.stored() == []
+    assert missed.compare().recovered == 1, "Meta has it still"
+    assert missed.take_in() == ["EventDeleted"]
+    assert missed.stored() == []
+    missed.write("hello again", 0 * MINUTE)
+    missed.world.clock.ahead += 5 * MINUTE
+    missed.recover()
+    assert [one.text for one in missed.stored()] == ["hello again"]
 
 
 def test_i4_a_disconnect_meanwhile_has_nothing_taken_in(missed):

@@ -72,7 +72,7 @@ def test_a_dead_token_is_the_tokens_failure_whichever_check_met_it_and_all_that_
     rows = _rows(_connection(*_all(**{name: (FAILED, "reconnect_needed")})))
     assert rows.pop("token") == (FAILED, "reconnect_needed")
     assert rows.pop("agent") == (PASSED, None)
-    assert {rows[one] for one in [name.value for name in Name][1:6]} == {(UNKNOWN, "reconnect_needed")}
+    assert {rows[one] for one in [name.value for name in Name][1:6]} == {(UNKNOWN, "needs_token")}
 
 
 def test_a_connection_that_needs_its_owner_has_a_dead_token_also_where_the_last_check_was_before_it_died():
@@ -93,7 +93,7 @@ def test_a_connection_that_needs_its_owner_for_a_permission_has_a_good_token():
     )
     assert rows["token"] == (PASSED, None)
     assert rows["permissions"] == (FAILED, "permission_missing")
-    assert rows["pageLink"] == (UNKNOWN, "permission_missing")
+    assert rows["pageLink"] == (UNKNOWN, "needs_permissions")
     assert rows["messageAccess"] == (PASSED, None)
 
 

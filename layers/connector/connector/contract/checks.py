@@ -36,6 +36,8 @@ FINDINGS = {
         "The account does not allow access to its messages.",
         "Allow it in the Instagram app: Settings, Messages and story replies, Message controls, Connected tools.",
     ),
+    "needs_permissions": ("It cannot be known without the missing permission.", "Mend the permissions first."),
+    "needs_token": ("It cannot be known without a good access token.", "Mend the token first."),
     "never_called": (
         "Meta has told us nothing about this account yet.",
         _SET_WEBHOOK,

@@ -13,10 +13,12 @@ from connector.errors import ReconnectNeeded
 from connector.lifecycle.checks import PERMISSIONS, Name
 from connector.lifecycle.refresh import AHEAD, YOUNGEST
 
-NOT_CHECKED = "not_checked"
-NEVER_CALLED = "never_called"
+_NOT_CHECKED = "not_checked"
+_NEVER_CALLED = "never_called"
 _MISSING = "permission_missing"
 _NOT_TOLD = "not_told"
+_NEEDS_TOKEN = "needs_token"  # noqa: S105 - a code
+_NEEDS_PERMISSIONS = "needs_permissions"
 
 _OF_META = (Name.PERMISSIONS, Name.ACCOUNT, Name.PAGE_LINK, Name.MESSAGE_ACCESS, Name.SUBSCRIPTION)
 # What went wrong longer ago is remembered, but no longer counts as wrong.
@@ -27,7 +29,7 @@ def diagnose(connection: Connection, now: datetime) -> tuple[Check, ...]:
     """Return a check for everything that must be right, in the order of `Name`, each with its time."""
     known = {Name(one.name): replace(one, at=one.at or connection.checked_at) for one in connection.checks}
     wanted = [name for name in (*_OF_META, Name.AGENT) if name is not Name.PAGE_LINK or connection.account.page_id]
-    rows = {name: known.get(name) or Check(name, Outcome.UNKNOWN, NOT_CHECKED) for name in (Name.TOKEN, *wanted)}
+    rows = {name: known.get(name) or Check(name, Outcome.UNKNOWN, _NOT_CHECKED) for name in (Name.TOKEN, *wanted)}
     if connection.grant.permissions is None:
         rows[Name.PERMISSIONS] = _permissions(connection.account.login, rows)
     rows[Name.TOKEN] = _token(connection, rows)
@@ -75,20 +77,20 @@ def _permissions(login: Login, rows: Mapping[Name, Check]) -> Check:
 
 
 def _unmet(name: Name, rows: Mapping[Name, Check]) -> str | None:
-    """Return the code of the failure that a check rests on, if there is one."""
+    """Return what a check rests on and has not, if there is something."""
     if rows[Name.TOKEN].outcome is Outcome.FAILED:
-        return ReconnectNeeded.code
+        return _NEEDS_TOKEN
     if name is Name.PERMISSIONS or rows[Name.PERMISSIONS].outcome is not Outcome.FAILED:
         return None
     # Without a permission Meta refuses, or leaves out what is there: the Page's link, for one.
-    return _MISSING if rows[name].outcome is Outcome.FAILED else None
+    return _NEEDS_PERMISSIONS if rows[name].outcome is Outcome.FAILED else None
 
 
 def _webhook(connection: Connection) -> Check:
     """Return whether Meta has reached us: by an event since connecting, or when somebody set the callback URL."""
     heard_at = max(filter(None, (connection.last_event_at, connection.webhook_verified_at)), default=None)
     if heard_at is None:
-        return Check(Name.WEBHOOK, Outcome.UNKNOWN, NEVER_CALLED)
+        return Check(Name.WEBHOOK, Outcome.UNKNOWN, _NEVER_CALLED)
     return Check(Name.WEBHOOK, Outcome.PASSED, at=heard_at)
 
 

@@ -51,6 +51,8 @@ class Upkeep:
     refreshing: Refreshing
     connections: Connections
     secrets: Secrets
+    look_for_missed: Callable[[Connection], None] = lambda _: None
+    """Has the messages looked for that nobody told us of meanwhile."""
 
     def look_after(self, connection: Connection) -> Visit:
         """Renew the token where it is due, ask Meta about everything, mend what can be mended, record what was found.
@@ -150,6 +152,7 @@ class Upkeep:
             self.connections.record_error(connection, WAS_UNSUBSCRIBED)
             logger.warning("Meta had unsubscribed an account; it is subscribed again")
             counted["Resubscribed"] += 1
+            self.look_for_missed(connection)
 
 
 def _said(error: OutsideError) -> Probe:

@@ -38,7 +38,16 @@ def patrol() -> Patrol:
     connections, secrets = stores.connections(), stores.secrets()
     tokens, writes = meta.tokens(Login.INSTAGRAM), Pace(WRITE_SECONDS)
     refreshing = Refreshing(tokens, connections, secrets, settings.secrets_key_id(), writes, now)
-    upkeep = Upkeep(meta.graph, meta.tokens, secrets.app_for, refreshing, connections, secrets)
+    recovery = stores.rounds("recovery")
+    upkeep = Upkeep(
+        meta.graph,
+        meta.tokens,
+        secrets.app_for,
+        refreshing,
+        connections,
+        secrets,
+        lambda connection: recovery.rest(connection, now()),
+    )
     return Patrol(stores.rounds("upkeep"), upkeep.look_after, Pace(VISIT_SECONDS), now)
 
 
