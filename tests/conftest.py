@@ -102,6 +102,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "INSTAGRAM_API_URL": "http://127.0.0.1:9",
         "RETURN_URLS": "",
         "FALLBACK_TEXT": "",
+        "RETENTION_DAYS": "180",
         "OPT_OUT_WORDS": "stop, unsubscribe",
         "OPT_IN_WORDS": "start",
     }

@@ -1,4 +1,4 @@
-"""POST …/instagram/delete-data: Meta tells that somebody wants their data deleted; answer where to see that it is."""
+"""POST …/instagram/delete-data: Meta tells that somebody wants to be forgotten; answer where to see it done."""
 
 from connector import callbacks
 from connector.callbacks import Callback

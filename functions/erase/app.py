@@ -6,8 +6,8 @@ from connector.logs import count, logger, metrics
 from connector.wiring import stores
 from connector.wiring.forgetting import forgetting
 
-_DELETING_SECONDS = 120
-_KEEPING_SECONDS = 60
+DELETING_SECONDS = 120
+KEEPING_SECONDS = 60
 
 
 @logger.inject_lambda_context
@@ -15,5 +15,5 @@ _KEEPING_SECONDS = 60
 def handler(event: dict[str, Any], context: Any) -> None:
     """Run once. An error is the invocation's: the next run, five minutes later, does what this one could not."""
     stores.ensure_indexes()
-    count("DeletionsDone", forgetting().carry_on(_DELETING_SECONDS))
-    count("ExpiriesSet", stores.retention().keep_up(_KEEPING_SECONDS))
+    count("DeletionsDone", forgetting().carry_on(DELETING_SECONDS))
+    count("ExpiriesSet", stores.retention().keep_up(KEEPING_SECONDS))

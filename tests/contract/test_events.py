@@ -8,7 +8,7 @@ from hashlib import md5, sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 import pytest
@@ -24,7 +24,7 @@ from connector.contract.recovering import RecoverRequest
 from connector.contract.sending import SendRequest
 from connector.envelopes import InboxMessage, TurnMessage, read
 from connector.gateway import Request
-from connector.instagram import signatures
+from connector.instagram import signatures, signed_requests
 from connector.instagram.notifications import split
 from connector.storage import mongodb
 from connector.storage.secrets import JwtKeys
@@ -43,6 +43,11 @@ APP_SECRET = "test_app_secret"
 JWT_KEY = "test_jwt_key_of_at_least_32_bytes"
 VERIFY_TOKEN = "my-verification-token"
 TENANT = Tenant("acme", "agent_barista")
+IDS = {
+    "subaccountId": TENANT.subaccount_id,
+    "agentId": TENANT.agent_id,
+    "code": "5f0c9f2be1a84d37a6c6f2e9b1d04c7e",
+}
 
 FUNCTIONS = {
     "connect": "ConnectFunction",
@@ -58,7 +63,11 @@ FUNCTIONS = {
     "menu": "MenuFunction",
     "set_menu": "SetMenuFunction",
     "recover": "RecoverFunction",
+    "forget": "ForgetFunction",
     "disconnect": "DisconnectFunction",
+    "deauthorize": "DeauthorizeFunction",
+    "delete_data": "DeleteDataFunction",
+    "deletion": "DeletionFunction",
     "webhook_handshake": "WebhookFunction",
     "webhook": "WebhookFunction",
     "ingest": "IngestFunction",
@@ -66,11 +75,13 @@ FUNCTIONS = {
     "sweep": "SweepFunction",
     "refresh": "RefreshFunction",
     "compare": "CompareFunction",
+    "erase": "EraseFunction",
 }
-SCHEDULED = ("sweep", "refresh", "compare")
+SCHEDULED = ("sweep", "refresh", "compare", "erase")
 QUEUES = {"ingest": "InboxQueue", "reply": "TurnQueue"}
 HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, *SCHEDULED)]
-API = [name for name in HTTP if not name.startswith(("webhook", "finish_login"))]
+NO_CALLERS = ("webhook", "finish_login", "deauthorize", "delete_data", "deletion")
+API = [name for name in HTTP if not name.startswith(NO_CALLERS)]
 
 
 def event(name: str) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def test_an_http_event_is_a_request_of_its_functions_route_and_tenant(name: str)
     assert sample["routeKey"] == sample["requestContext"]["routeKey"]
     assert sample["routeKey"] in routes(FUNCTIONS[name])
     method, path = sample["routeKey"].split(" ")
-    ids = {"subaccountId": TENANT.subaccount_id, "agentId": TENANT.agent_id} if "{agentId}" in path else {}
+    ids = {name: one for name, one in IDS.items() if f"{{{name}}}" in path}
     assert sample.get("pathParameters", {}) == ids
     for parameter, value in ids.items():
         path = path.replace(f"{{{parameter}}}", value)
@@ -166,6 +177,16 @@ def test_the_webhook_event_bears_metas_signature_by_the_test_secret_and_no_other
     assert header == "sha256=" + hmac.new(APP_SECRET.encode(), request.body, sha256).hexdigest()
     assert signatures.is_signed(request.body, header, [APP_SECRET])
     assert not signatures.is_signed(request.body, header, ["another secret"])
+
+
+@pytest.mark.parametrize("name", ["deauthorize", "delete_data"])
+def test_the_events_of_metas_callbacks_bear_a_request_signed_by_the_test_secret_and_no_other(name: str):
+    sample = event(name)
+    ((_, signed),) = parse_qsl(Request.of(sample).body.decode())
+    assert sample["isBase64Encoded"], "AWS takes a form for bytes"
+    assert signed_requests.is_signed(signed, [APP_SECRET])
+    assert not signed_requests.is_signed(signed, ["another secret"])
+    assert signed_requests.read(signed).person_id
 
 
 def test_the_webhook_events_body_is_metas_payload_of_a_text_to_the_byte():
@@ -245,7 +266,11 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
         ("recover", 409, "not_connected"),
         ("menu", 409, "not_connected"),
         ("set_menu", 409, "not_connected"),
+        ("forget", 200, '"confirmationCode"'),
         ("disconnect", 200, '"isConnected":false'),
+        ("deauthorize", 200, "true"),
+        ("delete_data", 200, '"url": "https://abcde12345.execute-api.us-east-1.amazonaws.com/api/instagram/deletions/'),
+        ("deletion", 404, "There is no deletion with this code"),
         ("webhook_handshake", 200, "1158201444"),
         ("webhook", 200, "EVENT_RECEIVED"),
     ],

@@ -151,13 +151,17 @@ def bearer(subaccount: str = SUBACCOUNT, key: str = JWT_KEY) -> dict[str, str]:
 # ── webhook ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_handshake_is_answered_with_the_bare_challenge(function):
+def test_the_handshake_is_answered_with_the_bare_challenge_and_reported_to_ingest(function, cloud):
     query = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": VERIFY_TOKEN}
 
     answer = function("webhook").invoke(from_api("GET", WEBHOOK, ids=IDS, query=query))
 
     assert (answer["statusCode"], answer["body"]) == (200, "1158201444")
     assert answer["headers"]["Content-Type"].startswith("text/plain")
+    (queued,) = cloud.take("InboxQueue")
+    assert json.loads(queued)["route"] == {"subaccount_id": SUBACCOUNT, "agent_id": AGENT}
+    taken = function("ingest").invoke(from_queue("arn:aws:sqs:eu-central-1:123456789012:inbox", queued))
+    assert taken == {"batchItemFailures": []}
 
 
 def test_a23_a_handshake_with_a_wrong_token_is_forbidden(function):
@@ -204,8 +208,8 @@ def test_a_function_url_hands_over_the_same_requests_and_gets_the_same_answers(f
 
     assert (handshake["statusCode"], handshake["body"]) == (200, "42")
     assert (taken["statusCode"], forged["statusCode"]) == (200, 401)
-    (queued,) = cloud.take("InboxQueue")
-    assert json.loads(queued)["notification"]["item"]["message"]["text"] == "héllo, wörld 🙂"
+    (queued,) = [one for one in map(json.loads, cloud.take("InboxQueue")) if "notification" in one]
+    assert queued["notification"]["item"]["message"]["text"] == "héllo, wörld 🙂"
 
 
 def test_the_route_of_a_whole_app_names_no_connection(function, cloud):

@@ -30,6 +30,11 @@ READS = {
     "set_menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "recover": {"jwt", "mongodb-uri", "connections/*/access-token"},
     "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "forget": {"jwt", "mongodb-uri"},
+    "deauthorize": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
+    "delete_data": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
+    "deletion": {"mongodb-uri"},
+    "erase": {"mongodb-uri"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},
@@ -42,7 +47,7 @@ WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {"connection
 DELETES = {
     "connect": _SECRETS,
     "finish_login": _SECRETS,
-    "disconnect": _SECRETS,
+    **dict.fromkeys(("disconnect", "deauthorize", "delete_data", "erase"), _SECRETS),
     "refresh": {"connections/*/access-token"},
 }
 SENDS = {

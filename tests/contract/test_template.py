@@ -7,7 +7,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from connector.agents.retell import COMPLETION_SECONDS
-from connector.lifecycle import comparing, upkeep
+from connector.lifecycle import comparing, forgetting, upkeep
 from connector.lifecycle.authorization import CALLBACK_PATH
 from connector.wiring import turns
 from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
@@ -27,18 +27,30 @@ ROUTES = {
     ("GET", f"{CONNECTION}/menu"): "menu",
     ("POST", f"{CONNECTION}/menu"): "set_menu",
     ("POST", f"{CONNECTION}/recover"): "recover",
+    ("POST", f"{CONNECTION}/forget"): "forget",
     ("POST", f"{CONNECTION}/disconnect"): "disconnect",
     # … and Meta's callback URLs: one for a connection, one for a Meta app that serves many agents.
     ("GET", f"{CONNECTION}/webhook"): "webhook",
     ("POST", f"{CONNECTION}/webhook"): "webhook",
     ("GET", "/api/instagram/webhook"): "webhook",
     ("POST", "/api/instagram/webhook"): "webhook",
-    # Where browsers come back to from Meta's login.
+    ("POST", f"{CONNECTION}/deauthorize"): "deauthorize",
+    ("POST", "/api/instagram/deauthorize"): "deauthorize",
+    ("POST", f"{CONNECTION}/delete-data"): "delete_data",
+    ("POST", "/api/instagram/delete-data"): "delete_data",
+    # What a browser is sent to by Meta, and where it comes back to from Meta's login.
+    ("GET", "/api/instagram/deletions/{code}"): "deletion",
     ("GET", "/api/instagram/oauth/callback"): "finish_login",
 }
-API = sorted({*ROUTES.values()} - {"webhook", "finish_login"})
+NO_CALLERS = {"webhook", "finish_login", "deauthorize", "delete_data", "deletion"}
+API = sorted({*ROUTES.values()} - NO_CALLERS)
 CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-SCHEDULES = {"sweep": "rate(1 minute)", "refresh": "rate(10 minutes)", "compare": "rate(5 minutes)"}
+SCHEDULES = {
+    "sweep": "rate(1 minute)",
+    "refresh": "rate(10 minutes)",
+    "compare": "rate(5 minutes)",
+    "erase": "rate(5 minutes)",
+}
 
 SQS_DEFAULT_VISIBILITY = 30
 SQS_DEFAULT_RETENTION = 4 * 24 * 3600
@@ -274,8 +286,15 @@ def test_one_run_of_compare_is_over_before_the_next(deployed):
     assert longest + 25 < deployed.functions["compare"]["Timeout"] < 300, "the last call begins when the time is over"
 
 
+def test_one_run_of_erase_is_over_before_the_next(deployed):
+    app = importlib.import_module("functions.erase.app")
+    longest = app.DELETING_SECONDS + forgetting.AT_A_TIME_SECONDS + app.KEEPING_SECONDS
+
+    assert longest + 30 < deployed.functions["erase"]["Timeout"] < 300, "the last one begins when the time is over"
+
+
 def test_no_function_of_the_api_outlives_the_gateways_patience(deployed):
-    timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in (*API, "finish_login")}
+    timeouts = {folder: deployed.functions[folder]["Timeout"] for folder in (*API, *NO_CALLERS - {"webhook"})}
 
     assert all(timeout < API_GATEWAY_SECONDS for timeout in timeouts.values()), timeouts
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connector.accounts import Login
+from connector.accounts import AccessToken, Login
 from connector.contract.connection import Status
 from connector.errors import Misconfigured, Unavailable
 from connector.instagram.graph import Graph
@@ -238,6 +238,15 @@ def test_an_account_that_has_become_personal_fails_as_account(world, connected):
     rows, _ = _examine(world)
     assert rows["account"]["outcome"] == "failed"
     assert "Business or Creator" in rows["account"]["remedy"]
+
+
+def test_a_token_that_sees_another_account_than_the_events_name_fails_as_account(world, account):
+    made = _connect(world, account, Login.INSTAGRAM).connection
+    other = AccessToken(world.meta.account()["instagramAccessToken"])
+    version = world.secrets.put_access_token(TENANT, other, key_id="alias/test-stack")
+    world.connections.renew(made, made.grant, token_version=version)
+    rows, _ = _examine(world)
+    assert _outcomes(rows, "token", "account") == {"token": ("passed", None), "account": ("failed", "other_account")}
 
 
 def test_an_account_whose_owner_has_no_role_on_the_app_is_told_of_the_invitation(world, account):

@@ -411,13 +411,28 @@ def test_a_page_of_threads_is_compared_with_one_query_by_the_index_of_mids(misse
     assert query["docsExamined"] == 20
 
 
-def test_meta_is_called_once_a_second_which_leaves_the_other_call_for_proofs(missed):
+def test_meta_is_called_once_a_second(missed):
     for _ in range(4):
         missed.write("hi", by=missed.new_customer())
     missed.compare()
     seconds = [at.replace(microsecond=0) for _, at in missed.calls]
     assert len(seconds) == 5
     assert len(set(seconds)) == 5
+
+
+def test_the_proof_of_what_was_sent_waits_while_a_comparison_reads(missed, monkeypatch):
+    world = missed.world
+    world.say("hi")
+    world.messenger.script = [OutcomeUnknown("lost")]
+    world.work_next()
+    world.clock.ahead += MINUTE
+    monkeypatch.setattr(world.connections, "spend", lambda connection, kind, most: kind != "reading")
+    assert world.work_next().again_in_seconds is not None
+    monkeypatch.undo()
+    assert world.messenger.reads == 0
+    assert missed.connection.limited_until is None, "what it sends has nothing to do with that"
+    assert world.settle() == [TurnState.DONE]
+    assert world.messenger.reads == 1
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next_run_which_goes_on_with_it(missed):

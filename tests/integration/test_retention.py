@@ -1,9 +1,11 @@
 """Nothing is kept longer than the deployment wants: `storage.retention`, and MongoDB's own clock."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pymongo import MongoClient
 
 from connector.chat import TurnState
 from connector.storage.chats import Chats
@@ -16,6 +18,7 @@ from connector.storage.retention import COLLECTION as STATES
 from connector.storage.retention import Retention
 from connector.storage.turns import Turns
 from connector.storage.unlisted import Unlisted
+from local.mongodb import Mongod
 from tests.integration.test_kept_events import EVENT
 from tests.integration.world import TENANT, Clock, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
@@ -115,7 +118,7 @@ def test_another_setting_holds_for_what_was_written_before_too(clock, database, 
     chats = Chats(database["chats"], TENANT, clock)
     for number in range(10):
         _say(chats, clock, user_id=f"user_{number}")
-        KeptEvents(database[KEPT_EVENTS], TENANT).keep(EVENT.__class__(*_event(number)))
+        KeptEvents(database[KEPT_EVENTS], TENANT).keep(replace(EVENT, key=f"k{number}"))
     for keep_for in (KEEP, 7 * DAY, 90 * DAY):
         assert Retention(database["chats"], keep_for, clock).keep_up(30) == 30
         assert Retention(database["chats"], keep_for, clock).keep_up(30) == 0, "it is done once"
@@ -127,16 +130,6 @@ def test_another_setting_holds_for_what_was_written_before_too(clock, database, 
     assert [set(_expire_at(database, name)) for name in STORED] == [{None}] * 3
 
 
-def _event(number):
-    return (
-        *(getattr(EVENT, name) for name in ("account_id", "user_id", "at", "name")),
-        f"k{number}",
-        "messaging",
-        None,
-        {},
-    )
-
-
 def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, monkeypatch):
     monkeypatch.setattr("connector.storage.retention._AT_ONCE", 2)
     chats = Chats(database["chats"], TENANT, clock)
@@ -144,16 +137,8 @@ def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, mon
     for number in range(5):
         _say(chats, clock, user_id=f"user_{number}")
     retention = Retention(database["chats"], KEEP, clock)
-    assert retention.keep_up(0) == 0
-    ticks = iter(range(1000))
-    monkeypatch.setattr("connector.storage.retention.time.monotonic", lambda: next(ticks))
-    done = 0
-    for _ in range(20):
-        step = retention.keep_up(2)
-        assert step <= 4
-        done += step
-    assert done == 10
-    assert _is_near(_expire_at(database), now() + KEEP)
+    assert [retention.keep_up(0) for _ in range(4)] == [4, 4, 2, 0], "a step of each kind, and no more"
+    assert _is_near(_expire_at(database) + _expire_at(database, ENTRIES), now() + KEEP)
 
 
 def test_other_channels_chats_get_no_time_whatever_the_setting(clock, database, kept):
@@ -200,33 +185,37 @@ def test_the_oldest_messages_are_looked_for_once_a_day(kept, clock, database):
 
 
 @pytest.fixture
-def quick_clock(mongodb):
-    """MongoDB looks for what has expired once a minute; here, once a second."""
-    before = mongodb.admin.command({"setParameter": 1, "ttlMonitorSleepSecs": 1})["was"]
-    yield
-    mongodb.admin.command({"setParameter": 1, "ttlMonitorSleepSecs": before})
+def quick(tmp_path):
+    """A database of a mongod that looks for what has expired once a second, not once a minute."""
+    mongod = Mongod(tmp_path / "mongodb", parameters=("ttlMonitorSleepSecs=1",))
+    mongod.launch()
+    with MongoClient(mongod.wait_until_ready(), tz_aware=True) as client:
+        yield client.get_default_database()
+    mongod.stop()
 
 
-@pytest.mark.usefixtures("quick_clock")
-def test_mongodb_removes_what_has_expired_and_nothing_of_other_channels(kept, clock, database, mongodb):
-    for user_id in (USER, OTHER_USER, "in another channel"):
-        _say(kept, clock, user_id=user_id)
-    database[KEPT_EVENTS].insert_one({"_id": 1, "expireAt": now() + KEEP})
-    past = {"expireAt": now() - timedelta(seconds=1)}
-    database["chats"].update_one({"metadata.userId": "in another channel"}, {"$set": {"metadata.channel": "web"}})
-    clock.ahead = DAY
-    _say(kept, clock, "again", OTHER_USER)
-    for name in STORED:
-        database[name].update_many({"metadata.userId": {"$ne": OTHER_USER}}, {"$set": past})
+def _await_next_pass(database):
+    """Wait until MongoDB has looked for what has expired, from beginning to end."""
     deadline = time.monotonic() + 60
-    while any(database[name].count_documents(past) for name in (ENTRIES, KEPT_EVENTS)) or database[
-        "chats"
-    ].count_documents({"metadata.userId": USER}):
-        assert time.monotonic() < deadline, "nothing has been removed"
-        passes = mongodb.admin.command("serverStatus")["metrics"]["ttl"]["passes"]
-        while mongodb.admin.command("serverStatus")["metrics"]["ttl"]["passes"] == passes:
-            assert time.monotonic() < deadline
-    left = {chat["metadata"]["userId"]: chat for chat in database["chats"].find()}
+    for _ in range(2):
+        before = database.client.admin.command("serverStatus")["metrics"]["ttl"]["passes"]
+        while database.client.admin.command("serverStatus")["metrics"]["ttl"]["passes"] == before:
+            assert time.monotonic() < deadline, "MongoDB does not look for what has expired"
+
+
+def test_mongodb_removes_what_has_expired_and_nothing_of_other_channels(quick, clock):
+    ensure_indexes(quick["chats"])
+    for user_id in (USER, OTHER_USER, "in another channel"):
+        _say(Chats(quick["chats"], TENANT, clock), clock, user_id=user_id)
+    KeptEvents(quick[KEPT_EVENTS], TENANT).keep(EVENT)
+    quick["chats"].update_one({"metadata.userId": "in another channel"}, {"$set": {"metadata.channel": "web"}})
+    _say(Chats(quick["chats"], TENANT, clock, keep_for=KEEP), clock, "again", OTHER_USER)
+    for name in STORED:
+        quick[name].update_many({"expireAt": None}, {"$set": {"expireAt": now() - DAY}})
+    _await_next_pass(quick)
+    left = {chat["metadata"]["userId"]: chat for chat in quick["chats"].find()}
     assert left.keys() == {OTHER_USER, "in another channel"}
-    assert left["in another channel"]["expireAt"] < now(), "it bears the field, and is none of ours"
     assert len(left[OTHER_USER]["messages"]) == 2, "a chat that is written in lives on"
+    assert left["in another channel"]["expireAt"] < now(), "it bears the field, and is none of ours"
+    assert [one["userId"] for one in quick[ENTRIES].find()] == [OTHER_USER]
+    assert quick[KEPT_EVENTS].count_documents({}) == 0

@@ -72,6 +72,8 @@ class Delivery:
         if self.clock() < began_at + _SETTLED:
             raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
         earliest = began_at - _CLOCKS_DIFFER
+        if not self.connections.spend(self.connection, "reading", limits.READERS_PER_SECOND):
+            raise RateLimited("This account is read as often as Meta takes. Try again in a second.", after_seconds=1)
         try:
             self._require_no_limit()
             sent = self.messenger.sent_texts(self.connection.account.account_id, chat.user_id, earliest)

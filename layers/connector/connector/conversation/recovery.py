@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from connector.accounts import Connection, ConnectionStatus
 from connector.envelopes import InboxMessage, Route
 from connector.errors import NotConnected, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.instagram import limits
 from connector.ports.recovery import Compared, Comparisons, Inbox, InboxQueue, Retold, Thread
 from connector.ports.stores import Connections, Outbox
 from connector.tenancy import Tenant
@@ -28,9 +29,7 @@ _OLDEST = timedelta(hours=47)
 # How long one who asks for it waits for the answer. API Gateway gives up after 30 s.
 _ON_DEMAND = timedelta(seconds=18)
 
-# Meta allows two calls a second for an account. The other one is for the proofs of what was sent.
-_CALLS_PER_SECOND = 1
-_PAUSE_SECONDS = 0.25
+_PAUSE_SECONDS = 0.25  # while the account's next call may not be made yet
 
 # What the business wrote silences the agent, so it goes first.
 _AFTER_OURS_SECONDS = 5
@@ -166,7 +165,7 @@ class _Comparing:
         """Wait for the account's next call; False when there is no time for it."""
         recovery = self.recovery
         while recovery.clock() < self.until:
-            if recovery.connections.spend(self.connection, "threads", _CALLS_PER_SECOND):
+            if recovery.connections.spend(self.connection, "reading", limits.READERS_PER_SECOND):
                 return True
             recovery.sleep(_PAUSE_SECONDS)
         return False

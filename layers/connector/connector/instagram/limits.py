@@ -7,6 +7,9 @@ MAX_TEXT_BYTES = 1000
 SENDS_PER_SECOND = 80
 MEDIA_SENDS_PER_SECOND = 8
 
+# Meta takes two calls of the Conversations API a second for one account. Whoever reads makes two at most.
+READERS_PER_SECOND = 1
+
 MAX_IMAGES = 10
 MAX_QUICK_REPLIES = 13
 MAX_BUTTON_TITLE = 20  # characters, of buttons and quick replies

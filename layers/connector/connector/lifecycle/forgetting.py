@@ -21,7 +21,7 @@ from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
 
 _AT_ONCE_SECONDS = 5  # whoever asks is not kept waiting for more
-_AT_A_TIME_SECONDS = 60
+AT_A_TIME_SECONDS = 60
 _LEASE = timedelta(minutes=2)  # longer than all that is done at a time
 
 
@@ -74,7 +74,7 @@ class Forgetting:
         """
         until, done = self.clock() + timedelta(seconds=seconds), 0
         while self.clock() < until and (deletion := self.deletions.take(_LEASE)) is not None:
-            done += self._try(deletion, _AT_A_TIME_SECONDS).status is DeletionStatus.DONE
+            done += self._try(deletion, AT_A_TIME_SECONDS).status is DeletionStatus.DONE
         return done
 
     def _try(self, deletion: Deletion, seconds: float) -> Deletion:

@@ -78,7 +78,7 @@ class Retention:
         if state["seconds"] != seconds:
             state = {"seconds": seconds, "after": None, "isDone": False}
         walked = 0
-        while not state["isDone"] and time.monotonic() < deadline:
+        while not state["isDone"]:
             found = (
                 collection.find({**kind.ours, **_beyond(kind.order, state["after"])}, dict.fromkeys(kind.order, 1))
                 .sort([(name, ASCENDING) for name in kind.order])
@@ -92,6 +92,8 @@ class Retention:
             state = {"seconds": seconds, "after": after, "isDone": len(found) < _AT_ONCE}
             self._states.replace_one({"_id": kind.collection}, state, upsert=True)
             walked += len(found)
+            if time.monotonic() > deadline:
+                break
         return walked
 
     def _expiry(self, kind: _Kind) -> Any:
