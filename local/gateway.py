@@ -15,8 +15,8 @@ from local.template import Function, Route
 
 type Invoke = Callable[[Mapping[str, Any]], Any]
 
-# What AWS hands over as text; everything else is base64.
-_TEXT = re.compile(r"text/|application/(json|javascript|xml|x-www-form-urlencoded)\b|[^;]*\+(json|xml)\b")
+# What AWS hands over as text; everything else, forms too, is base64.
+_TEXT = re.compile(r"text/|application/(json|javascript|xml)\b|[^;]*\+(json|xml)\b")
 
 
 class Gateway:

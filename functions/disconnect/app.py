@@ -3,7 +3,7 @@
 from connector import http
 from connector.contract.base import Success
 from connector.contract.connection import Disconnected
-from connector.contract.deletions import DisconnectRequest, Purged
+from connector.contract.deletions import DisconnectAnswer, DisconnectRequest, Purged
 from connector.deletion_page import status_url
 from connector.tenancy import Tenant
 from connector.wiring import lifecycle
@@ -13,9 +13,7 @@ app = http.api()
 
 
 @app.post(f"{http.PREFIX}/disconnect")
-def post(
-    subaccount_id: str, agent_id: str, body: DisconnectRequest | None = None
-) -> Success[Disconnected] | Success[Purged]:
+def post(subaccount_id: str, agent_id: str, body: DisconnectRequest | None = None) -> DisconnectAnswer:
     """Stop speaking, unsubscribe at Meta, forget the secrets, and perhaps the chats."""
     tenant = Tenant(subaccount_id, agent_id)
     lifecycle.disconnecting().disconnect(tenant)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connector.tenancy import ID_PATTERN
-from local.openapi import failures, guide, login, webhook
+from local.openapi import failures, guide, login, people, webhook
 from local.openapi.operations import OPERATIONS, Link, Operation
 from local.openapi.schemas import explained, fit, not_null
 from local.template import ROOT, Function, read_template
@@ -60,6 +60,11 @@ def document() -> Json:
                 paths[path] = {"parameters": _path_parameters()} | told if of_one else told
         elif function.name == "finish_login":
             paths[function.routes[0].path] = login.item()
+        elif function.name in people.FUNCTIONS:
+            for route in function.routes:
+                of_one = "{agentId}" in route.path
+                told = people.item(function.name, of_one=of_one)
+                paths[route.path] = {"parameters": _path_parameters()} | told if of_one else told
         elif function.routes:
             path, item, models = _described(function)
             paths[path] = paths.get(path, {}) | item  # one path may have several methods, each a function
@@ -92,7 +97,7 @@ def document() -> Json:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
             },
-            "parameters": _PATH_PARAMETERS,
+            "parameters": {**_PATH_PARAMETERS, "code": people.CODE},
             "headers": {
                 "RetryAfter": {
                     "description": "After how many seconds the same request may succeed.",

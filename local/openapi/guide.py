@@ -41,6 +41,10 @@ SAMPLES = {
     "mid": "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3ODQxNDAw{:02d}",
     "loginUrl": "https://www.facebook.com/v26.0/dialog/oauth?client_id=101&state=n7Qd2m0yT4kV9cX1bR6wZ8sL3hJ5gF0aE",
     "cursor": "eyJiIjoiMTc2OTg1MTgwMDAwMCJ9",
+    "confirmationCode": "5f0c9f2be1a84d37a6c6f2e9b1d04c7e",
+    "otherConfirmationCode": "a0d3b6c9e2f5184b7a0d3c6f9e2b5184",
+    "statusUrl": "https://api.example.com/api/instagram/deletions/5f0c9f2be1a84d37a6c6f2e9b1d04c7e",
+    "otherStatusUrl": "https://api.example.com/api/instagram/deletions/a0d3b6c9e2f5184b7a0d3c6f9e2b5184",
 }
 """What the placeholders stand for in the description. Numbered ones (`{id1}`) take their number."""
 

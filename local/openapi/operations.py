@@ -58,9 +58,9 @@ OPERATIONS: Mapping[str, Operation] = {
         "getStatus",
         "Connection",
         "Tell whether the agent is connected, and what is wrong",
-        "Answers what is stored, at once, or with `live=true` what Meta and Retell say now: for everything that must be "
-        "right, whether it is, why not, and what mends it. An agent without an account has the same fields, and nothing "
-        "in them.",
+        "Answers what is stored, at once, or with `live=true` what Meta and Retell say now: for everything that must "
+        "be right, whether it is, why not, and what mends it. An agent without an account has the same fields, and "
+        "nothing in them.",
         (),
         (
             Link("sendMessage", "Write to a customer."),
@@ -168,12 +168,22 @@ OPERATIONS: Mapping[str, Operation] = {
         ("not_connected", "reconnect_needed", *OF_META),
         (Link("listMessages", "With `recovered: true`, what was missing."), Link("listConversations", "The inbox.")),
     ),
+    "forget": Operation(
+        "forgetCustomer",
+        "Conversations",
+        "Delete all that is stored of a customer",
+        "Their messages, and all that was kept beside them, for good: nothing that Meta repeats brings them back. What "
+        "they write afterwards begins anew. It is done within minutes; repeated until then, it answers the same code.",
+        (),
+        (Link("listConversations", "Those that are left."),),
+    ),
     "disconnect": Operation(
         "disconnect",
         "Connection",
         "End the connection",
         "The agent says nothing more, the app is unsubscribed at Meta, and the stored access token is deleted. The "
-        "messages stay. Disconnecting twice is a success too.",
+        "messages stay, unless `purge` is true: then they are deleted, and the answer says how to see that. "
+        "Disconnecting twice is a success too.",
         (),
         (Link("getStatus", "`disconnected` now."), Link("listMessages", "They can still be read.")),
     ),

@@ -149,6 +149,14 @@ def test_a_body_that_is_not_utf_8_arrives_in_base64():
     assert base64.b64decode(ours["body"]) == b'{"\xff": 1}'
 
 
+def test_a_form_arrives_in_base64_as_it_does_behind_an_http_api():
+    """SAM leaves it as text."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    ours = event_of(request("POST", "/", data=b"signed_request=a.b", headers=form), Route("POST", "/"), {})
+
+    assert (ours["isBase64Encoded"], base64.b64decode(ours["body"])) == (True, b"signed_request=a.b")
+
+
 def test_sam_itself_fails_on_a_body_that_is_not_utf_8():
     with pytest.raises(UnicodeDecodeError):
         both("POST", "send", data=b'{"\xff": 1}', headers=JSON)

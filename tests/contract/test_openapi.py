@@ -19,7 +19,10 @@ from local.openapi.schemas import WORDS
 
 QUESTION = {"question": "Hours?", "payload": "HOURS"}
 METHODS = {"get", "post", "put", "patch", "delete"}
-ANSWERS_META = {"verifyWebhook", "receiveWebhook", "verifyWebhookOfApp", "receiveWebhookOfApp", "finishLogin"}
+ANSWERS_META = {
+    *("verifyWebhook", "receiveWebhook", "verifyWebhookOfApp", "receiveWebhookOfApp", "finishLogin"),
+    *("deauthorize", "deauthorizeOfApp", "deleteData", "deleteDataOfApp", "showDeletion"),
+}
 
 
 @pytest.fixture(scope="module")

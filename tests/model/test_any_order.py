@@ -195,7 +195,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.sent_unconnected == []
 
 
-_EACH_DAY = 300
+_EACH_DAY = 120
 _IS_LONG = settings().max_examples > _EACH_DAY
 AnyOrder.TestCase.settings = settings(
     max_examples=settings().max_examples if _IS_LONG else _EACH_DAY, stateful_step_count=50

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from connector.contract.base import Asked, Body, MetaId
+from connector.contract.base import Asked, Body, MetaId, Success
+from connector.contract.connection import Disconnected
 from connector.deletions import Deletion, DeletionStatus
 
 
@@ -37,3 +38,7 @@ class Purged(Forgotten):
     """What disconnect answers where it deletes the chats too."""
 
     is_connected: Literal[False] = False
+
+
+# In this order: read as the shorter one, the longer answer would lose the rest.
+DisconnectAnswer = Annotated[Success[Purged] | Success[Disconnected], Field(union_mode="left_to_right")]
