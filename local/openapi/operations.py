@@ -76,7 +76,11 @@ OPERATIONS: Mapping[str, Operation] = {
         "same, with the status `failed`, or, where nobody knows, `unknown`. With an `Idempotency-Key` a repetition "
         "sends nothing twice. A person who writes takes the conversation over: the agent falls silent in it for a "
         "while, unless `pauseAgent` is false.",
-        ("not_connected", "reconnect_needed", "window_closed", "idempotency_key_reused", "in_progress", *OF_META),
+        (
+            *("not_connected", "reconnect_needed", "window_closed", "opted_out"),
+            *("idempotency_key_reused", "in_progress"),
+            *OF_META,
+        ),
         (
             Link(
                 "listMessages",

@@ -53,8 +53,8 @@ def _deauthorization(*, of_one: bool) -> Json:
     return {
         "operationId": f"deauthorize{'' if of_one else 'OfApp'}",
         "summary": f"Take note that an owner has removed the app, {_whose(of_one=of_one)}",
-        "description": "Meta's deauthorize callback. All connections that rest on what this person allowed end: nothing "
-        "more is sent for them, and their access tokens are deleted. The messages stay.",
+        "description": "Meta's deauthorize callback. All connections that rest on what this person allowed end: "
+        "nothing more is sent for them, and their access tokens are deleted. The messages stay.",
         "responses": {
             "200": _json("Done; also where nobody is known by that id.", {"success": {"const": True}}),
             **failures.responses(_CODES),

@@ -158,8 +158,8 @@ def test_the_codes_of_all_operations_together_are_those_of_the_guide(described):
 def test_send_names_all_its_refusals(described):
     (send,) = (one for _, _, one in operations(described) if one["operationId"] == "sendMessage")
 
-    conflicts = {"not_connected", "reconnect_needed", "window_closed", "idempotency_key_reused", "in_progress"}
-    assert codes(send)["409"] == conflicts
+    conflicts = {"not_connected", "reconnect_needed", "window_closed", "opted_out", "idempotency_key_reused"}
+    assert codes(send)["409"] == conflicts | {"in_progress"}
     assert codes(send)["429"] == {"rate_limited"}
     assert codes(send)["503"] == {"try_later", "unavailable"}
     assert codes(send)["504"] == {"outcome_unknown"}

@@ -51,8 +51,8 @@ DELETES = {
     "refresh": {"connections/*/access-token"},
 }
 SENDS = {
-    **dict.fromkeys(("webhook", "recover", "compare"), {"InboxQueue"}),
-    **dict.fromkeys(("ingest", "reply", "sweep"), {"TurnQueue"}),
+    **{folder: {"InboxQueue"} for folder in ("webhook", "recover", "compare")},
+    **{folder: {"TurnQueue"} for folder in ("ingest", "reply", "sweep")},
 }
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 

@@ -22,7 +22,9 @@ _FORMS = {
     "otherChatId": re.compile(r"chat_[0-9a-z]+"),
     "loginUrl": re.compile(r"https?://\S+/(oauth/authorize|dialog/oauth)\?\S+"),
     "cursor": re.compile(r"[A-Za-z0-9_-]+"),
-    **dict.fromkeys(("confirmationCode", "otherConfirmationCode", "thirdConfirmationCode"), re.compile(r"[0-9a-f]{32}")),
+    **dict.fromkeys(
+        ("confirmationCode", "otherConfirmationCode", "thirdConfirmationCode"), re.compile(r"[0-9a-f]{32}")
+    ),
     **dict.fromkeys(
         ("statusUrl", "otherStatusUrl", "thirdStatusUrl"),
         re.compile(r"https?://[^/]+/api/instagram/deletions/[0-9a-f]{32}"),

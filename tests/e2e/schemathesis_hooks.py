@@ -70,6 +70,9 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
         signature = hmac.new(os.environ["APP_SECRET"].encode(), body, sha256).hexdigest()
         case.headers = {**(case.headers or {}), "X-Hub-Signature-256": f"sha256={signature}"}
+    if _is_about_people(case) and case.meta is not None and case.meta.generation.mode.is_positive:
+        signed = sign_request(os.environ["APP_SECRET"], request_payload(_NOBODY, int(time.time())))
+        kwargs["data"] = {"signed_request": signed}
 
 
 @schemathesis.hook
@@ -100,3 +103,7 @@ def another_tenant_is_told_nothing(ctx: CheckContext, response: Response, case: 
 
 def _is_metas(case: Case) -> bool:
     return bool(case.operation.definition.raw["operationId"].startswith(("receiveWebhook", "verifyWebhook")))
+
+
+def _is_about_people(case: Case) -> bool:
+    return bool(case.operation.definition.raw["operationId"].startswith(("deauthorize", "deleteData")))

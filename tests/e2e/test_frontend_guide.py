@@ -31,6 +31,7 @@ from connector.contract.base import Body
 from connector.contract.checks import CheckView
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.conversations import ConversationView
+from connector.contract.deletions import DisconnectRequest, ForgetRequest, Forgotten
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.menus import MenuRequest, MenuView
 from connector.contract.messages import AttachmentView, MessageView
@@ -614,6 +615,9 @@ def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
         ("The fields of pause", PauseRequest),
         ("What pause and resume answer", Paused),
         ("What recover answers", Recovered),
+        ("The fields of forget", ForgetRequest),
+        ("What forget answers", Forgotten),
+        ("The fields of disconnect", DisconnectRequest),
         ("The fields of the menu", MenuRequest),
         ("The fields of the menu", MenuView),
     ],

@@ -11,9 +11,10 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
+from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
+from connector.storage.connection_documents import joined, owned, read, written_grant
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -79,31 +80,7 @@ class Connections:
             with translated():
                 document = self._collection.find_one_and_update(
                     {"_id": str(tenant)},
-                    {
-                        "$set": {
-                            "subaccountId": tenant.subaccount_id,
-                            "agentId": tenant.agent_id,
-                            "instagramAccountId": account.account_id,
-                            "pageId": account.page_id,
-                            "username": account.username,
-                            "name": account.name,
-                            "retellAgentId": retell_agent_id,
-                            "status": CONNECTED,
-                            "tokenVersion": token_version,
-                            "grant": _written_grant(grant or Grant()),
-                            "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
-                            "connectedAt": moment,
-                            "lastError": None,
-                            "lastEventAt": None,
-                            "limitedUntil": None,
-                            "checks": [],
-                            "checkedAt": None,
-                            "updatedAt": moment,
-                        },
-                        "$inc": {"generation": 1},
-                        "$setOnInsert": {"createdAt": moment},
-                    }
-                    | _owned(account, grant),
+                    joined(tenant, account, grant or Grant(), request, retell_agent_id, token_version, moment),
                     upsert=True,
                     return_document=ReturnDocument.AFTER,
                 )
@@ -140,7 +117,7 @@ class Connections:
 
         Returns None, and changes nothing, where the connection has ended, or been renewed by somebody else, since.
         """
-        fields = {"tokenVersion": token_version, "grant": _written_grant(grant), "updatedAt": self._clock()}
+        fields = {"tokenVersion": token_version, "grant": written_grant(grant), "updatedAt": self._clock()}
         with translated():
             document = self._collection.find_one_and_update(
                 self._still(connection) | {"tokenVersion": connection.token_version},
@@ -154,8 +131,8 @@ class Connections:
         with translated():
             self._collection.update_one(
                 self._still(connection) | {"tokenVersion": connection.token_version},
-                {"$set": {"grant": _written_grant(grant), "updatedAt": self._clock()}}
-                | _owned(connection.account, grant),
+                {"$set": {"grant": written_grant(grant), "updatedAt": self._clock()}}
+                | owned(connection.account, grant),
             )
 
     def restore(self, connection: Connection) -> bool:
@@ -244,56 +221,3 @@ class Connections:
             "generation": connection.generation,
             "status": {"$ne": DISCONNECTED},
         }
-
-
-def read(document: Document) -> Connection:
-    """Return a connection as it is stored."""
-    return Connection(
-        tenant=Tenant(document["subaccountId"], document["agentId"]),
-        account=Account(document["instagramAccountId"], document["pageId"], document["username"], document.get("name")),
-        retell_agent_id=document["retellAgentId"],
-        status=ConnectionStatus(document["status"]),
-        generation=document["generation"],
-        token_version=document["tokenVersion"],
-        connected_at=document["connectedAt"],
-        last_event_at=document.get("lastEventAt"),
-        last_error=document.get("lastError"),
-        limited_until=document.get("limitedUntil"),
-        paused_until=document.get("pausedUntil"),
-        grant=_read_grant(document.get("grant") or {}),
-        checks=tuple(
-            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"], one.get("at"))
-            for one in document.get("checks") or ()
-        ),
-        checked_at=document.get("checkedAt"),
-        webhook_verified_at=document.get("webhookVerifiedAt"),
-        forgotten_at=document.get("forgottenAt"),
-        request=Request(**document["request"]) if document.get("request") else None,
-    )
-
-
-def _owned(account: Account, grant: Grant | None) -> Document:
-    """Return the update that adds to the owners whom we know of (`storage/owners.py`)."""
-    owner_id = grant.owner_id if grant else None
-    return {"$addToSet": {"owners": {"ownerId": owner_id, "accountId": account.account_id}}} if owner_id else {}
-
-
-def _written_grant(grant: Grant) -> Document:
-    return {
-        "appId": grant.app_id,
-        "ownerId": grant.owner_id,
-        "permissions": None if grant.permissions is None else list(grant.permissions),
-        "issuedAt": grant.issued_at,
-        "expiresAt": grant.expires_at,
-    }
-
-
-def _read_grant(stored: Document) -> Grant:
-    permissions = stored.get("permissions")
-    return Grant(
-        stored.get("appId"),
-        stored.get("ownerId"),
-        None if permissions is None else tuple(permissions),
-        stored.get("issuedAt"),
-        stored.get("expiresAt"),
-    )

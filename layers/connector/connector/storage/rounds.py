@@ -11,7 +11,8 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 
 from connector.accounts import Connection
-from connector.storage.connections import CONNECTED, NEEDS_RECONNECTION, read
+from connector.storage.connection_documents import read
+from connector.storage.connections import CONNECTED, NEEDS_RECONNECTION
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 

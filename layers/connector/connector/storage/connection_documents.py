@@ -1,0 +1,91 @@
+"""How a connection stands in `instagram_connections`."""
+
+from datetime import datetime
+
+from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
+from connector.storage.mongodb import Document
+from connector.tenancy import Tenant
+
+
+def joined(
+    tenant: Tenant, account: Account, grant: Grant, request: Request | None, agent_id: str, version: int, at: datetime
+) -> Document:
+    """Return the update that joins a tenant's agent (by its id at Retell) to an account, by a version of its token."""
+    return {
+        "$set": {
+            "subaccountId": tenant.subaccount_id,
+            "agentId": tenant.agent_id,
+            "instagramAccountId": account.account_id,
+            "pageId": account.page_id,
+            "username": account.username,
+            "name": account.name,
+            "retellAgentId": agent_id,
+            "status": ConnectionStatus.CONNECTED.value,
+            "tokenVersion": version,
+            "grant": written_grant(grant),
+            "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
+            "connectedAt": at,
+            "lastError": None,
+            "lastEventAt": None,
+            "limitedUntil": None,
+            "checks": [],
+            "checkedAt": None,
+            "updatedAt": at,
+        },
+        "$inc": {"generation": 1},
+        "$setOnInsert": {"createdAt": at},
+    } | owned(account, grant)
+
+
+def read(document: Document) -> Connection:
+    """Return a connection as it is stored."""
+    return Connection(
+        tenant=Tenant(document["subaccountId"], document["agentId"]),
+        account=Account(document["instagramAccountId"], document["pageId"], document["username"], document.get("name")),
+        retell_agent_id=document["retellAgentId"],
+        status=ConnectionStatus(document["status"]),
+        generation=document["generation"],
+        token_version=document["tokenVersion"],
+        connected_at=document["connectedAt"],
+        last_event_at=document.get("lastEventAt"),
+        last_error=document.get("lastError"),
+        limited_until=document.get("limitedUntil"),
+        paused_until=document.get("pausedUntil"),
+        grant=_read_grant(document.get("grant") or {}),
+        checks=tuple(
+            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"], one.get("at"))
+            for one in document.get("checks") or ()
+        ),
+        checked_at=document.get("checkedAt"),
+        webhook_verified_at=document.get("webhookVerifiedAt"),
+        forgotten_at=document.get("forgottenAt"),
+        request=Request(**document["request"]) if document.get("request") else None,
+    )
+
+
+def owned(account: Account, grant: Grant) -> Document:
+    """Return the update that adds to the owners whom we know of (`storage/owners.py`)."""
+    owner = {"ownerId": grant.owner_id, "accountId": account.account_id}
+    return {"$addToSet": {"owners": owner}} if grant.owner_id else {}
+
+
+def written_grant(grant: Grant) -> Document:
+    """Return what an owner allows, as it is stored."""
+    return {
+        "appId": grant.app_id,
+        "ownerId": grant.owner_id,
+        "permissions": None if grant.permissions is None else list(grant.permissions),
+        "issuedAt": grant.issued_at,
+        "expiresAt": grant.expires_at,
+    }
+
+
+def _read_grant(stored: Document) -> Grant:
+    permissions = stored.get("permissions")
+    return Grant(
+        stored.get("appId"),
+        stored.get("ownerId"),
+        None if permissions is None else tuple(permissions),
+        stored.get("issuedAt"),
+        stored.get("expiresAt"),
+    )
