@@ -10,14 +10,15 @@ from connector.wiring import lifecycle
 from connector.wiring.forgetting import forgetting
 
 app = http.api()
+_KEEP = DisconnectRequest()
 
 
 @app.post(f"{http.PREFIX}/disconnect")
-def post(subaccount_id: str, agent_id: str, body: DisconnectRequest | None = None) -> DisconnectAnswer:
+def post(subaccount_id: str, agent_id: str, body: DisconnectRequest = _KEEP) -> DisconnectAnswer:
     """Stop speaking, unsubscribe at Meta, forget the secrets, and perhaps the chats."""
     tenant = Tenant(subaccount_id, agent_id)
     lifecycle.disconnecting().disconnect(tenant)
-    if body is None or not body.purge:
+    if not body.purge:
         return Success(data=Disconnected())
     deletion = forgetting().everybody(tenant)
     return Success(data=Purged.of(deletion, status_url(app.current_event.raw_event, deletion)))

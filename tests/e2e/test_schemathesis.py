@@ -51,6 +51,7 @@ def values(system: System, agent: Agent, account: dict[str, Any], customer: dict
         "VERIFY_TOKEN": verify_token,
         "USER_ID": customer["userId"],
         "MID": written["mid"],
+        "DELETION_CODE": agent.call("POST", "forget", {"userId": "999"}).json()["data"]["confirmationCode"],
     }
 
 

@@ -286,6 +286,35 @@ def test_j5_a_deletion_between_two_parts_keeps_the_second_from_being_sent(world,
     assert _of(database, USER) == [0, 0, 0]
 
 
+def test_j5_the_echo_of_what_was_being_sent_stores_nothing_of_what_is_deleted(world, database, forgetting):
+    """It is written after the deletion, and nobody knows any more that it is ours."""
+    world.say("What are your hours?")
+    world.messenger.before = lambda: forgetting.customer(TENANT, USER)
+    world.messenger.after = world.echo
+    assert world.work_next().state is TurnState.SKIPPED
+    assert world.messenger.sent == ["We open at nine."], "it was in Meta's hands"
+    item = {name: value for name, value in world.about("x").items() if name != "message"}
+    assert world.take(item | {"read": {"mid": "out-1"}}) == "EventDeleted"
+    assert _of(database, USER) == [0, 0, 0]
+
+
+def test_what_a_person_writes_soon_after_a_deletion_is_theirs_where_the_customer_has_written_anew(
+    world, database, forgetting
+):
+    forgetting.customer(TENANT, USER)
+    world.clock.ahead += timedelta(seconds=5)
+    world.say("Hello again")
+    assert world.echo("m", "Hi, this is Ana.") == "MessageEchoed"
+    assert [one.text for one in world.chat.messages] == ["Hello again", "Hi, this is Ana."]
+
+
+def test_what_a_person_writes_later_is_stored_as_ever(world, database, forgetting):
+    forgetting.customer(TENANT, USER)
+    world.clock.ahead += LATER
+    assert world.echo("m", "Hi, this is Ana.") == "MessageEchoed"
+    assert _of(database, USER) == [1, 1, 0]
+
+
 def test_j5_a_deletion_while_a_lost_send_waits_for_proof_leaves_nothing_to_look_for(world, database, forgetting):
     world.say("What are your hours?")
     world.messenger.before = lambda: forgetting.customer(TENANT, USER)

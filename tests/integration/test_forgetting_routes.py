@@ -322,7 +322,8 @@ def test_disconnecting_with_purge_deletes_this_agents_chats_and_says_with_which_
 
 
 @pytest.mark.parametrize(
-    "body", [{"purge": "yes"}, {"purge": 1}, {"purge": None}, {"purge": True, "x": 1}, {"Purge": True}]
+    "body",
+    [{"purge": "yes"}, {"purge": 1}, {"purge": None}, {"purge": True, "x": 1}, {"Purge": True}, [{"purge": True}], 0],
 )
 def test_h10_what_disconnect_does_not_know_is_refused_before_anything_is_done(disconnectable, body):
     status, told = disconnectable.api("disconnect", body)

@@ -145,7 +145,10 @@ def test_i4_after_a_disconnect_nothing_is_read_and_nothing_comes_in(connected, m
     assert len(meta.calls()) == calls
 
 
-@pytest.mark.parametrize("payload", [{"userId": "ana"}, {"userId": 5}, {"user": USER}, {"user_id": USER}, [], [None, None], "all"])
+@pytest.mark.parametrize(
+    "payload",
+    [{"userId": "ana"}, {"userId": 5}, {"user": USER}, {"user_id": USER}, [], [None, None], [{"userId": USER}], "all"],
+)
 def test_a_body_that_asks_for_something_else_is_refused(connected, payload):
     status, told = connected.call("POST", "recover", payload=payload)
     assert (status, told["error"]["code"]) == (400, "invalid_request")

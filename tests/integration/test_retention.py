@@ -8,6 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from connector.chat import TurnState
+from connector.storage import retention
 from connector.storage.chats import Chats
 from connector.storage.documents import now
 from connector.storage.entries import COLLECTION as ENTRIES
@@ -112,8 +113,19 @@ def test_chats_that_were_put_back_are_kept_from_then_on(clock, database):
 # ── another setting
 
 
-def test_another_setting_holds_for_what_was_written_before_too(clock, database, monkeypatch):
-    monkeypatch.setattr("connector.storage.retention._AT_ONCE", 3)
+@pytest.fixture
+def few_at_once(monkeypatch):
+    """Sets how many documents are gone through in a step."""
+
+    def set_to(number):
+        kinds = tuple(replace(kind, at_once=number) for kind in retention._KINDS)
+        monkeypatch.setattr(retention, "_KINDS", kinds)
+
+    return set_to
+
+
+def test_another_setting_holds_for_what_was_written_before_too(clock, database, few_at_once):
+    few_at_once(3)
     ensure_indexes(database["chats"])
     chats = Chats(database["chats"], TENANT, clock)
     for number in range(10):
@@ -130,14 +142,14 @@ def test_another_setting_holds_for_what_was_written_before_too(clock, database, 
     assert [set(_expire_at(database, name)) for name in STORED] == [{None}] * 3
 
 
-def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, monkeypatch):
-    monkeypatch.setattr("connector.storage.retention._AT_ONCE", 2)
+def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, few_at_once):
+    few_at_once(2)
     chats = Chats(database["chats"], TENANT, clock)
     ensure_indexes(database["chats"])
     for number in range(5):
         _say(chats, clock, user_id=f"user_{number}")
-    retention = Retention(database["chats"], KEEP, clock)
-    assert [retention.keep_up(0) for _ in range(4)] == [4, 4, 2, 0], "a step of each kind, and no more"
+    kept = Retention(database["chats"], KEEP, clock)
+    assert [kept.keep_up(0) for _ in range(4)] == [4, 4, 2, 0], "a step of each kind, and no more"
     assert _is_near(_expire_at(database) + _expire_at(database, ENTRIES), now() + KEEP)
 
 
@@ -160,25 +172,25 @@ def test_a_chat_that_lives_on_loses_its_oldest_messages(kept, clock, database):
     _say(kept, clock, "new")
     _say(kept, clock, "another", OTHER_USER)
     clock.ahead = 29 * DAY
-    retention = Retention(database["chats"], KEEP, clock)
-    retention.keep_up(5)
+    keeping = Retention(database["chats"], KEEP, clock)
+    keeping.keep_up(5)
     assert [len(one["messages"]) for one in database["chats"].find()] == [2, 1]
     clock.ahead = 31 * DAY
-    retention.keep_up(5)
+    keeping.keep_up(5)
     assert [[one["text"] for one in chat["messages"]] for chat in database["chats"].find()] == [["new"], ["another"]]
 
 
 def test_the_oldest_messages_are_looked_for_once_a_day(kept, clock, database):
-    retention = Retention(database["chats"], KEEP, clock)
-    retention.keep_up(5)
+    keeping = Retention(database["chats"], KEEP, clock)
+    keeping.keep_up(5)
     _say(kept, clock, "old")
     clock.ahead = 20 * DAY
     _say(kept, clock, "new")
     database[STATES].update_one({"_id": "trim"}, {"$set": {"at": now() + 31 * DAY - timedelta(hours=23)}})
     clock.ahead = 31 * DAY
-    assert retention.keep_up(5) == 0
+    assert keeping.keep_up(5) == 0
     clock.ahead += timedelta(hours=2)
-    assert retention.keep_up(5) == 1
+    assert keeping.keep_up(5) == 1
 
 
 # ── and MongoDB does it

@@ -73,17 +73,22 @@ def _admit(event: LambdaEvent) -> Caller:
     caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
-    _require_json(request.body)
+    _require_object(request.body)
     return caller
 
 
-def _require_json(body: bytes) -> None:
-    """Refuse what is no JSON, before Powertools meets it: other charsets, bombs and long numbers are crashes there."""
+def _require_object(body: bytes) -> None:
+    """Refuse what is no JSON object, before Powertools meets it.
+
+    Other charsets, bombs and long numbers are crashes there, `null` is no body, and of a list it takes the first item.
+    """
     try:
-        json.loads(body.decode(), object_pairs_hook=_each_once) if body else None
+        told = json.loads(body.decode(), object_pairs_hook=_each_once) if body else {}
     except (ValueError, RecursionError) as error:
         problems = [Detail("body", "must be JSON, in UTF-8, with each field once")]
         raise InvalidRequest("The body cannot be read.", details=problems) from error
+    if not isinstance(told, dict):
+        raise InvalidRequest("The body cannot be used.", details=[Detail("body", "must be a JSON object")])
 
 
 def _each_once(fields: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from connector.tenancy import ID_PATTERN
 MetaId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,32}$")]
 AgentId = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
+# An SSM parameter holds 4 KB: the token with its proof in one, the other secrets with those of before in another.
+Token = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 
 _UTC_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?Z"
 _UTC = re.compile(_UTC_PATTERN)

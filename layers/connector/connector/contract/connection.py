@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from connector.accounts import Connection, ConnectionStatus, Login
-from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time
+from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time, Token
 from connector.contract.checks import CheckView
 from connector.instagram.links import direct_message_url, profile_url, qr_code_data_url
 from connector.lifecycle.diagnosis import diagnose, next_refresh_at
@@ -22,7 +22,7 @@ class ConnectRequest(Asked):
     a Meta app of its own.
     """
 
-    access_token: Secret = Field(repr=False)
+    access_token: Token = Field(repr=False)
     instagram_account_id: MetaId
     login: Login | None = None
     page_id: MetaId | None = Field(default=None, validate_default=True)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from connector.accounts import Connection, ConnectionStatus
 from connector.chat import RECOVERED_LATE, Message, MessageStatus, Role
 from connector.conversation.opting import OptingWords
+from connector.deletions import SETTLED
 from connector.envelopes import Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
@@ -93,11 +94,18 @@ class Ingest:
         return connection if connection.account.account_id == account_id else None
 
     def _is_deleted(self, connection: Connection, event: Event) -> bool:
-        """Return whether an event is of what has been deleted for good: a replay must not bring it back."""
+        """Return whether an event is of what has been deleted for good: it must not bring anything back."""
         at, forgotten_at = _happened_at(event), connection.forgotten_at
-        if forgotten_at is None or at > forgotten_at:
+        if forgotten_at is None or at - SETTLED > forgotten_at:
             return False
         who = event if isinstance(event, Other) else event.parties
+        if at > forgotten_at:
+            # An answer may have been on its way to Instagram when its chat was deleted. Its echo, and whatever else is
+            # no new word of the customer's, is about what there is no more.
+            is_new = isinstance(event, MessageReceived | PostbackTapped)
+            if is_new or self.chats_of(connection.tenant).ongoing(who.user_id) is not None:
+                return False
+            at -= SETTLED
         return self.tombstones_of(connection.tenant).cover(who.user_id, who.account_id, at)
 
     def _store(self, connection: Connection, event: Event, lost_for: timedelta | None = None) -> bool:

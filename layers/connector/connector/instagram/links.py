@@ -9,6 +9,9 @@ from connector.errors import InvalidRequest
 MOST_QR_CHARACTERS = 1000
 """Of a link in a QR code: what is denser, phones do not read off a poster."""
 
+MOST_REF_CHARACTERS = MOST_QR_CHARACTERS - len("https://ig.me/m/?ref=") - 30
+"""Of what comes back as a referral: there is room for the longest username. (Meta would take 2083.)"""
+
 
 def profile_url(username: str) -> str:
     """Return the address of an account's profile."""

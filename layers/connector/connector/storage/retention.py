@@ -23,8 +23,8 @@ from connector.storage.mongodb import Document, translated
 
 COLLECTION = "instagram_retention"
 
-_AT_ONCE = 1000
 _CHATS_AT_ONCE = 50  # of up to 500 messages
+_AT_ONCE = 1000
 _TRIM_EVERY = timedelta(days=1)
 _NEVER = None
 
@@ -42,12 +42,13 @@ class _Kind:
     ours: Mapping[str, Any]
     index: str
     order: tuple[str, ...]
+    at_once: int
 
 
 _KINDS = (
-    _Kind("chats", _LAST_WRITTEN, OURS, OPENED, ("createdAt", "_id")),
-    _Kind(ENTRIES, _HAPPENED, {}, "_id_", ("_id",)),
-    _Kind(KEPT_EVENTS, "$at", {}, "_id_", ("_id",)),
+    _Kind("chats", _LAST_WRITTEN, OURS, OPENED, ("createdAt", "_id"), _CHATS_AT_ONCE),
+    _Kind(ENTRIES, _HAPPENED, {}, "_id_", ("_id",), _AT_ONCE),
+    _Kind(KEPT_EVENTS, "$at", {}, "_id_", ("_id",), _AT_ONCE),
 )
 
 
@@ -83,13 +84,13 @@ class Retention:
                 collection.find({**kind.ours, **_beyond(kind.order, state["after"])}, dict.fromkeys(kind.order, 1))
                 .sort([(name, ASCENDING) for name in kind.order])
                 .hint(kind.index)
-                .limit(_AT_ONCE)
+                .limit(kind.at_once)
                 .to_list()
             )
             ids = [one["_id"] for one in found]
             collection.update_many({"_id": {"$in": ids}}, [{"$set": {"expireAt": self._expiry(kind)}}])
             after = [found[-1].get(name) for name in kind.order] if found else None
-            state = {"seconds": seconds, "after": after, "isDone": len(found) < _AT_ONCE}
+            state = {"seconds": seconds, "after": after, "isDone": len(found) < kind.at_once}
             self._states.replace_one({"_id": kind.collection}, state, upsert=True)
             walked += len(found)
             if time.monotonic() > deadline:
