@@ -5,10 +5,10 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
-# Tests run in several processes, a file in one; but for those of whole systems, which would starve each other.
+# Tests run in several processes, a file in one; but for those that look at the clock, and would starve each other.
 define RUN_TESTS
-	python -m pytest --numprocesses 3 --dist loadfile --ignore tests/e2e
-	python -m pytest tests/e2e
+	python -m pytest --numprocesses 3 --dist loadfile -m "not alone"
+	python -m pytest -m alone tests/e2e
 endef
 
 .DEFAULT_GOAL := help

@@ -22,7 +22,7 @@ from pymongo import MongoClient
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 _ENVIRONMENT = {"PORT": "0", "PYTHONUNBUFFERED": "1", "RETURN_URLS": "https://app.example.com/instagram"}
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import System, running_system, wait_for
 from tests.e2e.test_one_dm import answers, dm, write
+
+pytestmark = pytest.mark.alone
 
 FROZEN_SECONDS = 15
 WEBHOOK_SECONDS = 1

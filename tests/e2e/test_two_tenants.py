@@ -21,11 +21,12 @@ from tests.e2e.conftest import Agent, System, wait_for
 from tests.e2e.test_one_dm import answers, thread, write
 
 _PREFIX = "/api/database/{subaccountId}/chat-agents/{agentId}/instagram/"
+_METAS = ("/webhook", "/deauthorize", "/delete-data")
 _ROUTES = [route for function in read_template().functions for route in function.routes]
 TENANTS_ROUTES = [
     (route.method, route.path.removeprefix(_PREFIX))
     for route in _ROUTES
-    if route.path.startswith(_PREFIX) and not route.path.endswith("/webhook")
+    if route.path.startswith(_PREFIX) and not route.path.endswith(_METAS)
 ]
 META_ROUTES = [route.path for route in _ROUTES if not route.path.startswith(_PREFIX) and route.method == "POST"]
 
@@ -295,21 +296,31 @@ def test_the_other_tenants_webhook_does_not_answer_the_own_handshake(attack):
 @each_way
 def test_j7_metas_callbacks_believe_nothing_that_is_signed_with_the_own_secret(attack):
     believed = []
-    for path in META_ROUTES:
+    for path in (*META_ROUTES, *(attack.victim.agent.path + verb for verb in _METAS)):
         for name in ("ownerId", "appScopedId", "instagramAccountId", "pageId"):
-            payload = {
-                "algorithm": "HMAC-SHA256",
-                "issued_at": int(time.time()),
-                "user_id": attack.victim.account[name],
-            }
-            encoded = urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=")
             for secret in (attack.attacker.app_secret, "", attack.victim.verify_token):
-                made = hmac.new(secret.encode(), encoded, hashlib.sha256).digest()
-                form = {"signed_request": f"{urlsafe_b64encode(made).rstrip(b'=').decode()}.{encoded.decode()}"}
-                answer = requests.post(f"{attack.system.run['apiUrl']}{path}", data=form, timeout=30)
+                answer = _call_back(attack, path, attack.victim.account[name], secret)
                 if answer.status_code not in (400, 401):
                     believed.append((path, name, answer.status_code))
     assert believed == []
+
+
+@each_way
+def test_j7_on_the_own_path_the_own_secret_says_nothing_about_the_other_tenant(attack):
+    named = [*(attack.victim.account[name] for name in ("ownerId", "appScopedId")), attack.victim.customer["userId"]]
+    for verb in ("/deauthorize", "/delete-data"):
+        for user_id in named:
+            answer = _call_back(attack, attack.attacker.agent.path + verb, user_id, attack.attacker.app_secret)
+            assert answer.status_code == 200, "it is signed; the fixture looks whether the other has lost anything"
+
+
+def _call_back(attack: Attack, path: str, user_id: str, secret: str) -> requests.Response:
+    """Call one of Meta's callbacks about a person, signed with a secret."""
+    payload = {"algorithm": "HMAC-SHA256", "issued_at": int(time.time()), "user_id": user_id}
+    encoded = urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=")
+    made = hmac.new(secret.encode(), encoded, hashlib.sha256).digest()
+    form = {"signed_request": f"{urlsafe_b64encode(made).rstrip(b'=').decode()}.{encoded.decode()}"}
+    return requests.post(f"{attack.system.run['apiUrl']}{path}", data=form, timeout=30)
 
 
 # ── and then

@@ -24,7 +24,7 @@ from tests.integration.world import TENANT
 # The long history is dear to store: one process does it for all.
 pytestmark = pytest.mark.xdist_group("history")
 
-SHORT, LONG = 10_000, 200_000
+SHORT, LONG = 10_000, 50_000
 OF_EACH = 500
 LIMIT = 50
 CURSORS = Cursors(TENANT, "messages")

@@ -29,6 +29,7 @@ from connector.storage.tombstones import COLLECTION as TOMBSTONES
 from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
 from tests.conftest import PREFIX
+from tests.integration.profiler import profiled
 from tests.integration.world import START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, PAGE, USER
 
@@ -563,6 +564,26 @@ def test_an_owner_of_many_is_parted_from_all_before_anything_is_deleted(world, m
 
 
 # ── everybody
+
+
+def test_nothing_that_is_done_to_forget_looks_through_a_whole_collection(world, database, forgetting):
+    for number in range(40):
+        world.chats.add(f"user_{number}", ACCOUNT, user_message(f"mid:theirs-{number}"))
+    _owned(world)
+    _converse(world)
+    with profiled(*(database[name] for name in (*STORED, CONNECTIONS, DELETIONS, TOMBSTONES))) as operations:
+        forgetting.person(USER)
+        forgetting.customer(TENANT, USER)
+        forgetting.owners.tenants_of(OWNER, PAGE)
+        world.clock.ahead += LATER
+        forgetting.carry_on(30)
+    read = {
+        (one["op"], one["planSummary"], str(one["command"])[:300]): one["docsExamined"]
+        for one in operations
+        if one.get("docsExamined", 0) > 3 or "COLLSCAN" in one.get("planSummary", "")
+    }
+    assert read == {}
+    assert len(operations) > 20, "it is about all of them"
 
 
 def test_with_everybody_goes_all_that_a_tenant_has_and_nothing_of_anothers(world, database, forgetting):

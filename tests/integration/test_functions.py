@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 JWT_KEY = "k" * 32
 ROUTES = [
-    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "recover", "menu", "disconnect")),
+    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "recover", "menu", "forget", "disconnect")),
     *(("GET", verb) for verb in ("status", "messages", "conversations", "export", "menu")),
 ]
 FOLDERS = {("POST", "menu"): "set_menu"}  # of the functions that are not called as their path is
@@ -267,6 +267,7 @@ def failing_database(mongodb):
 @pytest.mark.parametrize(("method", "verb"), ROUTES)
 def test_f3_h18_every_route_tells_a_database_that_fails_in_the_one_shape(deployment, method, verb):
     bodies = {"connect": CONNECT, "send": {"to": USER, "message": "hi"}, "menu": {"iceBreakers": None}}
+    bodies["forget"] = {"userId": USER}
     payload = bodies.get(verb, {}) if method == "POST" else None
     status, told = deployment.call(method, verb, payload=payload)
     assert (status, told["success"], told["error"]["code"]) == (503, False, "unavailable")

@@ -301,9 +301,12 @@ def test_two_tenants_may_use_the_same_key(connected, send, meta):
 
 def _other_account(others, *, instagramAccountId, pageId):  # noqa: N803 - as in the body
     def behave(handler):
-        if instagramAccountId in handler.path:
+        node = handler.path.partition("?")[0].rpartition("/")[2]
+        if node == "me":
+            return answer({"id": pageId})(handler)
+        if node == instagramAccountId:
             return answer({"id": instagramAccountId, "username": "other"})(handler)
-        if pageId in handler.path and handler.command == "GET":
+        if node == pageId:
             return answer({"id": pageId, "instagram_business_account": {"id": instagramAccountId}})(handler)
         return others(handler)
 

@@ -10,31 +10,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from connector.errors import ConnectorError
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, failure
+from connector.html import HEADERS, page
 from connector.lifecycle.login import Ended
 from connector.logs import log_crash, log_refusal, logger, metrics
-
-_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-_PAGE_HEADERS = _HEADERS | {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 30rem; margin: 15vh auto; padding: 0 1rem }}
-li {{ margin: 0.5rem 0 }}
-</style>
-<h1>{title}</h1>
-<p>{text}</p>
-{rest}
-</html>
-"""
 
 
 def entry(act: Callable[[Request], Ended]) -> Callable[[LambdaEvent, Any], LambdaAnswer]:
@@ -63,26 +41,21 @@ def tell(ended: Ended) -> LambdaAnswer:
         log_refusal(ended.error)
     if ended.return_url:
         outcome = {"instagram": "failed", "code": ended.error.code} if ended.error else {"instagram": "connected"}
-        return {"statusCode": 302, "headers": {**_HEADERS, "Location": _with_query(ended.return_url, outcome)}}
+        return {"statusCode": 302, "headers": {**HEADERS, "Location": _with_query(ended.return_url, outcome)}}
     if ended.error:
         return _refusal(ended.error)
     username = ended.connection.account.username if ended.connection else ""
-    return _page(200, "Connected", f"The Instagram account {username} is connected. You can close this window.")
+    return page(200, "Connected", f"The Instagram account {username} is connected. You can close this window.")
 
 
 def _choices(ended: Ended) -> LambdaAnswer:
     items = "\n".join(f'<li><a href="{escape(one.url)}">{escape(one.name)}</a></li>' for one in ended.choices)
     text = "Which Instagram account is to be connected? Meta may ask you once more."
-    return _page(200, "Choose an account", text, f"<ul>\n{items}\n</ul>")
+    return page(200, "Choose an account", text, f"<ul>\n{items}\n</ul>")
 
 
 def _refusal(error: ConnectorError) -> LambdaAnswer:
-    return _page(error.status, "Not connected", failure(error)["error"]["message"])
-
-
-def _page(status: int, title: str, text: str, rest: str = "") -> LambdaAnswer:
-    body = _PAGE.format(title=escape(title), text=escape(text), rest=rest)
-    return {"statusCode": status, "headers": {**_PAGE_HEADERS}, "body": body}
+    return page(error.status, "Not connected", failure(error)["error"]["message"])
 
 
 def _with_query(url: str, told: dict[str, str]) -> str:

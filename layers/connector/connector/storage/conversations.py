@@ -115,8 +115,9 @@ class Conversations:
             readConcern={"level": "snapshot"} | ({"atClusterTime": moment} if moment else {}),
             codec_options=self._collection.codec_options,
         )["cursor"]
-        at = told["atClusterTime"]
-        return [_read(document, f"{at.time:08x}{at.inc:08x}") for document in told["firstBatch"]]
+        at = told.get("atClusterTime")  # not told of a collection that is not there yet
+        moment_read = f"{at.time:08x}{at.inc:08x}" if at else _NOW
+        return [_read(document, moment_read) for document in told["firstBatch"]]
 
     def row(self, user_id: str) -> Conversation | None:
         """Return the conversation with one user; None where nobody has written in it."""
