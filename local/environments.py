@@ -109,6 +109,7 @@ class Pool:
         self._log = (logs / f"{function.name}.log").open("ab")
         self._slots = threading.BoundedSemaphore(most)
         self._idle: queue.LifoQueue[Environment] = queue.LifoQueue()
+        self._busy: set[Environment] = set()
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
         """Invoke the function, in an idle environment or a new one.
@@ -118,9 +119,11 @@ class Pool:
         """
         with self._slots:
             environment = self._take()
+            self._busy.add(environment)
             try:
                 return environment.invoke(event)
             finally:
+                self._busy.discard(environment)
                 if environment.is_alive:
                     self._idle.put(environment)
                 else:
@@ -135,9 +138,11 @@ class Pool:
                 self._idle.put(environment)
 
     def stop(self) -> None:
-        """End all environments."""
+        """End all environments, those at work too."""
         while not self._idle.empty():
             self._idle.get().stop()
+        for environment in tuple(self._busy):
+            environment.stop()
         self._log.close()
 
     def _take(self) -> Environment:

@@ -14,6 +14,8 @@ from typing import Any
 from local.environments import InvocationFailed
 from local.template import Function, Schedule
 
+_GRACE_SECONDS = 5
+
 
 class Scheduler:
     """Invokes one function on all its schedules: one run at a time, and none to make up for one that was missed."""
@@ -29,9 +31,9 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Invoke no more, and wait for the invocation in work."""
+        """Invoke no more, and wait a little for the invocation in work, which may need minutes: the next run goes on."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_GRACE_SECONDS)
 
     def _run(self) -> None:
         due = dict.fromkeys(self._schedules, time.monotonic())
@@ -46,7 +48,8 @@ class Scheduler:
         try:
             self._invoke(event_of(schedule))
         except InvocationFailed as error:
-            print(f"  {error}; its log says why")
+            if not self._stopping.is_set():
+                print(f"  {error}; its log says why")
 
 
 def event_of(schedule: Schedule) -> Any:

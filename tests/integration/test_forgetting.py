@@ -179,8 +179,12 @@ def test_a_user_who_has_many_chats_is_forgotten_with_all_of_them(world, database
         }
         for number in range(130)
     )
+    nobodys = {"subaccountId": "sub_1", "agentId": "agent_1", "metadata": {"channel": "instagram"}, "createdAt": START}
+    database["chats"].insert_one(dict(nobodys))
     forgetting.customer(TENANT, USER)
     assert _of(database, USER) == [0, 0, 0]
+    forgetting.everybody(TENANT)
+    assert database["chats"].count_documents({}) == 0
 
 
 # ── what is asked for again, or dies

@@ -46,6 +46,7 @@ class Erasure:
 
     def tenants_of(self, user_id: str) -> Sequence[Tenant]:
         """Return the tenants that have anything of a customer's."""
+        named = {name: {"$type": "string"} for name in ("subaccountId", "agentId")}
         whose = {"_id": {"subaccountId": "$subaccountId", "agentId": "$agentId"}}
         with translated():
             found = [
@@ -54,7 +55,7 @@ class Erasure:
                     (self._chats, OURS | {"metadata.userId": user_id}),
                     (self._events, {"userId": user_id}),
                 )
-                for one in collection.aggregate([{"$match": wanted}, {"$group": whose}])
+                for one in collection.aggregate([{"$match": wanted | named}, {"$group": whose}])
             ]
         return [*dict.fromkeys(Tenant(one["subaccountId"], one["agentId"]) for one in found)]
 
@@ -95,8 +96,9 @@ class Erasure:
         wanted = _chats_of(part) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
         told = {"metadata.userId": 1, "newest": {"$max": "$messages.createdAt"}}
         while found := self._chats.find(wanted, told).limit(_CHATS_AT_ONCE).to_list():
-            # Before the chats, by which they are found.
-            self._erase_beside(part, asked_at, deadline, [one["metadata"]["userId"] for one in found])
+            # Before the chats, by which they are found. What the platform has put there may name no user.
+            users = [user_id for one in found if (user_id := one["metadata"].get("userId"))]
+            self._erase_beside(part, asked_at, deadline, users)
             old = [one["_id"] for one in found if one["newest"] is None or one["newest"] <= asked_at]
             newer = {"messages": {"$elemMatch": {"createdAt": {"$gt": asked_at}}}}
             self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | OURS)
