@@ -31,7 +31,7 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Invoke no more, and wait a little for the invocation in work, which may need minutes: the next run goes on."""
+        """Invoke no more, and wait a little for the invocation in work: it may need minutes, and the next goes on."""
         self._stopping.set()
         self._thread.join(_GRACE_SECONDS)
 

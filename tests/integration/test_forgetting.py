@@ -460,7 +460,7 @@ def _put_secrets(aws, tenant):
 
 def _has_secrets(aws, tenant):
     names = [f"{PREFIX}/connections/{tenant}/{name}" for name in ("access-token", "webhook")]
-    return [one["Name"].rpartition("/")[2] for one in aws.ssm.get_parameters(Names=names)["Parameters"]]
+    return sorted(one["Name"].rpartition("/")[2] for one in aws.ssm.get_parameters(Names=names)["Parameters"])
 
 
 def test_with_an_owner_go_their_connections_and_what_was_written_to_them(world, aws, database, forgetting):

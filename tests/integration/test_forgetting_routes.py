@@ -112,7 +112,7 @@ class Deployment:
     def secrets(self, tenant):
         """Return which secrets a connection has."""
         names = [f"{PREFIX}/connections/{tenant}/{name}" for name in ("access-token", "webhook")]
-        return [one["Name"].rpartition("/")[2] for one in self.aws.ssm.get_parameters(Names=names)["Parameters"]]
+        return sorted(one["Name"].rpartition("/")[2] for one in self.aws.ssm.get_parameters(Names=names)["Parameters"])
 
     def stored(self, **where):
         """Return how many chats and how many entries there are."""
