@@ -42,7 +42,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Connect an Instagram account",
         "Checks the account with Meta, subscribes to its messages, stores the connection, and answers the QR code of "
         "the profile. Repeating it does no harm: it is also how a new access token is given.",
-        ("authentication_failed", "page_not_linked", "account_in_use", *OF_META),
+        ("authentication_failed", "page_not_linked", "not_ready", "account_in_use", *OF_META),
         (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
     ),
     "authorize": Operation(

@@ -222,13 +222,15 @@ def test_a_page_that_is_linked_to_no_account_is_refused(world, account):
 def test_an_account_that_keeps_its_messages_to_itself_is_refused_with_the_switch_to_turn(world, account, login):
     world.meta.control("PUT", f"accounts/{account['instagramAccountId']}", allowsMessages=False)
     error = refusal_of(world, account, NotReady, login)
-    assert (error.code, "Connected tools" in error.message) == ("messages_not_allowed", True)
+    assert "Connected tools" in error.message
+    assert [(one.field, one.problem) for one in error.details] == [("messageAccess", "messages_not_allowed")]
 
 
 @both_logins
 def test_an_agent_that_retell_does_not_have_is_refused(world, account, login):
     error = refusal_of(world, account, NotReady, login, retell_agent_id="missing_agent")
-    assert (error.code, error.status) == ("agent_not_found", 400)
+    assert (error.code, error.status) == ("not_ready", 400)
+    assert [(one.field, one.problem) for one in error.details] == [("agent", "agent_not_found")]
 
 
 def test_a_retell_that_does_not_answer_keeps_nobody_from_connecting(world, account):

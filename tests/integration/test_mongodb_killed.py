@@ -27,6 +27,9 @@ IMPATIENT = {"serverSelectionTimeoutMS": 100, "timeoutMS": 200}
 IN_ORDER = 7  # errands: the message, its turn, and two echoes; each but the turn is told and taken in
 
 
+opened: list[Database[Document]] = []
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where mongod has its data."""
@@ -40,6 +43,10 @@ def mongod(folder: Path) -> Iterator[Mongod]:
     started.launch()
     started.wait_until_ready()
     yield started
+    for database in opened:
+        database.client.close()
+    opened.clear()
+    connected.cache_clear()
     started.stop()
 
 
@@ -48,7 +55,8 @@ def _uri(mongod: Mongod) -> str:
 
 
 def _database(mongod: Mongod) -> Database[Document]:
-    return connected(_uri(mongod))
+    opened.append(connected(_uri(mongod)))
+    return opened[-1]
 
 
 def _told(database: Database[Document]) -> System:

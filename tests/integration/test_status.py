@@ -164,7 +164,7 @@ def test_the_direct_message_link_is_always_there_and_its_qr_code_on_request(conn
     )
 
 
-@pytest.mark.parametrize("ref", ["spring", "a-b_c=", "x" * 900])
+@pytest.mark.parametrize("ref", ["spring", "a-b_c=", "x" * 900, "0" * MOST_REF_CHARACTERS])
 def test_a_ref_stands_in_the_link_and_in_its_qr_code(connected, ref):
     told = _status(connected, ref=ref)
     assert told["directMessageUrl"] == f"https://ig.me/m/acme?ref={ref}"

@@ -16,7 +16,6 @@ from connector.errors import (
     Misconfigured,
     NotAllowed,
     NotFound,
-    NotReady,
     RateLimited,
     Refused,
     TryLater,
@@ -50,7 +49,7 @@ def test_every_kind_stands_in_the_modules_own_table_with_its_status_and_code():
     table = errors.__doc__
     missing = []
     for kind in _kinds():
-        code = r"\(its reason\)" if kind in (LoginFailed, Refused, NotAllowed, NotReady) else kind.code
+        code = r"\(its reason\)" if kind in (LoginFailed, Refused, NotAllowed) else kind.code
         if not re.search(rf"\b{kind.__name__} +{kind.status:d} +{code}", table):
             missing.append(kind.__name__)
     assert missing == []

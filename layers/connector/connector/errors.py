@@ -4,7 +4,7 @@
     ├── InvalidRequest              400  invalid_request        a field cannot be used
     ├── AuthenticationFailed        400  authentication_failed  Meta refuses the access token given
     ├── PageNotLinked               400  page_not_linked        the Page is not this account's Page
-    ├── NotReady                    400  (its reason)           the account or agent is not set up for messages
+    ├── NotReady                    400  not_ready              the account or agent is not set up for messages
     ├── LoginFailed                 400  (its reason)           a login at Meta that connects nothing
     ├── Unauthorized                401  unauthorized           no valid JWT, or no valid signature
     ├── Forbidden                   403  forbidden              a wrong verification token
@@ -81,14 +81,10 @@ class PageNotLinked(ConnectorError):
 
 
 class NotReady(ConnectorError):
-    """Raised by connect when something would keep messages from coming or going. `code` says what, in snake_case."""
+    """Raised by connect when something would keep messages from coming or going; `details` names the check, and why."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "not_ready"
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class LoginFailed(ConnectorError):

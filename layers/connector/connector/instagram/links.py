@@ -38,7 +38,7 @@ def qr_code_data_url(link: str) -> str:
     from qrcode.image.pure import PyPNGImage
 
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, box_size=8, border=4)
-    code.add_data(link)
+    code.add_data(link, optimize=0)  # in one piece: of digits in a row the package makes a mode that fails for zeros
     png = io.BytesIO()
     code.make_image(image_factory=PyPNGImage).save(png)
     return f"data:image/png;base64,{b64encode(png.getvalue()).decode('ascii')}"

@@ -10,6 +10,7 @@ from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
     ConnectorError,
+    Detail,
     KeyReused,
     NotReady,
     OutsideError,
@@ -55,7 +56,7 @@ class Connecting:
         Raises:
             AuthenticationFailed: Meta does not accept the token, or it may not see the account.
             PageNotLinked: the Page belongs to no account, or to another.
-            NotReady: something else that would keep messages from coming or going; `code` says what.
+            NotReady: something else that would keep messages from coming or going; `details` says what.
             AccountInUse: another agent has the account.
             KeyReused: the Idempotency-Key has been used for another wish.
             Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
@@ -192,4 +193,4 @@ def _failure(found: Check) -> ConnectorError:
             return PageNotLinked(message)
         case (Name.PAGE_LINK, _) | (_, "reconnect_needed" | "permission_missing"):
             return AuthenticationFailed(f"Authentication failed. {message}")
-    return NotReady(found.code or "not_ready", message)
+    return NotReady(message, details=[Detail(found.name, found.code or "unknown")])
