@@ -165,7 +165,7 @@ def test_meta_may_require_the_proof_of_every_call(door, account):
 def test_the_agent_at_retell_may_have_another_id(door, account):
     assert door.log_in(Login.INSTAGRAM, account, retell_agent_id="agent_x").connection.retell_agent_id == "agent_x"
     ended = door.log_in(Login.INSTAGRAM, account, retell_agent_id="missing_agent")
-    assert code_of(ended) == "agent_not_found"
+    assert (code_of(ended), ended.error.details[0].problem) == ("not_ready", "agent_not_found")
     assert door.world.connections.get(TENANT).retell_agent_id == "agent_x"
 
 
@@ -280,7 +280,8 @@ def test_a_permission_that_was_switched_off_is_named(door, account, login, decli
 @both_logins
 def test_an_account_that_could_not_be_answered_is_refused_as_by_connect(door, account, login):
     door.world.meta.control("PUT", f"accounts/{_id(account)}", allowsMessages=False)
-    assert code_of(door.log_in(login, account)) == "messages_not_allowed"
+    ended = door.log_in(login, account)
+    assert (code_of(ended), ended.error.details[0].problem) == ("not_ready", "messages_not_allowed")
     assert door.world.connections.get(TENANT) is None
 
 
