@@ -8,15 +8,16 @@ it ends: their standard input closes then.
 import json
 import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from local.aws import CREDENTIALS
+from local.forkserver import ForkServer
 from local.template import ROOT, Function
+
+_STOP_SECONDS = 3
 
 
 def runtime_variables(aws_url: str) -> dict[str, str]:
@@ -37,22 +38,17 @@ class InvocationFailed(Exception):
 class Environment:
     """One process that serves one function."""
 
-    def __init__(self, function: Function, variables: Mapping[str, str], log: IO[bytes]) -> None:
+    def __init__(self, function: Function, variables: Mapping[str, str], log: IO[bytes], server: ForkServer) -> None:
         self._function = function
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "local.runtime", str(function.folder / "app.py")],
-            cwd=ROOT,
-            env=dict(variables),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C is for us: an environment may finish what it is doing
-        )
+        try:
+            self._process = server.fork(function.folder / "app.py", variables, log)
+        except OSError as error:
+            raise InvocationFailed(f"{function.name} cannot be started: {error}") from error
         self._is_loaded = False
 
     def wait_until_loaded(self) -> None:
         """Wait until the handler is imported, or has failed to be."""
-        if self._process.stdout and not self._is_loaded:
+        if not self._is_loaded:
             self._is_loaded = bool(self._process.stdout.readline())
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
@@ -62,8 +58,6 @@ class Environment:
             InvocationFailed: there is none. The process is gone then, as on Lambda after a timeout.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None  # noqa: S101 - for the type checker: both are pipes
-        assert stdout is not None  # noqa: S101
         timer = threading.Timer(self._function.timeout_seconds, self._process.kill)
         self.wait_until_loaded()
         timer.start()
@@ -75,7 +69,7 @@ class Environment:
             raise InvocationFailed(f"{self._function.name} died") from error
         finally:
             timer.cancel()
-        if not line:
+        if not line.endswith(b"\n"):
             raise InvocationFailed(f"{self._function.name} died, or ran out of its {self._function.timeout_seconds} s")
         answer = json.loads(line)
         if "error" in answer:
@@ -85,27 +79,22 @@ class Environment:
     @property
     def is_alive(self) -> bool:
         """Return whether the process can be invoked again."""
-        return self._process.poll() is None
+        return not self._process.has_ended()
 
     def stop(self) -> None:
         """End the process, which may finish what it is doing."""
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._process.end(_STOP_SECONDS)
 
 
 class Pool:
     """The execution environments of one function."""
 
-    def __init__(self, function: Function, variables: Mapping[str, str], logs: Path, *, most: int = 4) -> None:
+    def __init__(
+        self, function: Function, variables: Mapping[str, str], logs: Path, server: ForkServer, *, most: int = 4
+    ) -> None:
         self._function = function
         self._variables = variables
+        self._server = server
         self._log = (logs / f"{function.name}.log").open("ab")
         self._slots = threading.BoundedSemaphore(most)
         self._idle: queue.LifoQueue[Environment] = queue.LifoQueue()
@@ -133,7 +122,7 @@ class Pool:
         """Start one environment ahead of the first invocation, and wait until it has loaded."""
         with self._slots:
             if self._idle.empty():
-                environment = Environment(self._function, self._variables, self._log)
+                environment = Environment(self._function, self._variables, self._log, self._server)
                 environment.wait_until_loaded()
                 self._idle.put(environment)
 
@@ -150,7 +139,7 @@ class Pool:
             try:
                 environment = self._idle.get_nowait()
             except queue.Empty:
-                return Environment(self._function, self._variables, self._log)
+                return Environment(self._function, self._variables, self._log, self._server)
             if environment.is_alive:
                 return environment
             environment.stop()

@@ -1,4 +1,4 @@
-"""What runs beside us in processes of its own: mongod, and SSM and SQS.
+"""What runs beside us in processes of its own: mongod, SSM and SQS, and what the functions are forked from.
 
 They take the longest to come up. So they are launched before anything slow is imported here, and waited for afterwards.
 """
@@ -6,6 +6,7 @@ They take the longest to come up. So they are launched before anything slow is i
 from contextlib import ExitStack
 
 from local.aws import Aws
+from local.forkserver import ForkServer
 from local.mongodb import Mongod
 from local.settings import Settings
 
@@ -25,6 +26,8 @@ class Services:
         Raises:
             CannotStart: there is no mongod.
         """
+        self.fork_server = ForkServer()
+        self._running.callback(self.fork_server.stop)
         self._running.callback(self.aws.stop)
         self.aws.launch()
         if self._mongodb_uri is None:

@@ -132,8 +132,9 @@ class Stack:
             **self._logins(),
         }
         runtime = runtime_variables(aws.url)
+        server = self._services.fork_server
         pools = [
-            (function, Pool(function, runtime | template.environment(function, values), self._logs))
+            (function, Pool(function, runtime | template.environment(function, values), self._logs, server))
             for function in template.functions
         ]
         self._running.callback(_together, [pool.stop for _, pool in pools])

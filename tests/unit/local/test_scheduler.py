@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local.environments import InvocationFailed, Pool
+from local.forkserver import ForkServer
 from local.scheduler import Scheduler, event_of
 from local.template import Function, Schedule
 
@@ -143,10 +144,12 @@ def test_a_function_that_answers_nothing_runs_in_an_environment_of_its_own(tmp_p
     folder = tmp_path / "sweep"
     folder.mkdir()
     (folder / "app.py").write_text("def handler(event, context):\n    print(event['source'], context.function_name)\n")
-    pool = Pool(Function("sweep", folder, 15, {}, (), None), {}, tmp_path)
+    server = ForkServer()
+    pool = Pool(Function("sweep", folder, 15, {}, (), None), {}, tmp_path, server)
     try:
         assert pool.invoke(event_of(Schedule("Every", 60))) is None
     finally:
         pool.stop()
+        server.stop()
 
     assert (tmp_path / "sweep.log").read_text() == "aws.scheduler sweep\n"
