@@ -7,6 +7,7 @@ other than by default, and why.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 # Each day the same requests, so that a red build is about what was built; now and then others, and many of them.
 OPTIONS = [] if IS_LONG else ["--seed", "1"]
 SECONDS = 7200 if IS_LONG else 600
+LINKS = re.compile(r"API Links: +(\d+) covered / (\d+) selected")
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def values(system: System, agent: Agent, account: dict[str, Any], customer: dict
         "API_TOKEN": system.token(agent.subaccount_id, exp=int(time.time()) + SECONDS),
         "STRANGERS_TOKEN": system.token("another_subaccount", exp=int(time.time()) + SECONDS),
         "EXAMPLES": "500" if IS_LONG else "8",
-        "STORIES": "500" if IS_LONG else "30",
+        "STORIES": "500" if IS_LONG else "40",
         "APP_SECRET": system.run["appSecret"],
         "SUBACCOUNT_ID": agent.subaccount_id,
         "AGENT_ID": agent.agent_id,
@@ -80,6 +82,10 @@ def test_no_request_is_found_that_is_not_answered_as_the_description_says(values
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No issues found" in done.stdout
+    found = LINKS.search(done.stdout)
+    assert found is not None, done.stdout
+    followed, described = map(int, found.groups())
+    assert followed >= described / 3, f"of {described} links, the stories went along {followed} only"
 
 
 def test_an_answer_that_is_not_as_described_is_found(run, tmp_path):

@@ -87,6 +87,19 @@ def test_h7_h10_h12_connect_refuses_what_is_not_documented(change):
         ConnectRequest.model_validate(CONNECT | change)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"pageId": None}, "must be the id of the Facebook Page; only an access token of Instagram Login needs none"),
+        ({"login": "instagram"}, "must be left out: with Instagram Login there is no Page"),
+    ],
+)
+def test_whether_there_is_a_page_depends_on_the_login_and_the_refusal_says_so_in_a_clear_sentence(change, problem):
+    with pytest.raises(ValidationError) as refused:
+        ConnectRequest.model_validate(CONNECT | change)
+    assert [(one["loc"], one["msg"]) for one in refused.value.errors()] == [(("pageId",), problem)]
+
+
 @pytest.mark.parametrize("message", ["Hello!", " x ", "x" * 1000, "Ж" * 500, "👋" * 250, "a\nb", "\u202e"])
 def test_a_message_of_up_to_1000_bytes_is_sent_unchanged(message):
     assert SendRequest.model_validate({"to": USER, "message": message}).message == message

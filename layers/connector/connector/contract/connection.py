@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from connector.accounts import Connection, ConnectionStatus, Login
 from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time, Token
@@ -38,9 +39,11 @@ class ConnectRequest(Asked):
             login is None and info.data.get("access_token", "").startswith("IG")
         )
         if page_id is None and not is_instagram:
-            raise ValueError("give the id of the Facebook Page; only an access token of Instagram Login needs none")
+            raise PydanticCustomError(
+                "no_page", "must be the id of the Facebook Page; only an access token of Instagram Login needs none"
+            )
         if page_id is not None and login is Login.INSTAGRAM:
-            raise ValueError("leave it out: with Instagram Login there is no Page")
+            raise PydanticCustomError("page", "must be left out: with Instagram Login there is no Page")
         return page_id
 
     def wish(self, agent_id: str) -> Wish:
