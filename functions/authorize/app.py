@@ -26,11 +26,8 @@ def get(
     require_known(return_url, settings.return_urls())
     stores.authorizations().ensure_indexes()
     redirect_uri = origin_of(app.current_event.raw_event) + CALLBACK_PATH
-    asked_by = app.context["caller"].subject
     agent = retell_agent_id or agent_id
-    pending = PendingLogin(
-        Tenant(subaccount_id, agent_id), login, redirect_uri, agent, asked_by, return_url, account_id
-    )
+    pending = PendingLogin(Tenant(subaccount_id, agent_id), login, redirect_uri, agent, return_url, account_id)
     invitation = logins.authorizing().invite(pending)
     return Success(data=Invited(url=invitation.url, expires_at=invitation.expires_at))
 

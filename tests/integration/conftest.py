@@ -1,5 +1,6 @@
 """What integration tests share: a tenant on the real mongod."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,10 @@ from pymongo.database import Database
 
 from connector.storage.chats import Chats
 from connector.storage.indexes import ensure_indexes
+from connector.storage.mongodb import database as connector_database
+from tests.integration.deployment import JWT_KEY, Deployment, forget_what_is_kept
 from tests.integration.world import TENANT, World
+from tests.unit.peer import peer
 
 
 @pytest.fixture
@@ -28,3 +32,22 @@ def chats(collection: Collection[dict[str, Any]]) -> Chats:
     """The tenant's chats."""
     ensure_indexes(collection)
     return Chats(collection, TENANT)
+
+
+@pytest.fixture
+def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
+    """One stack whose functions can be called; Meta and Retell are servers that answer as `Deployment` says."""
+    uri = mongodb_uri.replace("/?", f"/{database.name}?")
+    aws.put_secret("app-secrets", json.dumps({"appSecrets": ["test_app_secret"], "verifyToken": "of the app"}))
+    aws.put_secret("jwt", json.dumps({"keys": [JWT_KEY]}))
+    aws.put_secret("mongodb-uri", uri)
+    aws.put_secret("retell-api-key", "key_test")
+    monkeypatch.setenv("QUIET_SECONDS", "0")
+    forget_what_is_kept()
+    with peer() as meta, peer() as retell:
+        monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)
+        monkeypatch.setenv("INSTAGRAM_GRAPH_URL", meta.url)
+        monkeypatch.setenv("RETELL_URL", retell.url)
+        yield Deployment(aws, functions_environment, meta, retell)
+    connector_database(uri).client.close()
+    forget_what_is_kept()

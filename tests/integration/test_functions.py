@@ -1,211 +1,26 @@
 """The Lambda handlers, one after the other, on a real mongod, moto, and servers that play Meta and Retell."""
 
-import importlib
 import json
-import threading
 import time
-from base64 import b64encode
 from datetime import timedelta
-from types import SimpleNamespace
 
-import jwt
 import pytest
 
 from connector import settings
 from connector.errors import Unavailable
 from connector.instagram.assets import SUBSCRIBED_FIELDS
 from connector.storage.documents import now
-from connector.storage.mongodb import database as connector_database
-from connector.wiring import meta as meta_wiring
-from connector.wiring import outside, stores
+from tests.integration.deployment import CONNECT, CONTEXT, ROUTES, signed_token, written
 from tests.unit.payloads import (
-    ACCOUNT,
-    PAGE,
-    SENT_AT,
     USER,
     body,
-    compact,
     connection_path,
     http_event,
-    message,
-    messaging,
-    signed_headers,
 )
-from tests.unit.peer import answer, peer
+from tests.unit.peer import answer
 
 # pytest sets aside the filter with which the connector silences this.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
-
-JWT_KEY = "k" * 32
-ROUTES = [
-    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "recover", "menu", "forget", "disconnect")),
-    *(("GET", verb) for verb in ("status", "messages", "conversations", "export", "menu")),
-]
-FOLDERS = {("POST", "menu"): "set_menu"}  # of the functions that are not called as their path is
-CONNECT = {
-    "accessToken": "EAAgood-token",
-    "instagramAccountId": ACCOUNT,
-    "pageId": PAGE,
-    "webhookVerificationToken": "meatyhamhock",
-}
-CONTEXT = SimpleNamespace(
-    function_name="f",
-    memory_limit_in_mb=256,
-    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:f",
-    aws_request_id="id",
-    get_remaining_time_in_millis=lambda: 30_000,
-)
-
-
-def _token(**changes):
-    issued_at = int(time.time())
-    claims = {"sub": "u", "iat": issued_at, "exp": issued_at + 600, "subaccountId": "sub_1"} | changes
-    return jwt.encode(claims, JWT_KEY, algorithm="HS256")
-
-
-def _written(*mids):
-    """Return a post in which a customer has just written these messages."""
-    age = int((now() - SENT_AT).total_seconds() * 1000)
-    return compact(messaging(*(message(mid, "What are your hours?", at=age) for mid in mids)))
-
-
-class Deployment:
-    """The functions of one stack, as AWS calls them."""
-
-    def __init__(self, aws, environment, meta, retell):
-        self.aws = aws
-        self.environment = environment
-        self.meta = meta
-        self.retell = retell
-        self.sent = []
-        self.actions = []
-        self.headers = {}
-        meta.behave = self._meta
-        retell.behave = self._retell
-        self._said = 0
-
-    def _meta(self, handler):
-        request = self.meta.requests[-1]
-        match request.method, request.path.rpartition("/")[2]:
-            case "GET", node if node == ACCOUNT:
-                reply = {"id": ACCOUNT, "username": "acme", "name": "Acme"}
-            case "GET", node if node == USER:
-                reply = {"id": USER, "username": "ada", "name": "Ada"}
-            case "GET", "me":
-                reply = {"id": PAGE}
-            case "GET", "subscribed_apps":
-                reply = {"data": [{"id": "1", "subscribed_fields": list(SUBSCRIBED_FIELDS)}]}
-            case "GET", "conversations":
-                reply = {"data": []}
-            case "GET", _:
-                reply = {"id": PAGE, "instagram_business_account": {"id": ACCOUNT}}
-            case "POST", "messages" if action := request.json.get("sender_action"):
-                self.actions.append(action)
-                reply = {"recipient_id": USER}
-            case "POST", "messages":
-                self.sent.append(request.json["message"]["text"])
-                reply = {"recipient_id": USER, "message_id": f"out-{len(self.sent)}"}
-            case _:
-                reply = {"success": True}
-        answer(reply)(handler)
-
-    def _retell(self, handler):
-        if self.retell.requests[-1].path.startswith("/get-chat-agent/"):
-            return answer({"agent_id": "agent_1"})(handler)
-        if self.retell.requests[-1].path == "/create-chat":
-            return answer({"chat_id": "chat_1"}, 201)(handler)
-        return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
-
-    def function(self, name):
-        """Return a function's handler, as a new execution environment loads it."""
-        module = importlib.import_module(f"functions.{name}.app")
-        return importlib.reload(module).handler
-
-    def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
-        """Call the documented API, and return the status and the body."""
-        path = connection_path(*tenant).removesuffix("webhook") + verb
-        event = http_event(
-            method,
-            path,
-            query=query,
-            headers=(headers or {})
-            | ({"authorization": f"Bearer {_token() if token is None else token}"} if token != "" else {}),
-            text=json.dumps(payload) if payload is not None else None,
-            path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
-        )
-        told = self.function(FOLDERS.get((method, verb), verb))(event, CONTEXT)
-        self.headers = told["headers"]
-        return told["statusCode"], json.loads(told["body"])
-
-    def post(self, raw, **changes):
-        """Have Meta post to the webhook, and return the status."""
-        headers = signed_headers(raw) | changes
-        path = connection_path("sub_1", "agent_1")
-        event = http_event("POST", path, headers=headers, text=b64encode(raw).decode(), is_base64=True)
-        return self.function("webhook")(event, CONTEXT)["statusCode"]
-
-    def deliver(self, name, *bodies):
-        """Have SQS deliver these bodies to a function, and return which failed, by number."""
-        records = [
-            {
-                "messageId": str(number),
-                "receiptHandle": f"handle-{number}",
-                "body": text,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:q",
-            }
-            for number, text in enumerate(bodies)
-        ]
-        told = self.function(name)({"Records": records}, CONTEXT)
-        for thread in threading.enumerate():
-            if thread.name == "attention":
-                thread.join(10)
-        return [int(one["itemIdentifier"]) for one in told["batchItemFailures"]]
-
-    def sweep(self):
-        """Have the schedule call."""
-        self.function("sweep")({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events"}, CONTEXT)
-
-    def inbox(self):
-        return self.aws.bodies(self.environment["INBOX_QUEUE_URL"])
-
-    def turns(self):
-        return self.aws.bodies(self.environment["TURN_QUEUE_URL"])
-
-    def take_in(self, *mids):
-        """Have a connected account's customer write, and return the turn messages."""
-        self.call("POST", "connect", payload=CONNECT)
-        self.post(_written(*mids))
-        assert self.deliver("ingest", *self.inbox()) == []
-        return self.turns()
-
-
-@pytest.fixture
-def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
-    uri = mongodb_uri.replace("/?", f"/{database.name}?")
-    aws.put_secret("app-secrets", json.dumps({"appSecrets": ["test_app_secret"], "verifyToken": "of the app"}))
-    aws.put_secret("jwt", json.dumps({"keys": [JWT_KEY]}))
-    aws.put_secret("mongodb-uri", uri)
-    aws.put_secret("retell-api-key", "key_test")
-    monkeypatch.setenv("QUIET_SECONDS", "0")
-    _forget()
-    with peer() as meta, peer() as retell:
-        monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)
-        monkeypatch.setenv("INSTAGRAM_GRAPH_URL", meta.url)
-        monkeypatch.setenv("RETELL_URL", retell.url)
-        yield Deployment(aws, functions_environment, meta, retell)
-    connector_database(uri).client.close()
-    _forget()
-
-
-def _forget():
-    """Forget what an execution environment keeps."""
-    for kept in (
-        *(stores.secrets, stores.waiting, connector_database),
-        *(meta_wiring.messenger, meta_wiring.courtesy, outside._retell),
-    ):
-        kept.cache_clear()
 
 
 def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_messages_show_it(deployment):
@@ -213,7 +28,7 @@ def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_message
     assert (status, told["success"]) == (200, True), told
     assert deployment.meta.requests[-2].query == {"subscribed_fields": ",".join(SUBSCRIBED_FIELDS)}
 
-    assert deployment.post(_written("a")) == 200
+    assert deployment.post(written("a")) == 200
     assert deployment.deliver("ingest", *deployment.inbox()) == []
     assert deployment.deliver("reply", *deployment.turns()) == []
     assert deployment.sent == ["We open at nine."]
@@ -244,11 +59,11 @@ def test_h1_h2_h5_every_route_lets_in_only_who_may_call_for_its_tenant(deploymen
     """And a stranger is told nothing of what a request must be."""
     nonsense = {"nonsense": 1} if method == "POST" else None
     expired = int(time.time()) - 3600
-    for token in ("", "x", _token(exp=expired), _token(subaccountId=5)):
+    for token in ("", "x", signed_token(exp=expired), signed_token(subaccountId=5)):
         status, told = deployment.call(method, verb, token=token, payload=nonsense)
         assert (status, told["error"]["code"]) == (401, "unauthorized")
         assert deployment.headers["WWW-Authenticate"] == "Bearer"
-    for token in (_token(subaccountId="sub_2"), _token(agentIds=["agent_2"])):
+    for token in (signed_token(subaccountId="sub_2"), signed_token(agentIds=["agent_2"])):
         status, told = deployment.call(method, verb, token=token, payload=nonsense)
         assert (status, told["error"]["code"]) == (404, "not_found")
 
@@ -326,7 +141,7 @@ def test_a1_a3_a9_the_webhook_answers_meta_by_its_statuses(deployment):
 
 def test_b6_b7_b12_one_bad_record_of_a_batch_is_reported_and_the_others_are_done(deployment):
     deployment.call("POST", "connect", payload=CONNECT)
-    deployment.post(_written("a", "b"))
+    deployment.post(written("a", "b"))
     first, second = deployment.inbox()
     assert deployment.deliver("ingest", first, "not ours", second) == [1]
     assert deployment.deliver("ingest", "not ours", "{}") == [0, 1]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.test_functions import CONNECT, CONTEXT, ROUTES, _token, deployment  # noqa: F401
+from tests.integration.deployment import CONNECT, CONTEXT, ROUTES, signed_token
 from tests.unit.payloads import USER, connection_path, http_event
 
 # pytest sets aside the filter with which the connector silences this.
@@ -17,7 +17,7 @@ PAGED = ("messages", "conversations", "export")
 
 
 @pytest.fixture
-def ask(deployment):  # noqa: F811
+def ask(deployment):
     """Call a route with whatever text as body, and return the status, the headers, and the body."""
 
     def call(method, verb, text=None, *, query=None, tenant=("sub_1", "agent_1"), **headers):
@@ -25,7 +25,7 @@ def ask(deployment):  # noqa: F811
             method,
             connection_path(*tenant).removesuffix("webhook") + verb,
             query=query,
-            headers={"authorization": f"Bearer {_token()}"} | headers,
+            headers={"authorization": f"Bearer {signed_token()}"} | headers,
             text=text,
             path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
         )

@@ -66,7 +66,7 @@ class Door:
 
     def invite(self, login: Login, *, tenant: Tenant = TENANT, **changes):
         """Return the address of a login."""
-        pending = PendingLogin(tenant, login, REDIRECT_URI, tenant.agent_id, "user_1", BACK)
+        pending = PendingLogin(tenant, login, REDIRECT_URI, tenant.agent_id, BACK)
         return self.authorizing.invite(replace(pending, **changes)).url
 
     def go(self, url: str, **dialog):

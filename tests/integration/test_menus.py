@@ -11,8 +11,8 @@ from connector.instagram.menus import Localized, Menu, Menus, Tappable
 from connector.lifecycle.menus import MenuKeeper
 from connector.storage.documents import now
 from connector.tenancy import Tenant
+from tests.integration.deployment import CONNECT
 from tests.integration.owners import owners, wish
-from tests.integration.test_functions import CONNECT, deployment  # noqa: F401
 from tests.unit.payloads import ACCOUNT, USER, compact, messaging
 from tests.unit.peer import answer
 
@@ -179,7 +179,7 @@ class Profile:
 
 
 @pytest.fixture
-def connected(deployment):  # noqa: F811
+def connected(deployment):
     assert deployment.call("POST", "connect", payload=CONNECT)[0] == 200
     return deployment
 
@@ -189,7 +189,7 @@ def profile(connected):
     return Profile(connected.meta)
 
 
-def call(deployment, payload=None):  # noqa: F811
+def call(deployment, payload=None):
     """Call GET …/menu, or with a payload POST …/menu; return the status and the body."""
     return deployment.call("POST" if payload is not None else "GET", "menu", payload=payload)
 
@@ -265,7 +265,7 @@ def test_metas_refusals_are_told_as_those_of_every_route(connected, profile, ref
     assert remembered is None if status in (429, 504) else remembered["code"] == code
 
 
-def test_an_agent_that_is_not_connected_is_told_so(deployment):  # noqa: F811
+def test_an_agent_that_is_not_connected_is_told_so(deployment):
     for payload in (None, BODY):
         status, told = call(deployment, payload)
         assert (status, told["error"]["code"]) == (409, "not_connected")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from connector.storage.documents import now
-from tests.integration.test_functions import CONNECT, CONTEXT, _token, _written, deployment  # noqa: F401
+from tests.integration.deployment import CONNECT, CONTEXT, signed_token, written
 from tests.unit.payloads import OTHER_USER, USER, connection_path, http_event
 from tests.unit.peer import answer
 
@@ -50,7 +50,7 @@ class Meta:
 
 
 @pytest.fixture
-def connected(deployment):  # noqa: F811
+def connected(deployment):
     """A connected account, to which a customer has written `hello`."""
     deployment.take_in("a")
     return deployment
@@ -71,7 +71,7 @@ def send(connected, meta):
     return call
 
 
-def stored(deployment, **of):  # noqa: F811
+def stored(deployment, **of):
     _, told = deployment.call("GET", "messages", query={"limit": "100"})
     return [one for one in told["data"]["messages"] if of.items() <= one.items()]
 
@@ -272,7 +272,7 @@ def test_h17_eight_requests_at_once_with_one_key_send_once(connected, meta):
     event = http_event(
         "POST",
         path,
-        headers=KEY | {"authorization": f"Bearer {_token()}"},
+        headers=KEY | {"authorization": f"Bearer {signed_token()}"},
         text=json.dumps({"to": USER, "message": "Hello!"}),
         path_parameters={"subaccountId": "sub_1", "agentId": "agent_1"},
     )
@@ -343,9 +343,9 @@ def test_after_resume_the_agent_answers_what_comes_next(connected, whom):
     assert _answers(connected, "b") == ["We open at nine."]
 
 
-def _answers(deployment, mid):  # noqa: F811
+def _answers(deployment, mid):
     """Have the customer write, the agent's turn come, and return what was sent."""
-    deployment.post(_written(mid))
+    deployment.post(written(mid))
     deployment.deliver("ingest", *deployment.inbox())
     deployment.deliver("reply", *deployment.turns())
     return deployment.sent

@@ -9,9 +9,9 @@ from connector.storage.connections import COLLECTION
 from connector.storage.documents import now
 from local.simulators.meta.app import create_app
 from local.simulators.server import serve
+from tests.integration.deployment import CONNECT, CONTEXT
 from tests.integration.owners import Meta
 from tests.integration.recovering import TOKEN
-from tests.integration.test_functions import CONNECT, CONTEXT, deployment  # noqa: F401
 from tests.unit.payloads import ACCOUNT, USER
 
 # pytest sets aside the filter with which the connector silences this.
@@ -28,7 +28,7 @@ def meta(monkeypatch):
 
 
 @pytest.fixture
-def connected(deployment, meta, monkeypatch, database):  # noqa: F811
+def connected(deployment, meta, monkeypatch, database):
     """An account that was connected an hour ago, and whose webhooks do not come."""
     monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)
     status, told = deployment.call("POST", "connect", payload=CONNECT | {"accessToken": TOKEN})
@@ -52,7 +52,7 @@ def counted(capsys):
     }
 
 
-def answered(deployment):  # noqa: F811
+def answered(deployment):
     for function, waiting in (("ingest", deployment.inbox), ("reply", deployment.turns)):
         bodies = waiting()
         assert not bodies or deployment.deliver(function, *bodies) == []

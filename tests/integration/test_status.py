@@ -10,7 +10,7 @@ from PIL import Image
 from connector.contract.remedies import REMEDIES
 from connector.instagram.links import MOST_REF_CHARACTERS
 from connector.lifecycle.checks import Name
-from tests.integration.test_functions import CONNECT, CONTEXT, _written, deployment  # noqa: F401
+from tests.integration.deployment import CONNECT, CONTEXT, written
 from tests.unit.payloads import USER, connection_path, http_event
 from tests.unit.peer import answer
 
@@ -21,13 +21,13 @@ HANDSHAKE = {"hub.mode": "subscribe", "hub.verify_token": "meatyhamhock", "hub.c
 
 
 @pytest.fixture
-def connected(deployment):  # noqa: F811
+def connected(deployment):
     """A connected account."""
     assert deployment.call("POST", "connect", payload=CONNECT)[0] == 200
     return deployment
 
 
-def _status(deployment, **query):  # noqa: F811
+def _status(deployment, **query):
     status, told = deployment.call("GET", "status", query=query or None)
     assert status == 200, told
     return told["data"]
@@ -43,7 +43,7 @@ def _decoded(data_url):
         return [one.text for one in zxingcpp.read_barcodes(image.convert("L"), zxingcpp.BarcodeFormat.QRCode)]
 
 
-def _shake(deployment, **changes):  # noqa: F811
+def _shake(deployment, **changes):
     event = http_event("GET", connection_path("sub_1", "agent_1"), query=HANDSHAKE | changes)
     return deployment.function("webhook")(event, CONTEXT)["statusCode"]
 
@@ -125,7 +125,7 @@ def test_a_handshake_that_proves_nothing_shows_nothing(connected):
 
 
 def test_an_event_proves_the_webhook_whichever_way_it_came(connected):
-    connected.post(_written("a"))
+    connected.post(written("a"))
     assert connected.deliver("ingest", *connected.inbox()) == []
     told = _status(connected)
     assert _row(told, "webhook")["outcome"] == "passed"

@@ -23,7 +23,7 @@ TENANT = Tenant("sub_1", "agent_1")
 NOW = int(time.time())
 CLAIMS = {"sub": "user_1", "iat": NOW - 10, "exp": NOW + 3600, "subaccountId": "sub_1"}
 
-PROVEN = Caller(frozenset({"sub_1"}), None, "user_1")
+PROVEN = Caller(frozenset({"sub_1"}), None)
 
 
 def _token(claims=None, key=KEY, algorithm="HS256", **options):
@@ -42,7 +42,7 @@ def _who(token=None, keys=KEYS):
 def test_a_valid_token_names_its_caller_and_its_tenants():
     assert _who() == PROVEN
     several = _token(_with(subaccountId=["sub_1", "sub_2"], agentIds=["agent_1"]))
-    assert _who(several) == Caller(frozenset({"sub_1", "sub_2"}), frozenset({"agent_1"}), "user_1")
+    assert _who(several) == Caller(frozenset({"sub_1", "sub_2"}), frozenset({"agent_1"}))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

@@ -28,8 +28,6 @@ class Caller:
     subaccount_ids: frozenset[str]
     agent_ids: frozenset[str] | None
     """None when the token is for every agent of its subaccounts."""
-    subject: str
-    """Who it is, by the token's `sub`."""
 
     def require(self, tenant: Tenant) -> None:
         """Check that the token is for this tenant.
@@ -58,7 +56,7 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     subaccount_ids = _ids([subaccounts] if isinstance(subaccounts, str) else subaccounts)
     if not subaccount_ids:
         raise _refused()
-    return Caller(subaccount_ids, None if agents is None else _ids(agents), str(claims["sub"]))
+    return Caller(subaccount_ids, None if agents is None else _ids(agents))
 
 
 def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:

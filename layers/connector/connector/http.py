@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from connector.auth import Caller, authenticate
+from connector.auth import authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after
 from connector.logs import log_crash, log_refusal, logger, metrics
@@ -46,7 +46,7 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     @metrics.log_metrics
     def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
         try:
-            app.context["caller"] = _admit(event)
+            _admit(event)
             return app.resolve(_labelled(event), context)
         except ConnectorError as error:
             log_refusal(error)
@@ -61,8 +61,8 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     return handler
 
 
-def _admit(event: LambdaEvent) -> Caller:
-    """Let only those in who may call for this path's tenant, and return who it is.
+def _admit(event: LambdaEvent) -> None:
+    """Let only those in who may call for this path's tenant.
 
     Raises:
         Unauthorized, NotFound, InvalidRequest, PayloadTooLarge: as they say.
@@ -74,7 +74,6 @@ def _admit(event: LambdaEvent) -> Caller:
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
     _require_object(request.body)
-    return caller
 
 
 def _require_object(body: bytes) -> None:

@@ -19,8 +19,6 @@ class PendingLogin:
     redirect_uri: str
     """Where Meta sends the browser. When the code is exchanged it must be the same to the letter."""
     retell_agent_id: str
-    asked_by: str
-    """The caller, by the token's `sub`."""
     return_url: str | None = None
     """Where we send the browser then; None for a page of ours."""
     account_id: str | None = None

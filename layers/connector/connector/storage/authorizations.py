@@ -51,7 +51,6 @@ class Authorizations:
             "login": pending.login.value,
             "redirectUri": pending.redirect_uri,
             "retellAgentId": pending.retell_agent_id,
-            "askedBy": pending.asked_by,
             "returnUrl": pending.return_url,
             "instagramAccountId": pending.account_id,
             "createdAt": moment,
@@ -83,7 +82,6 @@ def _read(document: Document) -> PendingLogin:
         login=Login(document["login"]),
         redirect_uri=document["redirectUri"],
         retell_agent_id=document["retellAgentId"],
-        asked_by=document["askedBy"],
         return_url=document["returnUrl"],
         account_id=document["instagramAccountId"],
     )

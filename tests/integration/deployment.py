@@ -1,0 +1,182 @@
+"""One stack, as AWS calls it: the handlers on a real mongod, moto, and servers that play Meta and Retell."""
+
+import importlib
+import json
+import threading
+import time
+from base64 import b64encode
+from types import SimpleNamespace
+
+import jwt
+
+from connector.instagram.assets import SUBSCRIBED_FIELDS
+from connector.storage.documents import now
+from connector.storage.mongodb import database as connector_database
+from connector.wiring import meta as meta_wiring
+from connector.wiring import outside, stores
+from tests.unit.payloads import (
+    ACCOUNT,
+    PAGE,
+    SENT_AT,
+    USER,
+    compact,
+    connection_path,
+    http_event,
+    message,
+    messaging,
+    signed_headers,
+)
+from tests.unit.peer import answer
+
+JWT_KEY = "k" * 32
+ROUTES = [
+    *(("POST", verb) for verb in ("connect", "send", "pause", "resume", "recover", "menu", "forget", "disconnect")),
+    *(("GET", verb) for verb in ("status", "messages", "conversations", "export", "menu")),
+]
+FOLDERS = {("POST", "menu"): "set_menu"}  # of the functions that are not called as their path is
+CONNECT = {
+    "accessToken": "EAAgood-token",
+    "instagramAccountId": ACCOUNT,
+    "pageId": PAGE,
+    "webhookVerificationToken": "meatyhamhock",
+}
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:f",
+    aws_request_id="id",
+    get_remaining_time_in_millis=lambda: 30_000,
+)
+
+
+def signed_token(**changes):
+    issued_at = int(time.time())
+    claims = {"sub": "u", "iat": issued_at, "exp": issued_at + 600, "subaccountId": "sub_1"} | changes
+    return jwt.encode(claims, JWT_KEY, algorithm="HS256")
+
+
+def written(*mids):
+    """Return a post in which a customer has just written these messages."""
+    age = int((now() - SENT_AT).total_seconds() * 1000)
+    return compact(messaging(*(message(mid, "What are your hours?", at=age) for mid in mids)))
+
+
+class Deployment:
+    """The functions of one stack, as AWS calls them."""
+
+    def __init__(self, aws, environment, meta, retell):
+        self.aws = aws
+        self.environment = environment
+        self.meta = meta
+        self.retell = retell
+        self.sent = []
+        self.actions = []
+        self.headers = {}
+        meta.behave = self._meta
+        retell.behave = self._retell
+        self._said = 0
+
+    def _meta(self, handler):
+        request = self.meta.requests[-1]
+        match request.method, request.path.rpartition("/")[2]:
+            case "GET", node if node == ACCOUNT:
+                reply = {"id": ACCOUNT, "username": "acme", "name": "Acme"}
+            case "GET", node if node == USER:
+                reply = {"id": USER, "username": "ada", "name": "Ada"}
+            case "GET", "me":
+                reply = {"id": PAGE}
+            case "GET", "subscribed_apps":
+                reply = {"data": [{"id": "1", "subscribed_fields": list(SUBSCRIBED_FIELDS)}]}
+            case "GET", "conversations":
+                reply = {"data": []}
+            case "GET", _:
+                reply = {"id": PAGE, "instagram_business_account": {"id": ACCOUNT}}
+            case "POST", "messages" if action := request.json.get("sender_action"):
+                self.actions.append(action)
+                reply = {"recipient_id": USER}
+            case "POST", "messages":
+                self.sent.append(request.json["message"]["text"])
+                reply = {"recipient_id": USER, "message_id": f"out-{len(self.sent)}"}
+            case _:
+                reply = {"success": True}
+        answer(reply)(handler)
+
+    def _retell(self, handler):
+        if self.retell.requests[-1].path.startswith("/get-chat-agent/"):
+            return answer({"agent_id": "agent_1"})(handler)
+        if self.retell.requests[-1].path == "/create-chat":
+            return answer({"chat_id": "chat_1"}, 201)(handler)
+        return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
+
+    def function(self, name):
+        """Return a function's handler, as a new execution environment loads it."""
+        module = importlib.import_module(f"functions.{name}.app")
+        return importlib.reload(module).handler
+
+    def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
+        """Call the documented API, and return the status and the body."""
+        path = connection_path(*tenant).removesuffix("webhook") + verb
+        event = http_event(
+            method,
+            path,
+            query=query,
+            headers=(headers or {})
+            | ({"authorization": f"Bearer {signed_token() if token is None else token}"} if token != "" else {}),
+            text=json.dumps(payload) if payload is not None else None,
+            path_parameters={"subaccountId": tenant[0], "agentId": tenant[1]},
+        )
+        told = self.function(FOLDERS.get((method, verb), verb))(event, CONTEXT)
+        self.headers = told["headers"]
+        return told["statusCode"], json.loads(told["body"])
+
+    def post(self, raw, **changes):
+        """Have Meta post to the webhook, and return the status."""
+        headers = signed_headers(raw) | changes
+        path = connection_path("sub_1", "agent_1")
+        event = http_event("POST", path, headers=headers, text=b64encode(raw).decode(), is_base64=True)
+        return self.function("webhook")(event, CONTEXT)["statusCode"]
+
+    def deliver(self, name, *bodies):
+        """Have SQS deliver these bodies to a function, and return which failed, by number."""
+        records = [
+            {
+                "messageId": str(number),
+                "receiptHandle": f"handle-{number}",
+                "body": text,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:q",
+            }
+            for number, text in enumerate(bodies)
+        ]
+        told = self.function(name)({"Records": records}, CONTEXT)
+        for thread in threading.enumerate():
+            if thread.name == "attention":
+                thread.join(10)
+        return [int(one["itemIdentifier"]) for one in told["batchItemFailures"]]
+
+    def sweep(self):
+        """Have the schedule call."""
+        self.function("sweep")({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events"}, CONTEXT)
+
+    def inbox(self):
+        return self.aws.bodies(self.environment["INBOX_QUEUE_URL"])
+
+    def turns(self):
+        return self.aws.bodies(self.environment["TURN_QUEUE_URL"])
+
+    def take_in(self, *mids):
+        """Have a connected account's customer write, and return the turn messages."""
+        self.call("POST", "connect", payload=CONNECT)
+        self.post(written(*mids))
+        assert self.deliver("ingest", *self.inbox()) == []
+        return self.turns()
+
+
+def forget_what_is_kept():
+    """Be a new execution environment, which keeps nothing yet."""
+    for kept in (
+        *(stores.secrets, stores.waiting, connector_database),
+        *(meta_wiring.messenger, meta_wiring.courtesy, outside._retell),
+    ):
+        kept.cache_clear()
