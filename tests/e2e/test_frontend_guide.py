@@ -415,7 +415,7 @@ def _run(agent: Agent, account: dict[str, Any], drive: str) -> Any:
     """Run all of the guide's JavaScript in node, then `drive`, and return what that tells."""
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not on PATH")
+        pytest.skip("the guide's JavaScript is run by node, which is not installed here and which nothing else needs")
     values = {
         "'YOUR_SUBACCOUNT_ID'": agent.subaccount_id,
         "'YOUR_AGENT_ID'": agent.agent_id,

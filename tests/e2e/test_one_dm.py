@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import pytest
 import requests
 import zxingcpp
 from PIL import Image
@@ -322,6 +323,7 @@ def test_bodies_that_do_not_validate_name_the_field(connected):
         assert [detail["field"] for detail in error["details"]] == [field]
 
 
+@pytest.mark.alone
 def test_two_people_are_answered_at_the_same_time(system, connected, account):
     people = [system.simulator("POST", "users", username=f"q{index}_{time.time_ns()}") for index in range(3)]
     system.retell("PUT", "faults", delay_seconds=2)

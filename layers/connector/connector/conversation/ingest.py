@@ -1,14 +1,14 @@
 """Writing what Meta tells us into the chats. It decides nothing about answers; it schedules them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.chat import RECOVERED_LATE, Message, MessageStatus, Role
+from connector.chat import Message, MessageStatus, Role
+from connector.conversation.admission import happened_at, is_deleted, is_too_old
 from connector.conversation.opting import OptingWords
-from connector.deletions import SETTLED
+from connector.conversation.words import recovered, words_of
 from connector.envelopes import Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
     Event,
@@ -28,9 +28,6 @@ from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
-
-# Meta gives up after 36 hours. What is older when it comes is somebody's replay: a signature carries no time.
-_OLDEST = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +69,11 @@ class Ingest:
             return "EventOfNoConnection"
         received_at = datetime.fromtimestamp(message.received_at / 1000, UTC)
         event = read(message.notification, received_at)
-        if received_at - _happened_at(event) > _OLDEST:
+        if is_too_old(event, received_at):
             return "EventTooOld"
-        if self._is_deleted(connection, event):
+        if is_deleted(event, connection, self.chats_of, self.tombstones_of):
             return "EventDeleted"
-        lost_for = received_at - _happened_at(event) if message.recovered else None
+        lost_for = received_at - happened_at(event) if message.recovered else None
         if not self._store(connection, event, lost_for):
             self._keep(connection, read_as_it_came(message.notification, received_at))
         if not message.recovered:  # it says when Meta last told us something by itself
@@ -92,21 +89,6 @@ class Ingest:
         if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
             return None
         return connection if connection.account.account_id == account_id else None
-
-    def _is_deleted(self, connection: Connection, event: Event) -> bool:
-        """Return whether an event is of what has been deleted for good: it must not bring anything back."""
-        at, forgotten_at = _happened_at(event), connection.forgotten_at
-        if forgotten_at is None or at - SETTLED > forgotten_at:
-            return False
-        who = event if isinstance(event, Other) else event.parties
-        if at > forgotten_at:
-            # An answer may have been on its way to Instagram when its chat was deleted. Its echo, and whatever else is
-            # no new word of the customer's, is about what there is no more.
-            is_new = isinstance(event, MessageReceived | PostbackTapped)
-            if is_new or self.chats_of(connection.tenant).ongoing(who.user_id) is not None:
-                return False
-            at -= SETTLED
-        return self.tombstones_of(connection.tenant).cover(who.user_id, who.account_id, at)
 
     def _store(self, connection: Connection, event: Event, lost_for: timedelta | None = None) -> bool:
         """Store what an event says. Returns whether there was a place for it.
@@ -142,7 +124,9 @@ class Ingest:
         lost_for: timedelta | None,
     ) -> None:
         who = event.parties
-        words = self._recovered(_words(event), lost_for) if lost_for is not None else _words(event)
+        words = words_of(event)
+        if lost_for is not None:
+            words = recovered(words, lost_for, self.answer_recovered)
         is_to_be_answered = words.status is MessageStatus.RECEIVED
         is_new = chats.add(
             who.user_id,
@@ -163,13 +147,6 @@ class Ingest:
             if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
                 return
         self._schedule(connection, who, words.key)
-
-    def _recovered(self, words: Message, lost_for: timedelta) -> Message:
-        """Return a message that was recovered. An answer after hours would surprise more than none."""
-        words = replace(words, recovered=True)
-        if words.status is not MessageStatus.RECEIVED or lost_for < self.answer_recovered:
-            return words
-        return replace(words, status=MessageStatus.UNANSWERED, error={"code": RECOVERED_LATE})
 
     def _schedule(self, connection: Connection, who: Parties, message_key: str) -> None:
         tenant = connection.tenant
@@ -214,39 +191,3 @@ class Ingest:
         for event in kept.about(mid):
             if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
                 kept.forget(event)
-
-
-def _happened_at(event: Event) -> datetime:
-    return event.at if isinstance(event, Other) else event.parties.at
-
-
-def _words(event: MessageReceived | PostbackTapped) -> Message:
-    """Return what the customer said, or tapped, as a message to store."""
-    who = event.parties
-    # In standby another app has the thread, and the answer.
-    status = MessageStatus.UNANSWERED if event.standby else MessageStatus.RECEIVED
-    error = {"code": "other_app_in_control"} if event.standby else None
-    if isinstance(event, MessageReceived):
-        return Message(
-            key=f"mid:{event.mid}",
-            mid=event.mid,
-            role=Role.USER,
-            text=event.text,
-            attachments=event.attachments,
-            reply_to=event.reply_to,
-            postback={"payload": event.quick_reply, "title": event.text} if event.quick_reply else None,
-            created_at=who.at,
-            status=status,
-            error=error,
-        )
-    tapped = f"{who.user_id}:{int(who.at.timestamp() * 1000)}:{event.payload}"
-    return Message(
-        key=f"mid:{event.mid}" if event.mid else f"postback:{sha256(tapped.encode()).hexdigest()}",
-        mid=event.mid,
-        role=Role.USER,
-        text=event.title or event.payload,
-        postback={"payload": event.payload, "title": event.title},
-        created_at=who.at,
-        status=status,
-        error=error,
-    )

@@ -1,5 +1,6 @@
 """How a connection stands in `instagram_connections`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
@@ -89,3 +90,22 @@ def _read_grant(stored: Document) -> Grant:
         stored.get("issuedAt"),
         stored.get("expiresAt"),
     )
+
+
+def checked(found: Iterable[Check], moment: datetime) -> list[Document]:
+    """Return the update that records what was checked and found. What other checks have found before stays."""
+    checks = [
+        {"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message, "at": moment}
+        for one in found
+    ]
+    is_new = {"$in": ["$$one.name", [one["name"] for one in checks]]}
+    others = {"$filter": {"input": {"$ifNull": ["$checks", []]}, "as": "one", "cond": {"$not": [is_new]}}}
+    return [{"$set": {"checks": {"$concatArrays": [others, {"$literal": checks}]}, "checkedAt": moment}}]
+
+
+def spent(kind: str, second: datetime, per_second: int) -> tuple[Document, list[Document]]:
+    """Return what finds a connection that may make one more call of a kind in this second, and what counts it."""
+    budget = f"budget.{kind}"
+    is_left = {"$or": [{f"{budget}.second": {"$ne": second}}, {f"{budget}.used": {"$lt": per_second}}]}
+    one_more = {"$cond": [{"$eq": [f"${budget}.second", second]}, {"$add": [f"${budget}.used", 1]}, 1]}
+    return is_left, [{"$set": {budget: {"second": second, "used": one_more}}}]

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
-from connector.storage.connection_documents import joined, owned, read, written_grant
+from connector.storage.connection_documents import checked, joined, owned, read, spent, written_grant
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -150,17 +150,9 @@ class Connections:
 
         What other checks have found before stays.
         """
-        moment = self._clock()
-        checks = [
-            {"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message, "at": moment}
-            for one in found
-        ]
-        is_new = {"$in": ["$$one.name", [one["name"] for one in checks]]}
-        others = {"$filter": {"input": {"$ifNull": ["$checks", []]}, "as": "one", "cond": {"$not": [is_new]}}}
         with translated():
             self._collection.update_one(
-                {"_id": str(connection.tenant), "generation": connection.generation},
-                [{"$set": {"checks": {"$concatArrays": [others, {"$literal": checks}]}, "checkedAt": moment}}],
+                {"_id": str(connection.tenant), "generation": connection.generation}, checked(found, self._clock())
             )
 
     def record_limit(self, connection: Connection, until: datetime) -> None:
@@ -172,28 +164,9 @@ class Connections:
 
     def spend(self, connection: Connection, kind: str, per_second: int) -> bool:
         """Count a call of a kind; False when there were `per_second` of them in this second."""
-        second = self._clock().replace(microsecond=0)
-        is_same = {"$eq": [f"$budget.{kind}.second", second]}
+        is_left, update = spent(kind, self._clock().replace(microsecond=0), per_second)
         with translated():
-            counted = self._collection.update_one(
-                {
-                    "_id": str(connection.tenant),
-                    "$or": [
-                        {f"budget.{kind}.second": {"$ne": second}},
-                        {f"budget.{kind}.used": {"$lt": per_second}},
-                    ],
-                },
-                [
-                    {
-                        "$set": {
-                            f"budget.{kind}": {
-                                "second": second,
-                                "used": {"$cond": [is_same, {"$add": [f"$budget.{kind}.used", 1]}, 1]},
-                            }
-                        }
-                    }
-                ],
-            )
+            counted = self._collection.update_one({"_id": str(connection.tenant)} | is_left, update)
         return counted.matched_count == 1
 
     def pause(self, tenant: Tenant, until: datetime | None) -> None:

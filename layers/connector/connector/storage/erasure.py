@@ -18,7 +18,7 @@ from connector.chat import FINAL_STATES, MessageStatus, Role
 from connector.deletions import SETTLED, Part
 from connector.storage.entries import COLLECTION as ENTRIES
 from connector.storage.entries import position_at
-from connector.storage.indexes import OURS
+from connector.storage.indexes import OF_USER, OURS
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -95,7 +95,8 @@ class Erasure:
         before = {"$lte": asked_at}
         wanted = _chats_of(part) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
         told = {"metadata.userId": 1, "newest": {"$max": "$messages.createdAt"}}
-        while found := self._chats.find(wanted, told).limit(_CHATS_AT_ONCE).to_list():
+        # MongoDB may have found another index good enough while there was little, and stick to it.
+        while found := self._chats.find(wanted, told).hint(OF_USER).limit(_CHATS_AT_ONCE).to_list():
             # Before the chats, by which they are found. What the platform has put there may name no user.
             users = [user_id for one in found if (user_id := one["metadata"].get("userId"))]
             self._erase_beside(part, asked_at, deadline, users)

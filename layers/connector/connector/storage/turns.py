@@ -17,25 +17,21 @@ from pymongo.collection import Collection
 from connector.chat import (
     FINAL_STATES,
     LATE,
-    PAUSED,
-    RECOVERED_LATE,
     Chat,
     Message,
-    MessageStatus,
-    Role,
     Turn,
     TurnState,
     claimed,
 )
 from connector.ports.stores import Superseded
-from connector.storage.documents import now, read_chat, write_message, write_turn
+from connector.storage.documents import now, read_chat, write_message
 from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.storage.succession import WAITING, ended, roll_over
+from connector.storage.turn_updates import ending, opening
 from connector.tenancy import Tenant
 
-_SENT = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value, MessageStatus.READ.value]
 _FINAL = [state.value for state in FINAL_STATES]
 _NOTHING_WAITS = {"messages": {"$not": {"$elemMatch": WAITING}}}
 
@@ -76,28 +72,12 @@ class Turns:
     def _open(self, chat: Chat, generation: int, lease: timedelta) -> Chat | None:
         moment = self._clock()
         turn = Turn(uuid4().hex, 1, TurnState.OPEN, moment + lease, generation, moment)
-        # The agent is also told what it has missed: what a person said, what the customer said to that person, and
-        # what nobody told us of in time.
-        said = {"role": Role.HUMAN.value, "status": {"$in": _SENT}, "turnId": None}
-        not_heard = {"$in": [PAUSED, RECOVERED_LATE]}
-        missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": not_heard}
+        update, array_filters = opening(turn, moment)
         return self._take(
             self._ongoing(chat)
             | {"$or": [{"turn": None}, {"turn.state": {"$in": _FINAL}}], "messages": {"$elemMatch": WAITING}},
-            {
-                "$set": {
-                    "turn": write_turn(turn),
-                    "messages.$[waiting].turnId": turn.id,
-                    "messages.$[said].turnId": turn.id,
-                    "messages.$[missed].turnId": turn.id,
-                    "wakeAt": turn.lease_until,
-                    "updatedAt": moment,
-                }
-            },
-            array_filters=[
-                {f"{name}.{field}": value for field, value in wanted.items()}
-                for name, wanted in (("waiting", WAITING), ("said", said), ("missed", missed))
-            ],
+            update,
+            array_filters=array_filters,
         )
 
     def set_session(self, chat: Chat, chat_id: str) -> Chat:
@@ -180,7 +160,7 @@ class Turns:
 
         What was not sent will not be, what was being sent is unknown.
         """
-        update, array_filters = _ending(claimed(chat), state, reason)
+        update, array_filters = ending(claimed(chat), state, reason)
         moment = self._clock()
         rest = {"wakeAt": None} | (ended(end_chat_because, moment) if end_chat_because else {})
         ongoing = self._ongoing(chat) | _fence(chat)
@@ -225,30 +205,3 @@ class Turns:
 def _fence(chat: Chat) -> Document:
     turn = claimed(chat)
     return {"turn.id": turn.id, "turn.fence": turn.fence}
-
-
-def _ending(turn: Turn, state: TurnState, reason: str | None) -> tuple[Document, list[Document]]:
-    """Return the fields that the end of a turn sets, and the array filters that they name."""
-    done = state is TurnState.DONE
-    error = None if done else {"code": reason}
-    fields: Document = {
-        "turn.state": state.value,
-        "turn.reason": reason,
-        "messages.$[asked].status": (MessageStatus.ANSWERED if done else MessageStatus.UNANSWERED).value,
-        "messages.$[asked].error": error,
-    }
-    filters: list[Document] = [{"asked.role": Role.USER.value, "asked.turnId": turn.id}]
-    if not done:
-        fields |= {
-            "messages.$[pending].status": MessageStatus.FAILED.value,
-            "messages.$[pending].error": error,
-            "messages.$[sending].status": MessageStatus.UNKNOWN.value,
-            "messages.$[sending].error": error,
-            "messages.$[said].turnId": None,  # to be told in the next turn
-        }
-        filters += [
-            {"pending.status": MessageStatus.PENDING.value, "pending.turnId": turn.id},
-            {"sending.status": MessageStatus.SENDING.value, "sending.turnId": turn.id},
-            {"said.role": Role.HUMAN.value, "said.turnId": turn.id},
-        ]
-    return fields, filters
