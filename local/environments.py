@@ -45,6 +45,7 @@ class Environment:
         except OSError as error:
             raise InvocationFailed(f"{function.name} cannot be started: {error}") from error
         self._is_loaded = False
+        self._is_dying = False
 
     def wait_until_loaded(self) -> None:
         """Wait until the handler is imported, or has failed to be."""
@@ -65,11 +66,12 @@ class Environment:
             stdin.write(json.dumps({"event": event, "timeout": self._function.timeout_seconds}).encode() + b"\n")
             stdin.flush()
             line = stdout.readline()
-        except OSError as error:
-            raise InvocationFailed(f"{self._function.name} died") from error
+        except OSError:
+            line = b""  # it died before it was asked
         finally:
             timer.cancel()
         if not line.endswith(b"\n"):
+            self._is_dying = True
             raise InvocationFailed(f"{self._function.name} died, or ran out of its {self._function.timeout_seconds} s")
         answer = json.loads(line)
         if "error" in answer:
@@ -79,7 +81,7 @@ class Environment:
     @property
     def is_alive(self) -> bool:
         """Return whether the process can be invoked again."""
-        return not self._process.has_ended()
+        return not self._is_dying and not self._process.has_ended()
 
     def stop(self) -> None:
         """End the process, which may finish what it is doing."""

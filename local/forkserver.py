@@ -2,13 +2,14 @@
 
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +27,9 @@ class Child:
 
     def has_ended(self, within: float = 0) -> bool:
         """Return whether it has ended, or does so within so many seconds: the lifeline's other end closes then."""
-        return bool(select.select([self._lifeline], [], [], within)[0])
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._lifeline, selectors.EVENT_READ)
+            return bool(selector.select(within))
 
     def kill(self) -> None:
         """End it at once."""
@@ -35,7 +38,8 @@ class Child:
 
     def end(self, within: float) -> None:
         """Let it finish what it is doing, or end it after so many seconds."""
-        self.stdin.close()
+        with suppress(OSError):  # it may have ended without reading all that it was asked
+            self.stdin.close()
         if not self.has_ended(within):
             self.kill()
             self.has_ended(within)
@@ -66,22 +70,21 @@ class ForkServer:
             OSError: the server has ended.
         """
         request = json.dumps({"app": str(app), "variables": dict(variables)}).encode() + b"\n"
-        their_stdin, stdin = os.pipe()
-        stdout, their_stdout = os.pipe()
-        lifeline, their_lifeline = os.pipe()
-        theirs = [their_stdin, their_stdout, log.fileno(), their_lifeline]
-        ours = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"), os.fdopen(lifeline, "rb")
-        try:
+        with ExitStack() as ours, ExitStack() as theirs:
+            (their_stdin, stdin), (stdout, their_stdout), (lifeline, their_lifeline) = os.pipe(), os.pipe(), os.pipe()
+            for file in (their_stdin, their_stdout, their_lifeline):
+                theirs.callback(os.close, file)
+            files = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"), os.fdopen(lifeline, "rb")
+            for one in files:
+                ours.enter_context(one)
             with self._lock:
-                socket.send_fds(self._socket, [b"\n"], theirs)
+                socket.send_fds(self._socket, [b"\n"], [their_stdin, their_stdout, log.fileno(), their_lifeline])
                 self._socket.sendall(request)
                 answer = self._socket.recv(4, socket.MSG_WAITALL)
-        finally:
-            for file in (their_stdin, their_stdout, their_lifeline):
-                os.close(file)
-        if not answer:
-            raise ConnectionError("the process that environments are forked from has ended")
-        return Child(int.from_bytes(answer), *ours)
+            if not answer:
+                raise ConnectionError("the process that environments are forked from has ended")
+            ours.pop_all()
+        return Child(int.from_bytes(answer), *files)
 
     def stop(self) -> None:
         """End the server. Its children go on until their standard input closes."""

@@ -556,7 +556,7 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
     of_retell = set(_texts("agents/retell.py", "Refused", argument=0))
-    written = [(CODE / place).read_text() for place in ("conversation/ingest.py", "storage/chats.py")]
+    written = [(CODE / place).read_text() for place in ("conversation/words.py", "storage/chats.py")]
     stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
     assert len(of_retell) == 4
     assert len(stored) == 2

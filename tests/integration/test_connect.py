@@ -42,7 +42,7 @@ def refusal_of(world, account, kind, login=Login.FACEBOOK, **changes):
     return refusal.value
 
 
-def signed_token(world, connection):
+def token_of(world, connection):
     return world.secrets.access_token(
         connection.tenant, version=connection.token_version, generation=connection.generation
     )
@@ -73,7 +73,7 @@ def test_the_account_is_known_by_the_id_that_webhooks_carry_and_by_the_one_that_
 
 def test_a_page_token_is_proven_with_the_secret_of_our_app_and_what_it_allows_is_kept(world, account):
     made = connect(world, account)
-    token = signed_token(world, made)
+    token = token_of(world, made)
     assert token.proof == proof_of(account["accessToken"], world.apps[Login.FACEBOOK].secret)
     assert "instagram_manage_messages" in made.grant.permissions
     assert (made.grant.app_id, made.grant.expires_at) == (world.apps[Login.FACEBOOK].app_id, None)
@@ -81,13 +81,13 @@ def test_a_page_token_is_proven_with_the_secret_of_our_app_and_what_it_allows_is
 
 def test_a_token_of_the_callers_own_app_is_proven_with_the_secret_they_give(world, account):
     made = connect(world, account, app_secret="test_app_secret")
-    assert signed_token(world, made).proof == proof_of(account["accessToken"], "test_app_secret")
+    assert token_of(world, made).proof == proof_of(account["accessToken"], "test_app_secret")
     assert world.secrets.webhook(TENANT).app_secrets == ("test_app_secret",)
 
 
 def test_a_secret_that_is_only_for_the_webhooks_keeps_nobody_from_connecting(world, account):
     made = connect(world, account, app_secret="of another app, whose webhooks come")
-    assert signed_token(world, made).proof is None
+    assert token_of(world, made).proof is None
 
 
 def test_meta_may_require_the_proof_of_every_call(world, account):
@@ -117,7 +117,7 @@ def test_no_token_stands_in_any_url(world, account, login, monkeypatch):
 def test_where_the_deployment_names_no_app_everything_else_is_checked(world, account):
     world.apps = {}
     made = connect(world, account)
-    assert (made.grant.permissions, signed_token(world, made).proof) == (None, None)
+    assert (made.grant.permissions, token_of(world, made).proof) == (None, None)
     refusal_of(world, account | {"accessToken": "EAAdead"}, AuthenticationFailed)
 
 
@@ -127,7 +127,7 @@ def test_a_persons_token_becomes_the_pages_which_does_not_expire(world, account,
     token = world.meta.control("POST", "tokens", kind="user", ownerId=account["ownerId"], short=short)["token"]
     world.apps = world.apps if names_app else {}
     made = connect(world, account, access_token=token)
-    found = signed_token(world, made).value
+    found = token_of(world, made).value
     assert found != token
     (described,) = world.meta.control("GET", f"tokens/{found}")["tokens"]
     assert described["kind"] == "page"
@@ -139,13 +139,13 @@ def test_a_short_lived_token_of_an_account_becomes_a_long_lived_one(world, accou
         "POST", "tokens", kind="instagram", accountId=account["instagramAccountId"], short=True
     )["token"]
     made = connect(world, account, Login.INSTAGRAM, access_token=made_token)
-    assert signed_token(world, made).value != made_token
+    assert token_of(world, made).value != made_token
     assert timedelta(days=58) < made.grant.expires_at - now() < timedelta(days=61)
 
 
 def test_a_long_lived_token_of_an_account_is_taken_as_it_is(world, account):
     made = connect(world, account, Login.INSTAGRAM)
-    assert signed_token(world, made).value == account["instagramAccessToken"]
+    assert token_of(world, made).value == account["instagramAccessToken"]
 
 
 # ── refusals: each names the cause, and the remedy
@@ -288,7 +288,7 @@ def test_g5_secrets_whose_connection_was_never_stored_are_replaced_by_the_next_c
     assert set(world.parameters()) == {f"connections/{TENANT}/access-token", f"connections/{TENANT}/webhook"}
     assert world.connections.get(TENANT) is None
     made = connect(world, account)
-    assert signed_token(world, made).value == account["accessToken"]
+    assert token_of(world, made).value == account["accessToken"]
 
 
 def test_g5_who_loses_the_race_for_an_account_leaves_no_secrets_behind(world, account, monkeypatch):
@@ -303,7 +303,7 @@ def test_g5_who_loses_the_race_for_an_account_leaves_no_secrets_behind(world, ac
             connect(world, account, app_secret="another")
     assert world.secrets.webhook(TENANT).app_secrets == ("its own",)
     assert world.connections.get(TENANT).generation == made.generation
-    assert signed_token(world, made) is not None
+    assert token_of(world, made) is not None
 
 
 def test_what_was_signed_with_the_secret_of_before_is_still_believed_after_a_reconnect(world, account):

@@ -103,20 +103,20 @@ def test_g1_a_throttled_ssm_is_no_dead_token(world, connection, monkeypatch):
     before = world.connections.get(connection.tenant)
     _refuse(monkeypatch, world.aws, "ThrottlingException")
     with pytest.raises(Unavailable):
-        meta.signed_token(connection)
+        meta.token_of(connection)
     assert world.connections.get(connection.tenant) == before
 
 
 def test_g1_a_token_that_was_read_before_is_served_while_ssm_is_throttled(world, connection, monkeypatch):
-    token = meta.signed_token(connection)
+    token = meta.token_of(connection)
     _refuse(monkeypatch, world.aws, "ThrottlingException")
-    assert meta.signed_token(connection) == token
+    assert meta.token_of(connection) == token
 
 
 def test_g2_a_token_that_is_gone_needs_the_owner(world, connection):
     world.secrets.delete_access_token(connection.tenant)
     with pytest.raises(ReconnectNeeded):
-        meta.signed_token(connection)
+        meta.token_of(connection)
     assert world.connections.get(connection.tenant).status is ConnectionStatus.NEEDS_RECONNECTION
 
 
@@ -127,16 +127,16 @@ def test_g3_a_token_that_may_not_be_read_is_the_deployments_fault_and_ends_no_co
     before = world.connections.get(connection.tenant)
     _refuse(monkeypatch, world.aws, code)
     with pytest.raises(Misconfigured):
-        meta.signed_token(connection)
+        meta.token_of(connection)
     assert world.connections.get(connection.tenant) == before
 
 
 def test_g7_after_a_reconnect_an_environment_that_cached_the_old_token_reads_the_new_one(world, connection):
     account = world.meta.account()
-    old = meta.signed_token(connection)
+    old = meta.token_of(connection)
     renewed = world.connecting().connect(connection.tenant, wish(account))
-    assert meta.signed_token(renewed).value == account["accessToken"]
+    assert meta.token_of(renewed).value == account["accessToken"]
     world.disconnecting().disconnect(connection.tenant)
     again = world.connecting().connect(connection.tenant, wish(world.meta.account()))
     assert again.token_version == connection.token_version, "SSM has begun to count anew"
-    assert meta.signed_token(again).value not in (old.value, account["accessToken"])
+    assert meta.token_of(again).value not in (old.value, account["accessToken"])
