@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -47,8 +47,8 @@ class Without:
 
     steps_left: int | None = None
     """For so many steps; None where it is connected."""
-    connected: str | None = None
-    """The path at which something was connected instead."""
+    connected: list[str] = field(default_factory=list)
+    """The paths at which something was connected meanwhile."""
 
 
 without = Without()
@@ -116,7 +116,7 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
     operation = case.operation.definition.raw["operationId"]
     if operation in ("connect", "disconnect") and response.status_code == 200:
         without.steps_left = STEPS_WITHOUT if is_story else 0
-        without.connected = case.formatted_path if operation == "connect" else None
+        without.connected += [case.formatted_path] if operation == "connect" else []
     elif without.steps_left is not None:
         without.steps_left -= 1
     if without.steps_left == 0:
@@ -126,8 +126,9 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 
 def _connect() -> None:
     path = f"/api/database/{os.environ['SUBACCOUNT_ID']}/chat-agents/{os.environ['AGENT_ID']}/instagram/connect"
-    if without.connected not in (None, path):
-        _post(without.connected.removesuffix("connect") + "disconnect", {})
+    while without.connected:
+        if (other := without.connected.pop()) != path:
+            _post(other.removesuffix("connect") + "disconnect", {})
     body = {
         "accessToken": os.environ["ACCESS_TOKEN"],
         "instagramAccountId": os.environ["ACCOUNT_ID"],
