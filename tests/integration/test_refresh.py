@@ -248,14 +248,23 @@ def test_i9_a_token_that_has_expired_meanwhile_needs_its_owner(house):
 
 
 def test_i9_of_several_refreshers_at_one_moment_one_is_believed_and_its_token_works(house, race):
-    connection = house.connected_since(LIFE - AHEAD + MINUTE)
-    results = race(6, lambda _: house.refreshing().refresh(connection, house.token))
+    connection, token = house.connected_since(LIFE - AHEAD + MINUTE), house.token
+    results = race(6, lambda _: house.refreshing().refresh(connection, token))
     renewed = [one for one in results if one is not None]
     assert len(renewed) == 1, results
     assert house.connection == renewed[0][0]
     assert house.token == renewed[0][1]
     assert house.works(house.token.value)
     assert house.connection.generation == connection.generation
+
+
+def test_i9_a_late_refresher_that_meta_refuses_reports_no_error(house):
+    connection = house.connected_since(LIFE - AHEAD + MINUTE)
+    house.visit()
+    renewed, token = house.connection, house.token
+    assert house.refreshing().refresh(connection, token) is None, "Meta refuses a token that was renewed a moment ago"
+    assert house.refreshes() == 2
+    assert (house.connection, house.token) == (renewed, token)
 
 
 class Meddler:

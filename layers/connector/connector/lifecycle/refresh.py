@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from threading import Semaphore
 
 from connector.accounts import AccessToken, Connection, Login
+from connector.errors import OutsideError
 from connector.instagram.tokens import Tokens
 from connector.lifecycle.pace import Pace
 from connector.storage.connections import Connections
@@ -62,7 +63,12 @@ class Refreshing:
             self._hands.release()
 
     def _refresh(self, connection: Connection, token: AccessToken) -> tuple[Connection, AccessToken] | None:
-        longer = self.tokens.refresh_account(token)
+        try:
+            longer = self.tokens.refresh_account(token)
+        except OutsideError:
+            if self._has_moved_on(connection):  # a token that was renewed a moment ago is refused as too young
+                return None
+            raise
         version, is_new = connection.token_version, longer.value != token.value
         if is_new:
             token = AccessToken(longer.value)
@@ -75,6 +81,11 @@ class Refreshing:
         if is_new:
             self._forget_orphan(connection.tenant)
         return None
+
+    def _has_moved_on(self, connection: Connection) -> bool:
+        current = self.connections.get(connection.tenant)
+        read = connection.generation, connection.token_version
+        return current is None or (current.generation, current.token_version) != read
 
     def _forget_orphan(self, tenant: Tenant) -> None:
         """Delete the token of a connection that ended while it was renewed: disconnect came before it was stored."""
