@@ -20,10 +20,18 @@ _GRACE_SECONDS = 5
 class Scheduler:
     """Invokes one function on all its schedules: one run at a time, and none to make up for one that was missed."""
 
-    def __init__(self, function: Function, invoke: Callable[[Mapping[str, Any]], Any]) -> None:
+    def __init__(
+        self,
+        function: Function,
+        invoke: Callable[[Mapping[str, Any]], Any],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._schedules = function.schedules
         self._invoke = invoke
-        self._stopping = threading.Event()
+        self._clock = clock
+        self._stopping = stopping or threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"schedule-{function.name}", daemon=True)
 
     def start(self) -> None:
@@ -36,13 +44,13 @@ class Scheduler:
         self._thread.join(_GRACE_SECONDS)
 
     def _run(self) -> None:
-        due = dict.fromkeys(self._schedules, time.monotonic())
+        due = dict.fromkeys(self._schedules, self._clock())
         while True:
             schedule = min(due, key=due.__getitem__)
-            if self._stopping.wait(max(0, due[schedule] - time.monotonic())):
+            if self._stopping.wait(max(0, due[schedule] - self._clock())):
                 return
             self._work(schedule)
-            due[schedule] = max(due[schedule] + schedule.seconds, time.monotonic())
+            due[schedule] = max(due[schedule] + schedule.seconds, self._clock())
 
     def _work(self, schedule: Schedule) -> None:
         try:

@@ -1,8 +1,9 @@
 """Settings that make a simulator misbehave, and how they are spent."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Lock
+from threading import Condition
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +18,7 @@ class FaultBoard[Settings: BaseModel]:
 
     def __init__(self, kind: type[Settings]) -> None:
         self._kind = kind
-        self._lock = Lock()
+        self._lock = Condition()
         self._settings = kind()
 
     @contextmanager
@@ -30,11 +31,20 @@ class FaultBoard[Settings: BaseModel]:
         """Set the named faults and leave the others; pydantic.ValidationError if one is unknown or wrong."""
         with self._lock:
             self._settings = self._kind.model_validate(self._dump() | dict(changes))
+            self._lock.notify_all()
 
     def clear(self) -> None:
         """Behave again."""
         with self._lock:
             self._settings = self._kind()
+            self._lock.notify_all()
+
+    def delay(self, seconds: Callable[[Settings], float]) -> None:
+        """Wait as long as the settings say; a change of the settings changes a wait that has begun."""
+        began_at = time.monotonic()
+        with self._lock:
+            while (left := seconds(self._settings) - (time.monotonic() - began_at)) > 0:
+                self._lock.wait(left)
 
     def active(self) -> dict[str, Any]:
         """Show what is set now, by name, with the counts that are left."""

@@ -1,6 +1,5 @@
 """`POST /{id}/messages`: accepting, answering, and the echo."""
 
-import time
 from dataclasses import dataclass
 
 from flask import Response, jsonify
@@ -23,7 +22,7 @@ class _Sent:
     echoes: list[str]
     echo_first: bool = False
     lose_answer: bool = False
-    delay_seconds: float = 0
+    is_delayed: bool = False
 
 
 def serve_send(simulation: Simulation, node_id: str) -> Response:
@@ -33,7 +32,8 @@ def serve_send(simulation: Simulation, node_id: str) -> Response:
     sent = _accept(simulation, node_id)
     if sent.echo_first:
         simulation.courier.wait_until_attempted(sent.echoes)
-    time.sleep(sent.delay_seconds)
+    if sent.is_delayed:
+        simulation.faults.delay(lambda faults: faults.delay_send_seconds)
     response = drop_connection() if sent.lose_answer else jsonify(sent.answer)
     response.call_on_close(lambda: simulation.courier.release(sent.echoes))
     return response
@@ -64,8 +64,7 @@ def _accept(simulation: Simulation, node_id: str) -> _Sent:
             silent = faults.no_echo
             echo_first = faults.echo_before_answer
             lose_answer = faults.take_lost_send_answer()
-            delay_seconds = faults.delay_send_seconds
         echoes = [] if silent else simulation.publish(world, accepted.echo)
         if not echo_first:
             simulation.courier.hold(echoes)
-        return _Sent(accepted.answer, echoes, echo_first, lose_answer, delay_seconds)
+        return _Sent(accepted.answer, echoes, echo_first, lose_answer, is_delayed=True)

@@ -1,7 +1,6 @@
 """One completion: the user's message goes in, the agent's messages come out."""
 
 import json
-import time
 
 from local.simulators.retell.chats import Chat, Chats, Json, Question
 from local.simulators.retell.faults import RetellFaults
@@ -19,12 +18,11 @@ def complete(simulation: Simulation, chat_id: str, content: str) -> tuple[list[J
         chat = find_ongoing_chat(chats, chat_id)
         with simulation.faults.open() as faults:
             faults.refuse_completion()
-            delay_seconds = faults.delay_seconds
         chat.add("user", content=content)
         chat.completions += 1
         question = Question(content, chat.turn)
         chat.thinking.append(question)
-    time.sleep(delay_seconds)
+    simulation.faults.delay(lambda faults: faults.delay_seconds)
     with simulation.state.change() as chats:
         chat = chats.chats[chat_id]
         chat.thinking.remove(question)

@@ -1,7 +1,7 @@
 """The Retell simulator: chats, the scripted agent, errors, faults, durability."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,6 +10,8 @@ import requests
 from local.simulators.retell.app import create_app
 from local.simulators.server import serve
 from tests.unit.local.retell_client import RetellClient
+
+LONGER_THAN_THE_TEST = 60  # seconds; the wait ends when the faults are deleted
 
 
 def texts(messages: list[dict[str, Any]]) -> list[str]:
@@ -120,13 +122,14 @@ def test_a_failed_completion_leaves_nothing_in_the_chat(retell: RetellClient):
 
 def test_a_slow_agent_has_the_users_message_while_it_thinks(retell: RetellClient):
     chat_id = retell.create_chat()
-    retell.faults(delay_seconds=0.4)
-    asking = Thread(target=retell.ask, args=(chat_id, "hello"))
-    asking.start()
-    roles: list[str] = []
-    while asking.is_alive() and not roles:
-        roles = [message["role"] for message in retell.chat(chat_id)["message_with_tool_calls"]]
-    asking.join()
+    retell.faults(delay_seconds=LONGER_THAN_THE_TEST)
+    with ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(retell.ask, chat_id, "hello")
+        roles: list[str] = []
+        while not roles and not asking.done():
+            roles = [message["role"] for message in retell.chat(chat_id)["message_with_tool_calls"]]
+        retell.control("DELETE", "/faults")
+        assert asking.result()
     assert roles == ["user"]
     assert len(retell.chat(chat_id)["message_with_tool_calls"]) == 2
 
@@ -244,14 +247,14 @@ def test_a_completion_that_was_in_progress_when_the_process_died_is_finished_by_
     running = serve(create_app(state_file=state))
     before = RetellClient(running.url, "any key")
     chat_id = before.create_chat()
-    before.faults(delay_seconds=0.5)
-    asking = Thread(target=before.complete, args=(chat_id, "blue?"))
-    asking.start()
-    while not before.chat(chat_id)["message_with_tool_calls"]:
-        pass
-    as_killed = tmp_path / "killed.json"
-    as_killed.write_bytes(state.read_bytes())
-    asking.join()
+    before.faults(delay_seconds=LONGER_THAN_THE_TEST)
+    with ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(before.complete, chat_id, "blue?")
+        while not before.chat(chat_id)["message_with_tool_calls"] and not asking.done():
+            pass
+        as_killed = tmp_path / "killed.json"
+        as_killed.write_bytes(state.read_bytes())
+        before.control("DELETE", "/faults")
     running.stop()
 
     running = serve(create_app(state_file=as_killed))
