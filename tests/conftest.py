@@ -1,5 +1,6 @@
 """What every test may rely on: AWS credentials that open nothing, and a real mongod for those that ask for it."""
 
+import itertools
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,6 +167,48 @@ def race() -> Callable[[int, Callable[[int], Any]], list[Any]]:
         for worker in workers:
             worker.join(_START_SECONDS)
         return results
+
+    return run
+
+
+@pytest.fixture
+def meanwhile() -> Callable[..., AbstractContextManager[Callable[[], None]]]:
+    """Runs `work(thread, number)` again and again in several threads while a block runs.
+
+    The block receives a function that waits until the work was done once more, so that a test does not depend on the
+    speed of the machine.
+    """
+
+    @contextmanager
+    def run(threads: int, work: Callable[[int, int], Any]) -> Iterator[Callable[[], None]]:
+        is_over, done = threading.Event(), threading.Semaphore(0)
+        failures: list[Exception] = []
+
+        def again(thread: int) -> None:
+            try:
+                for number in itertools.count():
+                    if is_over.is_set():
+                        return
+                    work(thread, number)
+                    done.release()
+            except Exception as error:  # noqa: BLE001 - told by the assertions below
+                failures.append(error)
+
+        def wait() -> None:
+            while done.acquire(blocking=False):
+                pass
+            assert done.acquire(timeout=_START_SECONDS), failures
+
+        workers = [threading.Thread(target=again, args=(thread,), daemon=True) for thread in range(threads)]
+        for worker in workers:
+            worker.start()
+        try:
+            yield wait
+        finally:
+            is_over.set()
+            for worker in workers:
+                worker.join(_START_SECONDS)
+        assert failures == []
 
     return run
 

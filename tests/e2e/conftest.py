@@ -55,6 +55,11 @@ class System:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def questions(self) -> list[str]:
+        """What the agent was asked, in all chats."""
+        chats = self.retell("GET", "state")["chats"]
+        return [said["content"] for chat in chats for said in chat["messages"] if said["role"] == "user"]
+
     def post_signed(self, path: str, body: bytes, *, signature: str | None = None) -> requests.Response:
         """POST a body to a webhook path as Meta does; `signature` instead of the right one."""
         right = "sha256=" + hmac.new(self.run["appSecret"].encode(), body, hashlib.sha256).hexdigest()

@@ -53,12 +53,6 @@ def post(system: System, account: dict[str, Any], person: dict[str, Any], text: 
     return answer.elapsed.total_seconds()
 
 
-def asked(system: System) -> list[str]:
-    """What the agent was asked, in all chats."""
-    chats = system.retell("GET", "state")["chats"]
-    return [said["content"] for chat in chats for said in chat["messages"] if said["role"] == "user"]
-
-
 def test_f3_while_mongodb_stands_still_the_webhook_answers_and_the_api_says_so_and_each_dm_is_answered_once(tmp_path):
     with running_system(tmp_path, MONGODB_URI="") as system:
         account = system.simulator("POST", "accounts")
@@ -84,7 +78,7 @@ def test_f3_while_mongodb_stands_still_the_webhook_answers_and_the_api_says_so_a
         wait_for(
             lambda: all(len(answers(system, account, one)) > 1 for one in everybody), "the second round of answers"
         )
-        questions, sent = asked(system), [len(answers(system, account, one)) for one in everybody]
+        questions, sent = system.questions(), [len(answers(system, account, one)) for one in everybody]
 
     assert max(took) < WEBHOOK_SECONDS, took
     assert refused.status_code == 503, refused.text

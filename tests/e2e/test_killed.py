@@ -73,12 +73,6 @@ def begin(system: System) -> tuple[Agent, dict[str, Any], dict[str, Any]]:
     return agent, account, system.simulator("POST", "users")
 
 
-def questions(system: System) -> list[str]:
-    """What the agent was asked, in all chats."""
-    chats = system.retell("GET", "state")["chats"]
-    return [said["content"] for chat in chats for said in chat["messages"] if said["role"] == "user"]
-
-
 def statuses(agent: Agent) -> list[tuple[str, str]]:
     return [(message["role"], message["status"]) for message in agent.messages()]
 
@@ -94,7 +88,7 @@ def require_one_answer(system: System, account: dict[str, Any], customer: dict[s
 
     first, second = answers(system, account, customer)
     assert ("the first question" in first, "the second question" in second) == (True, True)
-    assert questions(system) == ["the first question", "the second question"]
+    assert system.questions() == ["the first question", "the second question"]
     assert system.retell("GET", "state")["completions"] == 2
     told = wait_for(
         lambda: (page := agent.messages())[0]["status"] in {"sent", "delivered"} and page, "the second answer stored"
@@ -108,7 +102,7 @@ def test_c5_c13_a_machine_that_dies_while_the_agent_thinks_finds_the_answer_and_
         _, account, customer = begin(system)
         system.retell("PUT", "faults", delay_seconds=LONGER_THAN_THE_TEST)
         write(system, account, customer, "the first question")
-        wait_for(lambda: questions(system), "the agent to be asked")
+        wait_for(system.questions, "the agent to be asked")
         cut_power(system)
     let_time_pass(tmp_path)
 

@@ -1,7 +1,6 @@
 """The inbox: `storage.conversations` and `conversation.conversations` on a real mongod."""
 
 import random
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -146,29 +145,24 @@ def test_whatever_is_written_between_two_pages_they_show_the_inbox_as_it_was_at_
     assert users == expected
 
 
-def test_walking_never_skips_or_repeats_a_conversation_while_others_write_and_chats_end(chats, collection, rows):
+def test_walking_never_skips_or_repeats_a_conversation_while_others_write_and_chats_end(
+    chats, collection, rows, meanwhile
+):
     for number in range(60):
         _say(chats, f"first-{number}", number, user_id=f"{number}")
-    stop = threading.Event()
+    chance = random.Random(0)
 
-    def write_on(writer):
-        chance, number = random.Random(writer), 0
-        while not stop.is_set():
-            small = Chats(collection, TENANT, most_messages=3)
-            user = chance.randrange(60) if number % 10 else f"new-{writer}-{number}"
-            answered = MessageStatus.ANSWERED if number % 3 else MessageStatus.RECEIVED  # what waits goes over
-            _say(small, f"{writer}-{number}", chance.randrange(200), user_id=f"{user}", status=answered)
-            number += 1
+    def write(writer, number):
+        small = Chats(collection, TENANT, most_messages=3)
+        user = chance.randrange(60) if number % 10 else f"new-{writer}-{number}"
+        answered = MessageStatus.ANSWERED if number % 3 else MessageStatus.RECEIVED  # what waits goes over
+        _say(small, f"{writer}-{number}", chance.randrange(200), user_id=f"{user}", status=answered)
 
-    writers = [threading.Thread(target=write_on, args=(writer,), daemon=True) for writer in range(3)]
-    for one in writers:
-        one.start()
-    try:
-        walks = [_walk(rows, limit) for limit in (2, 5, 20) * 4]
-    finally:
-        stop.set()
-        for one in writers:
-            one.join(30)
+    walks = []
+    with meanwhile(3, write) as wait_for_writers:
+        for limit in (2, 5, 20) * 4:
+            wait_for_writers()
+            walks.append(_walk(rows, limit))
     for users in walks:
         assert {f"{number}" for number in range(60)} <= set(users), "a conversation was skipped"
         assert len(users) == len(set(users)), "a conversation came twice"
@@ -261,28 +255,22 @@ def test_f5_writers_racing_to_open_the_next_chat_leave_one_row(chats, collection
         assert collection.count_documents({"current": True}) == 1
 
 
-def test_a_row_is_there_all_the_time_while_its_chats_end_and_begin(chats, collection, rows):
+def test_a_row_is_there_all_the_time_while_its_chats_end_and_begin(chats, collection, rows, meanwhile):
     """A page that is read between two chats shows the customer, once."""
     _say(chats, "first", status=MessageStatus.ANSWERED)
-    stop = threading.Event()
 
-    def write():
-        number = 0
-        while not stop.is_set():
-            small = Chats(collection, TENANT, most_messages=1)
-            _say(small, f"{number}", number, status=MessageStatus.ANSWERED)
-            number += 1
-            if number % 5 == 0:
-                collection.update_many({"status": "ongoing"}, {"$set": {"status": "ended"}})
+    def write(_, number):
+        small = Chats(collection, TENANT, most_messages=1)
+        _say(small, f"{number}", number, status=MessageStatus.ANSWERED)
+        if number % 5 == 4:
+            collection.update_many({"status": "ongoing"}, {"$set": {"status": "ended"}})
 
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
-    try:
-        seen = [[one.chat.user_id for one in rows().conversations] for _ in range(150)]
-    finally:
-        stop.set()
-        writer.join(30)
-    assert {tuple(users) for users in seen} == {(USER,)}
+    seen = set()
+    with meanwhile(1, write) as wait_for_writer:
+        for _ in range(15):
+            seen |= {tuple(one.chat.user_id for one in rows().conversations) for _ in range(10)}
+            wait_for_writer()
+    assert seen == {(USER,)}
     assert collection.count_documents({}) > 10, "hardly a chat has ended"
 
 

@@ -1,7 +1,6 @@
 """Reading messages, newest first, across all chats: `storage.pages` and `conversation.history` on a real mongod."""
 
 import random
-import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -96,7 +95,7 @@ def test_a_message_stored_while_somebody_turns_pages_moves_none_of_the_others(ch
 
 
 def test_paging_never_skips_or_repeats_what_was_there_while_others_write_and_messages_go_over_into_the_next_chat(
-    chats, collection, pages
+    chats, collection, pages, meanwhile
 ):
     """Writers add newer and older messages, and chats of four messages end under them all the time."""
     moments = random.Random(7)
@@ -110,23 +109,11 @@ def test_paging_never_skips_or_repeats_what_was_there_while_others_write_and_mes
         write("there", number, moments.randrange(60))
     there = _walk(pages, 100)
     assert len(there) == 120
-    stop = threading.Event()
-
-    def write_on(writer):
-        number = 0
-        while not stop.is_set():
-            write(writer, number, moments.randrange(-60, 120))
-            number += 1
-
-    writers = [threading.Thread(target=write_on, args=(writer,), daemon=True) for writer in range(3)]
-    for one in writers:
-        one.start()
-    try:
-        walks = [_walk(pages, limit) for limit in (3, 7, 20, 50, 100) * 3]
-    finally:
-        stop.set()
-        for one in writers:
-            one.join(30)
+    walks = []
+    with meanwhile(3, lambda writer, number: write(writer, number, moments.randrange(-60, 120))) as wait_for_writers:
+        for limit in (3, 7, 20, 50, 100) * 3:
+            wait_for_writers()
+            walks.append(_walk(pages, limit))
     for keys in walks:
         assert [key for key in keys if key in set(there)] == there
         assert len(keys) == len(set(keys)), "a message came twice"
