@@ -11,6 +11,7 @@ from connector.storage.chats import Chats
 from connector.storage.indexes import ensure_indexes
 from connector.storage.mongodb import database as connector_database
 from tests.integration.deployment import JWT_KEY, Deployment, forget_what_is_kept
+from tests.integration.stack import running_stack
 from tests.integration.world import TENANT, World
 from tests.unit.peer import peer
 
@@ -51,3 +52,12 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
         yield Deployment(aws, functions_environment, meta, retell)
     connector_database(uri).client.close()
     forget_what_is_kept()
+
+
+@pytest.fixture
+def stack(aws, mongodb_uri, database, monkeypatch):
+    """One stack with a connected agent, whose time is moved and not waited for."""
+    uri = mongodb_uri.replace("/?", f"/{database.name}?")
+    with running_stack(aws, database, uri, monkeypatch.setenv) as running:
+        running.connect()
+        yield running

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import threading
 import time
 from base64 import b64encode
 from types import SimpleNamespace
@@ -150,9 +149,6 @@ class Deployment:
             for number, text in enumerate(bodies)
         ]
         told = self.function(name)({"Records": records}, CONTEXT)
-        for thread in threading.enumerate():
-            if thread.name == "attention":
-                thread.join(10)
         return [int(one["itemIdentifier"]) for one in told["batchItemFailures"]]
 
     def sweep(self):
@@ -177,6 +173,6 @@ def forget_what_is_kept():
     """Be a new execution environment, which keeps nothing yet."""
     for kept in (
         *(stores.secrets, stores.waiting, connector_database),
-        *(meta_wiring.messenger, meta_wiring.courtesy, outside._retell),
+        *(meta_wiring.messenger, meta_wiring.background_messenger, outside._retell),
     ):
         kept.cache_clear()

@@ -64,4 +64,4 @@ def test_a_turn_costs_the_same_whatever_the_length_of_the_chat(world, counted, m
     assert len(world.messenger.tries) - sent == 1
     assert len(world.agent.asked) - asked == 1
     assert world.messenger.reads == read
-    assert world.attention == 2
+    assert world.background.acts.count("mark_seen") == 2

@@ -14,7 +14,7 @@ from tests.integration.profiler import profiled
 from tests.integration.world import LEASE, ListedQueue, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, OTHER_USER, USER
 
-REST = timedelta(minutes=5)
+REST = timedelta(seconds=55)
 
 
 @pytest.fixture

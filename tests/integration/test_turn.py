@@ -1,6 +1,9 @@
 """One turn, from what the customer wrote to what Meta has: `conversation.turn` with real stores."""
 
+import threading
+import time
 from datetime import timedelta
+from threading import Event
 
 import pytest
 
@@ -10,7 +13,7 @@ from connector.envelopes import InboxMessage, Route
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, SessionEnded, TryLater
 from connector.instagram.notifications import Notification
 from connector.storage.documents import now
-from tests.integration.world import NO_LEASE, Died
+from tests.integration.world import LEASE, NO_LEASE, Died
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, USER
 
 DONE, SKIPPED, FAILED = TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED
@@ -152,8 +155,6 @@ def test_b5_sixteen_workers_of_one_turn_message_ask_and_send_once(world, race):
 
 
 def test_a_worker_that_meets_a_running_turn_leaves_it_alone(world):
-    """Who has the turn schedules what comes next; should it die, the sweep does."""
-
     def meet():
         message, _ = waiting
         assert world.worker().answer(message.user_id, message.message_key) is None
@@ -161,7 +162,7 @@ def test_a_worker_that_meets_a_running_turn_leaves_it_alone(world):
     world.say("hi")
     waiting = world.queue.messages[0]
     world.agent.before = meet
-    assert world.answer_all() == [DONE]
+    assert world.answer_all() == [DONE, None]
     assert world.agent.questions == ["hi"]
 
 
@@ -363,7 +364,7 @@ def test_c13_a_worker_killed_again_and_again_by_one_turn_gives_it_up(world):
         world.agent.before = _die
         with pytest.raises(Died):
             world.answer_next(lease=NO_LEASE)
-        world.clock.ahead += timedelta(seconds=10)
+        world.clock.ahead += timedelta(seconds=25)
     assert world.settle() == [FAILED]
     assert world.reason() == "given_up"
 
@@ -430,12 +431,44 @@ def test_a_message_that_came_while_the_agent_ended_the_chat_is_answered_in_the_n
     assert world.agent.asked == [("chat_1", "bye"), ("chat_2", "wait")]
 
 
-def test_the_customer_sees_that_somebody_is_at_it_before_the_agent_is_asked(world):
-    world.agent.before = lambda: seen.append(world.attention)
-    seen = []
+def test_the_customer_sees_that_somebody_types_while_the_agent_thinks(world):
+    shown = Event()
+    act = world.background.act
+
+    def note(user_id, action):
+        act(user_id, action)
+        if action == "typing_on":
+            shown.set()
+
+    world.background.act = note
+    world.agent.before = lambda: shown.wait(10)
     world.say("hi")
     world.answer_all()
-    assert seen == [1]
+    assert world.background.acts == ["mark_seen", "typing_on"]
+
+
+def test_a_worker_renews_its_lease_while_the_agent_thinks(world):
+    def thinks():
+        claimed_until = world.chat.turn.lease_until
+        deadline = time.monotonic() + 20
+        while world.chat.turn.lease_until <= claimed_until and time.monotonic() < deadline:
+            time.sleep(0.01)
+        renewed.append(world.chat.turn.lease_until > claimed_until)
+
+    renewed = []
+    world.agent.before = thinks
+    world.say("hi")
+    assert world.answer_next(lease=timedelta(seconds=0.3)) is DONE
+    assert renewed == [True]
+    assert [thread.name for thread in threading.enumerate() if thread.name in ("lease", "typing")] == []
+
+
+def test_a_turn_that_another_worker_has_is_looked_at_again_when_its_lease_ends(world):
+    world.say("hi")
+    world.turns.claim(world.chat, generation=1, lease=LEASE)
+    assert world.answer_next() is None
+    (delay,) = [delay for _, delay in world.queue.messages]
+    assert timedelta() < timedelta(seconds=delay) <= LEASE
 
 
 # ── the policy

@@ -43,7 +43,7 @@ def world(aws, functions_environment, mongodb_uri, database, monkeypatch):
 
 def _forget():
     """Forget what an execution environment keeps."""
-    for kept in (stores.secrets, connector_database, meta.messenger, meta.courtesy):
+    for kept in (stores.secrets, connector_database, meta.messenger, meta.background_messenger):
         kept.cache_clear()
 
 

@@ -1,7 +1,7 @@
 """The conversation with real stores, an agent and a messenger that follow a script, and a queue that keeps a list."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -230,8 +230,8 @@ class World:
     quiet: timedelta = QUIET
     pause: timedelta = timedelta(minutes=60)
     fallback: str = ""
-    attention: int = 0
-    """How often the customer was shown that somebody is at it."""
+    background: ScriptedMessenger = field(default_factory=ScriptedMessenger)
+    """What shows the customer that somebody types."""
 
     @classmethod
     def of(cls, database: Database[dict[str, Any]], tenant: Tenant | None = None, **fakes: Any) -> "World":
@@ -336,18 +336,13 @@ class World:
             self.chats,
             self.turns,
             self.queue,
-            lambda connection, user_id: Asker(
-                self.agent, self.messenger, self.chats, self.turns, self.clock, self._show_attention
-            ),
+            lambda connection: Asker(self.agent, self.messenger, self.chats, self.turns, self.clock, self.background),
             lambda connection: Delivery(connection, self.connections, self.outbox, self.messenger, self.clock),
             self.clock,
             lease,
             part_bytes,
             self.fallback,
         )
-
-    def _show_attention(self) -> None:
-        self.attention += 1
 
     def sweep(self) -> int:
         """Take up what hangs."""

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 # After how many seconds something comes again whose worker died: Meta's patience, and the queues' visibility timeouts.
-_VISIBILITY_SECONDS = {Kind.POST: 60, Kind.EVENT: 180, Kind.TURN: 720}
+_VISIBILITY_SECONDS = {Kind.POST: 60, Kind.EVENT: 60, Kind.TURN: 720}
 _BACK_OFF_SECONDS = (5, 15, 45, 120, 300)
 _MOST_RECEIVES = 8
 

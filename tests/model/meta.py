@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 from connector.chat import Message, Person
@@ -49,6 +50,11 @@ class SimulatedMeta:
             self.sent.append(sent)
         self.when_sent(sent)
         return mid
+
+    @property
+    def background(self) -> Any:
+        """Return a messenger for the typing indicator, which the model does not look at."""
+        return SimpleNamespace(act=lambda user_id, action: None)
 
     def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
         """Return the newest texts of a thread."""

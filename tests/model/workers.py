@@ -19,7 +19,7 @@ from tests.model.ledger import Ledger, WatchedAgent, WatchedMessenger
 from tests.model.meta import SimulatedMeta
 from tests.model.stores import Stores
 
-LEASE = timedelta(seconds=135)
+LEASE = timedelta(seconds=10)
 QUIET = timedelta(seconds=5)
 PAUSE = timedelta(minutes=60)
 
@@ -77,7 +77,7 @@ class Workers:
                 chats,
                 turns,
                 self._queue,
-                lambda connection, _: self._asker(connection, chats, turns),
+                lambda connection: self._asker(connection, chats, turns),
                 self._delivery,
                 self._around.clock,
                 LEASE,
@@ -96,7 +96,7 @@ class Workers:
             chats,
             turns,
             self._around.clock,
-            lambda: None,
+            self._around.meta.background,
         )
 
     def _delivery(self, connection: Connection) -> Delivery:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -123,6 +124,10 @@ ENDED = [
     (400, "This chat has been closed"),
     (404, "The requested resource was not found."),
     (422, "Cannot find requested asset under given api key."),
+    (400, "Chat chat_98c1a2157aa0559144d67bb0729 has already ended."),
+    (400, "The conversation is over."),
+    (409, "Session chat_98c1a2157aa0559144d67bb0729 is no longer active"),
+    (409, "Cannot write to an ended chat"),
 ]
 
 
@@ -132,6 +137,42 @@ def test_d6_a_chat_that_is_over_or_gone_is_told_apart_because_nothing_was_said_i
 ):
     other_side.behave = behaviour.answer(_error(message), status)
     with pytest.raises(SessionEnded):
+        retell.ask("chat_1", "hi")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "Chat already ended"},
+        {"error_message": "Chat already ended"},
+        {"error": {"message": "Chat already ended"}},
+        {"message": None, "error": "x", "detail": "chat is not ongoing"},
+    ],
+    ids=str,
+)
+def test_d6_an_ended_chat_is_understood_wherever_its_words_stand(retell, other_side, body):
+    other_side.behave = behaviour.answer(body, 400)
+    with pytest.raises(SessionEnded):
+        retell.ask("chat_1", "hi")
+
+
+@pytest.mark.parametrize("status", [400, 409, 410, 418])
+@pytest.mark.parametrize("is_over", [False, True], ids=["ongoing", "ended"])
+def test_d6_a_refusal_that_does_not_say_why_is_told_apart_by_the_chat(retell, other_side, status, is_over):
+    def behave(handler):
+        is_read = other_side.requests[-1].method == "GET"
+        chat = {"chat_id": "chat_1", "chat_status": "ended" if is_over else "ongoing"}
+        behaviour.answer(chat if is_read else {"message": "No."}, 200 if is_read else status)(handler)
+
+    other_side.behave = behave
+    with pytest.raises(SessionEnded if is_over else Refused if status != 409 else TryLater):
+        retell.ask("chat_1", "hi")
+
+
+@pytest.mark.parametrize("status", [408, 409, 425])
+def test_d1_an_agent_that_is_busy_is_asked_later(retell, other_side, status):
+    other_side.behave = behaviour.answer({"message": "Resource update conflict."}, status)
+    with pytest.raises(TryLater):
         retell.ask("chat_1", "hi")
 
 
@@ -269,8 +310,6 @@ def test_a_transcript_is_read_from_its_chat_and_changes_nothing(retell, other_si
         pytest.param([_user("a"), _agent("No."), _user("b")], 2, None, id="it-thinks-about-the-second"),
         pytest.param([_user("a"), _agent("No."), _user("b"), _agent("Yes.")], 2, ANSWERED, id="it-has-answered-both"),
         pytest.param([_user("a"), _agent("One moment."), CALL], 1, None, id="a-tool-is-at-work"),
-        pytest.param([_user("a"), CALL, RESULT], 1, None, id="a-tool-is-done-and-it-thinks"),
-        pytest.param([_user("a"), _agent("One moment."), CALL, RESULT], 1, None, id="one-moment-is-no-answer"),
         pytest.param(
             [_user("a"), _agent("One moment."), CALL, RESULT, MOVE, _agent("Yes.")],
             1,
@@ -278,7 +317,6 @@ def test_a_transcript_is_read_from_its_chat_and_changes_nothing(retell, other_si
             id="it-has-answered-after-a-tool",
         ),
         pytest.param([_user("a"), _agent("Yes."), MOVE], 1, ANSWERED, id="it-has-moved-on-within-its-flow"),
-        pytest.param([_user("a"), MOVE], 1, None, id="it-has-only-moved"),
         pytest.param([_user("a"), _agent("Yes."), END], 1, Answer(("Yes.",), ends_session=True), id="it-ends-the-chat"),
         pytest.param([_user("a"), END], 1, Answer((), ends_session=True), id="it-ends-the-chat-without-a-word"),
         pytest.param([_user("a"), _agent("x"), END, _user("b")], 2, None, id="what-ended-was-another-question"),
@@ -293,6 +331,22 @@ def test_c4_c5_a_transcript_tells_how_often_the_customer_spoke_and_what_was_answ
     assert retell.transcript("chat_1") == Transcript(questions, answer, is_over=False)
 
 
+@pytest.mark.parametrize(
+    ("messages", "so_far"),
+    [
+        ([_user("a"), CALL, RESULT], Answer(())),
+        ([_user("a"), _agent("Yes."), CALL, RESULT], ANSWERED),
+        ([_user("a"), MOVE], Answer(())),
+    ],
+    ids=["a-tool-is-done", "a-tool-is-done-after-words", "it-has-only-moved"],
+)
+def test_c5_a_transcript_tells_what_was_said_so_far_and_when(retell, other_side, messages, so_far):
+    other_side.behave = _holds(*messages)
+    assert retell.transcript("chat_1") == Transcript(1, None, is_over=False, so_far=so_far)
+    other_side.behave = _holds(*messages[:-1], messages[-1] | {"created_timestamp": 1703302428855})
+    assert retell.transcript("chat_1").newest_at == datetime(2023, 12, 23, 3, 33, 48, 855000, UTC)
+
+
 @pytest.mark.parametrize("status", ["ended", "error"])
 @pytest.mark.parametrize(
     ("messages", "answer"),
@@ -300,7 +354,7 @@ def test_c4_c5_a_transcript_tells_how_often_the_customer_spoke_and_what_was_answ
         pytest.param([_user("a"), _agent("Yes.")], ANSWERED, id="answered"),
         pytest.param([_user("a"), _agent("Yes."), CALL], ANSWERED, id="in-the-middle-of-a-tool"),
         pytest.param([_user("a")], None, id="before-it-answered"),
-        pytest.param([_user("a"), CALL, RESULT], None, id="before-it-spoke"),
+        pytest.param([_user("a"), CALL, RESULT], Answer(()), id="without-a-word"),
         pytest.param([_user("a"), END], Answer((), ends_session=True), id="ended-by-the-agent-without-a-word"),
     ],
 )

@@ -10,8 +10,8 @@ from typing import Any
 MAX_MESSAGES = 500
 """How many messages a chat holds before the conversation goes on in the next one."""
 
-LATE = timedelta(seconds=60)
-"""How long after its time a turn is not yet lost: from then on, the sweep takes it up."""
+LATE = timedelta(seconds=15)
+"""How long after its time a turn is not yet lost: from then on, the sweep schedules it again."""
 
 _DEEPEST = 20  # levels of nesting kept; BSON refuses more than 100
 
@@ -134,6 +134,10 @@ class Turn:
     """The agent has closed the conversation with its answer."""
     reason: str | None = None
     """Why it ended, or (while it is `ANSWERED`) why it will end as `FAILED` once the fallback sentence is sent."""
+
+    def is_held(self, moment: datetime) -> bool:
+        """Return whether a worker has the turn now. One that was put off waits, and no worker has it."""
+        return self.state not in FINAL_STATES and self.tries > 0 and self.lease_until > moment
 
 
 @dataclass(frozen=True, slots=True)

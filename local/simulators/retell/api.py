@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from local.simulators.connection import drop_connection
 from local.simulators.retell import errors
-from local.simulators.retell.chats import Json, new_chat, show_chat
+from local.simulators.retell.chats import SILENCE_MS, Json, new_chat, show_chat
 from local.simulators.retell.completion import complete
 from local.simulators.retell.simulation import Simulation, find_chat, find_ongoing_chat
 
@@ -67,13 +67,15 @@ def retell_blueprint(simulation: Simulation) -> Blueprint:
         with simulation.faults.open() as faults:
             faults.refuse_reading()
             with_transcript = not faults.hide_transcripts
-        with simulation.state.read() as chats:
-            return jsonify(show_chat(find_chat(chats, chat_id), with_transcript=with_transcript))
+        with simulation.state.change() as chats:
+            chat = find_chat(chats, chat_id)
+            chat.end_after_silence()
+            return jsonify(show_chat(chat, with_transcript=with_transcript))
 
     @api.patch("/end-chat/<chat_id>")
     def end_chat(chat_id: str) -> Response:
-        with simulation.state.change() as chats:
-            find_ongoing_chat(chats, chat_id).end()
+        with simulation.state.change() as chats, simulation.faults.open() as faults:
+            find_ongoing_chat(chats, chat_id, faults).end()
         return Response(status=204)
 
     @api.get("/get-chat-agent/<agent_id>")
@@ -105,6 +107,6 @@ def _show_agent(agent_id: str) -> Json:
         "is_published": True,
         "response_engine": {"type": "retell-llm", "llm_id": "llm_simulated", "version": 0},
         "language": "en-US",
-        "end_chat_after_silence_ms": 3_600_000,
+        "end_chat_after_silence_ms": SILENCE_MS,
         "last_modification_timestamp": 1_703_413_636_133,
     }

@@ -11,6 +11,9 @@ from pydantic import TypeAdapter
 
 from local.simulators.clock import now_ms
 
+SILENCE_MS = 3_600_000
+"""After how long a silence a chat ends, by default (Retell, `end_chat_after_silence_ms`)."""
+
 type Json = dict[str, Any]
 type ChatStatus = Literal["ongoing", "ended"]
 
@@ -53,6 +56,12 @@ class Chat:
             self.status = "ended"
             self.ended_at = now_ms()
 
+    def end_after_silence(self) -> None:
+        """End the chat if nobody has said anything in it for the agent's `end_chat_after_silence_ms`."""
+        last = max([self.started_at, *(message["created_timestamp"] for message in self.messages)])
+        if not self.thinking and now_ms() - last > SILENCE_MS:
+            self.end()
+
     @property
     def turn(self) -> int:
         """How many messages the user has sent."""
@@ -64,7 +73,8 @@ class Chats:
     """All chats, and the answers that wait to be given in place of the agent's own."""
 
     chats: dict[str, Chat] = field(default_factory=dict)
-    scripted_answers: list[str] = field(default_factory=list)
+    scripted_answers: list[str | list[Json]] = field(default_factory=list)
+    """Texts, or the entries that a completion is to add to the chat."""
 
 
 CHATS_JSON = TypeAdapter(Chats)

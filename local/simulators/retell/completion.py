@@ -15,8 +15,8 @@ def complete(simulation: Simulation, chat_id: str, content: str) -> tuple[list[J
     there that it arrived.
     """
     with simulation.state.change() as chats:
-        chat = find_ongoing_chat(chats, chat_id)
         with simulation.faults.open() as faults:
+            chat = find_ongoing_chat(chats, chat_id, faults)
             faults.refuse_completion()
         chat.add("user", content=content)
         chat.completions += 1
@@ -43,8 +43,10 @@ def finish_thinking(simulation: Simulation) -> None:
 
 
 def _answer(chats: Chats, chat: Chat, question: Question, faults: RetellFaults) -> list[Json]:
-    scripted = chats.scripted_answers
-    speech = Speech(scripted.pop(0)) if scripted else speak(question.content, question.turn)
+    scripted = chats.scripted_answers.pop(0) if chats.scripted_answers else None
+    if isinstance(scripted, list):
+        return _scripted_entries(chat, scripted)
+    speech = Speech(scripted) if scripted is not None else speak(question.content, question.turn)
     messages = _preparations(chat) if faults.extra_messages else []
     messages.append(chat.add("agent", content=speech.text))
     if faults.extra_messages:
@@ -53,6 +55,13 @@ def _answer(chats: Chats, chat: Chat, question: Question, faults: RetellFaults) 
         messages.append(_invocation(chat, "end_call", {}))
         chat.end()
     return messages
+
+
+def _scripted_entries(chat: Chat, scripted: list[Json]) -> list[Json]:
+    entries = [chat.add(**{"role": "agent"} | entry) for entry in scripted]
+    if any("end_call" in (entry.get("type"), entry.get("name")) for entry in entries):
+        chat.end()
+    return entries
 
 
 def _preparations(chat: Chat) -> list[Json]:

@@ -12,9 +12,13 @@ from local.simulators.retell.simulation import Simulation
 
 
 class ScriptedAnswers(ControlBody):
-    """What the agent is to say next, one text per completion, in whichever chat they come."""
+    """What the agent is to say next, one answer per completion, in whichever chat they come.
 
-    answers: list[Annotated[str, Field(max_length=100_000)]]
+    A text, or the entries that the completion adds: `{"role": "agent", "content": "…"}`, tools, transitions, or none.
+    An invocation of `end_call` ends the chat.
+    """
+
+    answers: list[Annotated[str, Field(max_length=100_000)] | Annotated[list[Json], Field(max_length=100)]]
 
 
 def retell_control(simulation: Simulation) -> Blueprint:

@@ -4,28 +4,26 @@ from local.simulators.retell.chats import Json
 
 
 class RetellError(Exception):
-    """A refused call; `retry_after_seconds` becomes the header Retry-After."""
+    """A refused call; `retry_after_seconds` becomes the header Retry-After, `key` the message's place in the body."""
 
-    def __init__(self, status: int, message: str, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, retry_after_seconds: float | None = None, key: str = "message"
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.key = key
 
 
 def envelope(error: RetellError) -> Json:
     """Make the body of a refusal."""
-    return {"status": "error", "message": error.message}
+    return {"status": "error", error.key: error.message}
 
 
 def bad_request() -> RetellError:
     """Refuse a body that is not what the endpoint takes."""
     return RetellError(400, "Invalid request format, please check API reference.")
-
-
-def chat_ended() -> RetellError:
-    """Refuse a message to a chat that has ended; not documented, but what integrators have seen."""
-    return RetellError(400, "Chat already ended")
 
 
 def wrong_key() -> RetellError:

@@ -20,6 +20,23 @@ class FailedCompletions(BaseModel):
     message: str = "An unexpected server error occurred."
 
 
+class EndedChat(BaseModel):
+    """How a message to a chat that has ended is refused: not documented, but what integrators have seen.
+
+    `{chat_id}` in the message becomes the chat's id.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: int = Field(default=400, ge=400, le=499)
+    message: str = "Chat already ended"
+    key: str = "message"
+
+    def error(self, chat_id: str) -> RetellError:
+        """Make the refusal."""
+        return RetellError(self.status, self.message.replace("{chat_id}", chat_id), key=self.key)
+
+
 class RateLimit(BaseModel):
     """Refuse the next `times` calls that create something; `retryAfter` is in seconds."""
 
@@ -41,6 +58,8 @@ class RetellFaults(BaseModel):
     fail_get_chat: Count = 0  # the next n times a chat is read, the answer is a 500
     hide_transcripts: bool = False  # chats are read without their messages, as where an agent's storage is off
     end_chats: bool = False  # done once, when it is set: all ongoing chats end
+    forget_chats: bool = False  # done once, when it is set: all chats are gone, and asked for they are 422
+    ended_chat: EndedChat = EndedChat()
     empty_answers: Count = 0  # the next n completions have no messages
     extra_messages: bool = False  # tool entries, a node transition and a second agent message
     rate_limit: RateLimit | None = None
@@ -89,3 +108,8 @@ class RetellFaults(BaseModel):
         """Tell whether all chats are to end now; asked once per setting."""
         end, self.end_chats = self.end_chats, False
         return end
+
+    def take_loss_of_chats(self) -> bool:
+        """Tell whether all chats are to be forgotten now; asked once per setting."""
+        forget, self.forget_chats = self.forget_chats, False
+        return forget

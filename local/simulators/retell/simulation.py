@@ -18,8 +18,10 @@ class Simulation:
     api_key: str | None
 
     def follow_faults(self) -> None:
-        """End the chats, if the faults, just changed, say so."""
+        """End or forget the chats, if the faults, just changed, say so."""
         with self.state.change() as chats, self.faults.open() as faults:
+            if faults.take_loss_of_chats():
+                chats.chats.clear()
             if faults.take_end_of_chats():
                 for chat in chats.chats.values():
                     chat.end()
@@ -33,9 +35,10 @@ def find_chat(chats: Chats, chat_id: str) -> Chat:
     return chat
 
 
-def find_ongoing_chat(chats: Chats, chat_id: str) -> Chat:
+def find_ongoing_chat(chats: Chats, chat_id: str, faults: RetellFaults) -> Chat:
     """Find a chat that still takes messages; RetellError if it has ended."""
     chat = find_chat(chats, chat_id)
+    chat.end_after_silence()
     if chat.status == "ended":
-        raise errors.chat_ended()
+        raise faults.ended_chat.error(chat_id)
     return chat

@@ -41,6 +41,13 @@ class Turns:
         opened = record.changing(lambda one: is_waiting(one) or _was_missed(one), turn_id=turn.id).saying(turn=turn)
         return self._shelf.put(having(opened, wake_at=turn.lease_until)).chat
 
+    def renew(self, chat: Chat, lease: timedelta) -> None:
+        """Hold the turn for a lease from now on."""
+        record, until = self._own(chat), self._clock() + lease
+        if not record.chat.has_hanging_turn or claimed(record.chat).tries == 0:
+            raise Superseded
+        self._put(having(record, wake_at=until), {"lease_until": until})
+
     def set_session(self, chat: Chat, chat_id: str) -> Chat:
         """Record a new session of the agent's for this chat."""
         self._write(chat, chat_id=chat_id, questions=0)

@@ -1,6 +1,7 @@
 """What an agent says, and what its session holds: the words between the business and any agent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,7 @@ class Transcript:
     answer: Answer | None
     """What the agent said to the last question; None while it has not finished."""
     is_over: bool
+    so_far: Answer | None = None
+    """Where there is no answer yet and no tool runs: what the agent has said until now. It may say more, or not."""
+    newest_at: datetime | None = None
+    """When the last entry of `so_far` was written, where the agent's side tells."""

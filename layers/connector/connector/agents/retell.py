@@ -6,6 +6,7 @@ idempotent nor free, and it costs more than a second of cold start.
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from connector.agents.answers import Answer as Said
@@ -19,7 +20,17 @@ COMPLETION_SECONDS = 90
 
 _LONGEST_WAIT_SECONDS = 300
 _SECONDS = re.compile(r"[0-9]{1,18}")
-_ENDED = re.compile(r"chat.{0,20}(ended|not ongoing|closed)", re.IGNORECASE)
+
+# The ways in which Retell, and proxies before it, have been seen to say that a chat takes no more messages. An id of
+# 32 characters and more may stand between the words.
+_OVER = r"ended|closed|completed|finished|expired|terminated|inactive|is over|(?:not|no longer) (?:ongoing|active|open)"
+_SESSION = r"chat|session|conversation"
+_ENDED = re.compile(
+    rf"(?:{_SESSION})\b.{{0,100}}\b(?:{_OVER})\b|\b(?:ended|closed) (?:{_SESSION})\b", re.IGNORECASE | re.DOTALL
+)
+_IS_OVER = "The agent's chat is over."
+_REFUSED = "agent_refused"
+_MOST_WORDS = 500  # characters of an error that are looked at
 
 
 class Retell:
@@ -87,11 +98,23 @@ class Retell:
         body = {"chat_id": chat_id, "content": content}
         answer = self._transport.send("POST", "create-chat-completion", json=body, timeout=COMPLETION_SECONDS)
         if not answer.is_success:
-            raise _error_of(answer)
+            failure = _error_of(answer)
+            # Retell documents no words for an ended chat, so the chat itself is asked where they say nothing.
+            is_unclear = answer.status == 409 or (isinstance(failure, Refused) and failure.code == _REFUSED)
+            raise SessionEnded(_IS_OVER) if is_unclear and self._is_over(chat_id) else failure
         messages = (answer.body or {}).get("messages")
         if not isinstance(messages, list):
             raise OutcomeUnknown("Retell answered without messages.")
         return _said(_entries(messages))
+
+    def _is_over(self, chat_id: str) -> bool:
+        """Return whether a chat has certainly ended."""
+        try:
+            return self.transcript(chat_id).is_over
+        except SessionEnded:
+            return True
+        except OutsideError:
+            return False
 
     def transcript(self, chat_id: str) -> Transcript:
         """Return what a chat holds now (https://docs.retellai.com/api-references/get-chat).
@@ -115,8 +138,11 @@ class Retell:
         answered = entries[asked[-1] + 1 :] if asked else []
         said = _said(answered)
         # Of a chat that is over nothing more will come; but if nothing has come, that is not what the agent answered.
-        is_answered = _is_finished(answered) or (is_over and bool(said.texts))
-        return Transcript(len(asked), said if is_answered else None, is_over)
+        if _is_finished(answered) or (is_over and answered):
+            return Transcript(len(asked), said, is_over)
+        if not answered or _runs_tool(answered):
+            return Transcript(len(asked), None, is_over)
+        return Transcript(len(asked), None, is_over, so_far=said, newest_at=_written_at(answered[-1]))
 
 
 def _entries(messages: Sequence[object]) -> list[dict[str, Any]]:
@@ -142,14 +168,39 @@ def _is_finished(entries: Sequence[Mapping[str, Any]]) -> bool:
     return bool(spoken) and (spoken[-1].get("role") == "agent" or any(_ends_chat(entry) for entry in spoken))
 
 
+def _runs_tool(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a tool was called and its result is still missing."""
+    tools = [entry.get("role") for entry in entries if str(entry.get("role")).startswith("tool_call_")]
+    return bool(tools) and tools[-1] == "tool_call_invocation"
+
+
+def _written_at(entry: Mapping[str, Any]) -> datetime | None:
+    """Return when an entry was written; Retell counts in ms."""
+    milliseconds = entry.get("created_timestamp")
+    if not isinstance(milliseconds, int | float) or not 10**11 < milliseconds < 10**14:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _words(body: Mapping[str, Any] | None) -> str:
+    """Return what an error says, wherever Retell or a proxy has put it."""
+    told = [(body or {}).get(name) for name in ("message", "error_message", "error", "detail")]
+    inner = [one.get("message") if isinstance(one, Mapping) else one for one in told]
+    return " ".join(one[:_MOST_WORDS] for one in inner if isinstance(one, str))
+
+
 def _error_of(answer: Answer) -> OutsideError:
-    """Sort an unsuccessful answer of Retell's. A missing chat is 404 or 422, an ended one 400 with words to match."""
-    said = str((answer.body or {}).get("message") or (answer.body or {}).get("error_message") or "")
+    """Sort an unsuccessful answer of Retell's.
+
+    A missing chat is 404 or 422; an ended one is one of these too, or 400 or 409 with words that say so.
+    """
     match answer.status:
         case 404 | 422:
             return SessionEnded("Retell no longer knows this chat.")
-        case 400 if _ENDED.search(said):
-            return SessionEnded("The agent's chat is over.")
+        case 400 | 409 if _ENDED.search(_words(answer.body)):
+            return SessionEnded(_IS_OVER)
+        case 408 | 409 | 425:
+            return TryLater(f"Retell is busy (HTTP {answer.status}).")
         case 401 | 403:
             return Refused("agent_key_refused", "Retell refuses the API key.")
         case 402:
@@ -157,7 +208,7 @@ def _error_of(answer: Answer) -> OutsideError:
         case 429:
             return TryLater("Retell limits the rate of calls.", after_seconds=_retry_after(answer))
         case status if 400 <= status < 500:
-            return Refused("agent_refused", f"Retell refused the request (HTTP {status}).")
+            return Refused(_REFUSED, f"Retell refused the request (HTTP {status}).")
         case status:
             return OutcomeUnknown(f"Retell answered HTTP {status}.")
 

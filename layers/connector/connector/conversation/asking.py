@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from connector.agents.answers import Answer
 from connector.chat import Chat, Role, TurnState, claimed
 from connector.conversation import introduction
+from connector.conversation.background import in_background, typing_indicator
 from connector.conversation.ends import Unproven
 from connector.conversation.question import question
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
@@ -16,8 +17,13 @@ from connector.ports.stores import Chats, Turns
 _ANSWER_LOST = "answer_lost"
 _SESSION_ENDED = "session_ended"
 
-# How soon after a question its absence from the transcript proves anything: the agent's side may be slow to write.
-_SETTLED = timedelta(seconds=5)
+# How long after a question its absence from the transcript proves that it was not asked: the agent's side may be slow
+# to write, and the worker that asked may have lost its lease and be asking still.
+_ABSENCE_PROVEN = timedelta(seconds=20)
+
+# How long after its newest entry the agent has no more to say, although that is no word of its: after a tool's result
+# an agent may be set to say nothing (Retell, `speak_after_execution`).
+_SAYS_NO_MORE = timedelta(seconds=15)
 
 # How old what is known of a person may be when a session opens.
 _ACQUAINTANCE = timedelta(days=1)
@@ -32,8 +38,8 @@ class Asker:
     chats: Chats
     turns: Turns
     clock: Callable[[], datetime]
-    show_attention: Callable[[], None]
-    """Has the customer see that the message is read and an answer is coming. Returns at once, and never fails."""
+    background_messenger: Messenger
+    """For the typing indicator: an HTTP connection serves one thread at a time."""
 
     def ask(self, chat: Chat) -> tuple[Chat, Answer]:
         """Return what the agent says to the turn's messages, and the chat as it then is: perhaps a new one.
@@ -63,9 +69,9 @@ class Asker:
 
     def _ask(self, chat: Chat, content: str) -> tuple[Chat, Answer]:
         chat = self.turns.begin_asking(chat)
-        self.show_attention()
         try:
-            return chat, self.agent.ask(chat.chat_id or "", content)
+            with in_background("typing", typing_indicator(self.background_messenger, chat.user_id)):
+                return chat, self.agent.ask(chat.chat_id or "", content)
         except OutcomeUnknown as error:
             raise Unproven(_ANSWER_LOST, error.message) from error
         except (TryLater, SessionEnded, Refused):
@@ -75,8 +81,6 @@ class Asker:
     def _read_back(self, chat: Chat) -> Answer | None:
         """Return the answer that was lost on the way; None with the proof that nothing was asked."""
         turn = claimed(chat)
-        if turn.asked_at is not None and self.clock() < turn.asked_at + _SETTLED:
-            raise Unproven(_ANSWER_LOST, "It is too early to say whether the agent was asked.")
         try:
             transcript = self.agent.transcript(chat.chat_id or "")
         except TryLater as error:
@@ -85,12 +89,17 @@ class Asker:
             raise Refused(_ANSWER_LOST, "The agent's session is gone, and the answer with it.") from error
         if transcript.questions is None or turn.asked_after is None:
             raise Refused(_ANSWER_LOST, "The agent's side does not tell what it was asked.")
+        asked_at, moment = turn.asked_at or turn.opened_at, self.clock()
         if transcript.questions <= turn.asked_after:
+            if moment < asked_at + _ABSENCE_PROVEN:
+                raise Unproven(_ANSWER_LOST, "It is too early to say whether the agent was asked.")
             return None
         if transcript.answer is not None:
             return transcript.answer
         if transcript.is_over:
             raise Refused(_ANSWER_LOST, "The agent's session ended before an answer came.")
+        if transcript.so_far is not None and moment > (transcript.newest_at or asked_at) + _SAYS_NO_MORE:
+            return transcript.so_far
         raise Unproven(_ANSWER_LOST, "The agent is still thinking.")
 
     def _with_session(self, chat: Chat, *, previous: str | None = None) -> Chat:

@@ -12,8 +12,9 @@ from connector.instagram import limits
 from connector.ports.outside import Messenger
 from connector.ports.stores import Connections, Outbox
 
-# How soon after a send its absence from the thread proves anything, and by how much Meta's clock may differ from ours.
-_SETTLED = timedelta(seconds=5)
+# How long after a send its absence from the thread proves that it was not sent; longer where a worker that lost its
+# lease may be sending still. And by how much Meta's clock may differ from ours.
+_ABSENCE_PROVEN = {MessageStatus.UNKNOWN: timedelta(seconds=5), MessageStatus.SENDING: timedelta(seconds=15)}
 _CLOCKS_DIFFER = timedelta(seconds=30)
 
 
@@ -69,7 +70,7 @@ class Delivery:
             Refused, ReconnectNeeded, TryLater: the thread cannot be read (now).
         """
         began_at = message.sending_at or message.created_at
-        if self.clock() < began_at + _SETTLED:
+        if self.clock() < began_at + _ABSENCE_PROVEN[message.status]:
             raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
         earliest = began_at - _CLOCKS_DIFFER
         if not self.connections.spend(self.connection, "reading", limits.READERS_PER_SECOND):

@@ -46,7 +46,7 @@ class Speaker:
         except OutcomeUnknown as error:
             raise Unproven(SEND_UNKNOWN, error.message) from error
         if sent is None:
-            self._require_awake(self.chats.ongoing(chat.user_id) or chat)
+            self._require_allowed(self.chats.ongoing(chat.user_id) or chat)
             raise Superseded
 
     def _finds(self, delivery: Delivery, part: Message, chat: Chat) -> bool:
@@ -60,7 +60,9 @@ class Speaker:
         except Refused as error:
             raise Ended(TurnState.FAILED, SEND_UNKNOWN) from error
 
-    def _require_awake(self, chat: Chat) -> None:
+    def _require_allowed(self, chat: Chat) -> None:
+        if chat.opted_out_at is not None:
+            raise Ended(TurnState.SKIPPED, policy.OPTED_OUT)
         if chat.is_paused(self.clock()):
             raise Ended(TurnState.SKIPPED, chat.paused_because or PAUSED)
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Waiting
 
-# Until a chat that has just been scheduled is looked after again.
-_REST = timedelta(minutes=5)
+# How long a chat that was just scheduled waits for a worker before it is scheduled again.
+_REST = timedelta(seconds=55)  # the sweep runs each minute
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from connector.accounts import Connection
 from connector.chat import (
@@ -26,6 +27,7 @@ from connector.chat import (
 )
 from connector.conversation import policy
 from connector.conversation.asking import Asker
+from connector.conversation.background import heartbeat, in_background
 from connector.conversation.delivery import Delivery
 from connector.conversation.ends import Ended, Unproven
 from connector.conversation.parts import fallback_of, parts_of
@@ -39,6 +41,8 @@ from connector.ports.stores import Chats, Connections, Superseded, Turns
 from connector.tenancy import Tenant
 
 _LONGEST_DELAY_SECONDS = 900  # what SQS allows; the sweep looks after longer ones
+_BEATS_PER_LEASE = 3
+_FASTEST_BEAT_SECONDS = 0.1
 _QUEUE_TRIES = timedelta(minutes=20)  # how long the queue brings a message again and again
 _MOST_DEATHS = 5
 _LOOP_PAUSE = timedelta(minutes=60)
@@ -63,12 +67,12 @@ class TurnTaker:
     chats: Chats
     turns: Turns
     queue: TurnQueue
-    asker_of: Callable[[Connection, str], Asker]
-    """What asks a connection's agent for one user."""
+    asker_of: Callable[[Connection], Asker]
+    """What asks a connection's agent."""
     delivery_of: Callable[[Connection], Delivery]
     clock: Callable[[], datetime]
     lease: timedelta
-    """Longer than the worker can live: when it is over, the worker that held it is dead."""
+    """How long a turn is a worker's. It is renewed while the worker lives: when it has run out, the worker is dead."""
     part_bytes: int
     fallback: str = ""
     """What a customer is told when the agent cannot answer; "" for nothing."""
@@ -86,7 +90,13 @@ class TurnTaker:
         connection = self.connections.get(self.tenant)
         taken = self.turns.claim(chat, generation=connection.generation if connection else 0, lease=self.lease)
         if taken is None:
-            return None  # who holds it schedules what comes next, and the sweep looks after who holds it
+            self._schedule_for_end_of_lease(user_id)
+            return None
+        every_seconds = max(self.lease.total_seconds() / _BEATS_PER_LEASE, _FASTEST_BEAT_SECONDS)
+        with in_background("lease", heartbeat(lambda: self.turns.renew(taken, self.lease), every_seconds)):
+            return self._answer(taken, connection)
+
+    def _answer(self, taken: Chat, connection: Connection | None) -> Outcome | None:
         try:
             return self._take(taken, connection)
         except Superseded:
@@ -150,7 +160,7 @@ class TurnTaker:
         if turn.state is TurnState.ANSWERED:
             return chat
         try:
-            chat, answer = self.asker_of(connection, chat.user_id).ask(chat)
+            chat, answer = self.asker_of(connection).ask(chat)
         except TryLater as error:
             if not is_over(turn.opened_at, self.clock(), error, turn.fence):
                 raise
@@ -173,6 +183,13 @@ class TurnTaker:
         if seconds <= _LONGEST_DELAY_SECONDS:
             self._schedule(chat, seconds)
         return Outcome(turn.state, error.message, seconds)
+
+    def _schedule_for_end_of_lease(self, user_id: str) -> None:
+        """Come again when the lease of the worker that has the turn runs out: by then it has renewed it, or is dead."""
+        chat = self.chats.ongoing(user_id)
+        if chat is not None and chat.turn is not None and chat.turn.is_held(self.clock()):
+            seconds = ceil((chat.turn.lease_until - self.clock()).total_seconds())
+            self._schedule(chat, max(1, min(seconds, _LONGEST_DELAY_SECONDS)))
 
     def _schedule_next(self, user_id: str) -> None:
         """Schedule what the customer wrote meanwhile: its own turn message may have come while this turn was on."""

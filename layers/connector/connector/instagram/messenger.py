@@ -9,7 +9,7 @@ from connector.instagram.graph import Graph
 from connector.instagram.outgoing import body_of
 from connector.instagram.threads import THREAD_FIELDS, SentText, listed, sent_texts
 
-_COURTESY_SECONDS = 3  # for what nobody waits for
+_COURTESY_SECONDS = 2  # for what must not keep a customer waiting
 _SEND_SECONDS = 10
 # Meta fetches files before it answers: it gives a video 75 s, and a function's caller has not so long.
 _FILE_SECONDS = 20

@@ -126,6 +126,10 @@ class Turns(Protocol):
         """Take up the chat's turn."""
         ...
 
+    def renew(self, chat: Chat, lease: timedelta) -> None:
+        """Hold the turn for a lease from now on."""
+        ...
+
     def set_session(self, chat: Chat, chat_id: str) -> Chat:
         """Record a new session of the agent's."""
         ...

@@ -29,15 +29,15 @@ class Outbox:
     def begin_sending(self, message: Message, *, chat: Chat | None = None) -> bool:
         """Record that a message is about to be sent. Only one caller is ever told True for it.
 
-        With `chat`, the message is part of a turn: the turn must still be this worker's, and no person may have taken
-        over. That is looked at in the same write that releases the message.
+        With `chat`, the message is part of a turn: the turn must still be this worker's, no person may have taken over,
+        and the customer may not have opted out. The write that releases the message checks it.
         """
         fence: Document = {}
         moment = self._clock()
         if chat is not None:
             turn = claimed(chat)
             awake = [{"pausedUntil": None}, {"pausedUntil": {"$lte": moment}}]
-            fence = {"turn.id": turn.id, "turn.fence": turn.fence, "$or": awake}
+            fence = {"turn.id": turn.id, "turn.fence": turn.fence, "$or": awake, "metadata.opting.out": {"$ne": True}}
         pending = {"key": message.key, "status": MessageStatus.PENDING.value}
         with translated():
             return (

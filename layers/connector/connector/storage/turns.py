@@ -80,6 +80,16 @@ class Turns:
             array_filters=array_filters,
         )
 
+    def renew(self, chat: Chat, lease: timedelta) -> None:
+        """Hold the turn for a lease from now on. A turn that was put off, or has ended, is not held.
+
+        Raises:
+            Superseded: the turn is no longer this worker's to hold.
+        """
+        until = self._clock() + lease
+        held = {"turn.state": {"$nin": _FINAL}, "turn.tries": {"$gt": 0}}
+        self._write(chat, {"$set": {"turn.leaseUntil": until, "wakeAt": until}}, held)
+
     def set_session(self, chat: Chat, chat_id: str) -> Chat:
         """Record a new session of the agent's for this chat.
 

@@ -26,8 +26,8 @@ def messenger(login: Login, token: AccessToken, node_id: str) -> Messenger:
 
 
 @lru_cache(maxsize=_BEARERS)
-def courtesy(login: Login, token: AccessToken, node_id: str) -> Messenger:
-    """Return another one, for the background."""
+def background_messenger(login: Login, token: AccessToken, node_id: str) -> Messenger:
+    """Return another one, for a thread beside the handler's."""
     return Messenger(graph(login, token, node_id))
 
 

@@ -1,16 +1,12 @@
 """The agent and the messenger of a connection, ready to use."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
-from threading import Thread
 
 from connector import settings
-from connector.accounts import AccessToken, Account, Connection
+from connector.accounts import Connection
 from connector.agents.retell import Retell
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
-from connector.errors import OutsideError
 from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import meta, stores
@@ -28,8 +24,8 @@ def agent(tenant: Tenant, retell_agent_id: str) -> Retell:
     return _retell(stores.secrets().retell_api_key(tenant.subaccount_id), retell_agent_id)
 
 
-def asker(connection: Connection, user_id: str) -> Asker:
-    """Return what asks a connection's agent for one user.
+def asker(connection: Connection) -> Asker:
+    """Return what asks a connection's agent.
 
     Raises:
         ReconnectNeeded: the connection's token is gone.
@@ -41,7 +37,7 @@ def asker(connection: Connection, user_id: str) -> Asker:
         stores.chats(connection.tenant),
         stores.turns(connection.tenant),
         now,
-        _attention(account, token, user_id),
+        meta.background_messenger(account.login, token, account.node_id),
     )
 
 
@@ -54,14 +50,3 @@ def delivery(connection: Connection) -> Delivery:
     account = connection.account
     messenger = meta.messenger(account.login, meta.token_of(connection), account.node_id)
     return Delivery(connection, stores.connections(), stores.outbox(connection.tenant), messenger, now)
-
-
-def _attention(account: Account, token: AccessToken, user_id: str) -> Callable[[], None]:
-    """Return what marks a user's messages as seen and shows that somebody types, in the background."""
-
-    def show() -> None:
-        with suppress(OutsideError):
-            for action in ("mark_seen", "typing_on"):
-                meta.courtesy(account.login, token, account.node_id).act(user_id, action)
-
-    return Thread(target=show, name="attention", daemon=True).start

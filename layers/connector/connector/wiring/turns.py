@@ -9,7 +9,8 @@ from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import outside, stores
 
-_LEASE = timedelta(seconds=135)  # reply's timeout, and 15 s for clocks that differ
+# A dead worker's turn waits for the end of its lease and for the next sweep, a minute later at most.
+LEASE = timedelta(seconds=10)
 
 
 def turn_taker(tenant: Tenant) -> TurnTaker:
@@ -23,7 +24,7 @@ def turn_taker(tenant: Tenant) -> TurnTaker:
         outside.asker,
         outside.delivery,
         now,
-        _LEASE,
+        LEASE,
         MAX_TEXT_BYTES,
         settings.fallback_text(),
     )
