@@ -317,6 +317,10 @@ def test_d2_the_agent_has_all_the_time_it_may_take_within_its_function(deployed)
     assert deployed.functions["reply"]["Timeout"] >= needed
 
 
+def test_aws_lets_reply_schedule_itself(deployed):
+    assert deployed.functions["reply"]["RecursiveLoop"] == "Allow"
+
+
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

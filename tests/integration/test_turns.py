@@ -91,7 +91,23 @@ def test_c7_a_turn_is_resumed_from_the_state_that_stands_with_what_it_has(chats,
     assert [message.text for message in resumed.of_turn(resumed.turn.id, Role.AGENT)] == ["one", "two"]
 
 
+def test_a_renewed_lease_keeps_the_turn_from_others(chats, turns):
+    held = _claim(turns, _write(chats, "a"), NO_LEASE)
+    turns.renew(held, LEASE)
+    assert _claim(turns, chats.ongoing(USER)) is None
+
+
+def test_a_turn_that_was_put_off_is_not_renewed(chats, turns, collection):
+    chat = _claim(turns, _write(chats, "a"))
+    turns.put_off(chat, now(), look_after=LATE)
+    before = collection.find_one()
+    with pytest.raises(Superseded):
+        turns.renew(chat, LEASE)
+    assert collection.find_one() == before
+
+
 WRITES = {
+    "renew": lambda turns, chat: turns.renew(chat, LEASE),
     "set_session": lambda turns, chat: turns.set_session(chat, "chat_x"),
     "set_questions": lambda turns, chat: turns.set_questions(chat, 7),
     "begin_asking": lambda turns, chat: turns.begin_asking(chat),

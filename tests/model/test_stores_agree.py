@@ -260,6 +260,10 @@ class Both(RuleBasedStateMachine):
     def roll_over(self, chats, keeps):
         return self.turned(lambda turns, number: turns.roll_over(chats[number], "session_ended", keeps_session=keeps))
 
+    @rule(chats=claimed, lease=LEASES)
+    def renew(self, chats, lease):
+        self.turned(lambda turns, number: turns.renew(chats[number], lease))
+
     @rule(chats=claimed, ahead=SECONDS)
     def put_off(self, chats, ahead):
         until = self.clock() + ahead
