@@ -45,7 +45,7 @@ ROUTES = {
 NO_CALLERS = {"webhook", "finish_login", "deauthorize", "delete_data", "deletion"}
 API = sorted({*ROUTES.values()} - NO_CALLERS)
 CONSUMERS = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-# AWS recommends six, for a throttled function's sake. Ingest's events come again sooner: see `AFTER_A_DEATH_SECONDS`.
+# AWS recommends six, for throttled functions. Ingest's events are retried sooner: see `AFTER_A_DEATH_SECONDS`.
 TIMEOUTS_UNTIL_SHOWN = {"ingest": 2, "reply": 6}
 AFTER_A_DEATH_SECONDS = 75  # the longest a customer waits because a worker died
 SCHEDULES = {

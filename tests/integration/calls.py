@@ -56,7 +56,7 @@ class Calls(monitoring.CommandListener):
 
     @property
     def has_killed(self) -> bool:
-        """Return whether the worker that was to be killed has been."""
+        """Return whether the requested death has happened."""
         return self._death is None
 
     def start(self, sqs: Any) -> None:

@@ -73,7 +73,7 @@ class Stack:
         return str(self.simulate("POST", f"accounts/{ACCOUNT}/messages", to=user, text=text)["mid"])
 
     def thread(self, user: str = USER) -> list[dict[str, Any]]:
-        """Return what stands in a customer's thread at Instagram."""
+        """Return the messages of a customer's thread at Instagram."""
         return list(self.simulate("GET", f"threads/{ACCOUNT}/{user}")["messages"])
 
     def received(self, user: str = USER) -> list[str]:
@@ -213,7 +213,7 @@ class Stack:
             try:
                 answer = self.invoke(function, {"Records": [_record(one, function.source.queue) for one in messages]})
             except InvocationFailed:
-                continue  # what is not deleted comes again when its visibility ends
+                continue  # SQS shows it again when its visibility timeout ends
             failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
             for message in messages:
                 if message["MessageId"] not in failed:

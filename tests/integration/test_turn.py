@@ -431,7 +431,7 @@ def test_a_message_that_came_while_the_agent_ended_the_chat_is_answered_in_the_n
     assert world.agent.asked == [("chat_1", "bye"), ("chat_2", "wait")]
 
 
-def test_the_customer_sees_that_somebody_types_while_the_agent_thinks(world):
+def test_the_typing_indicator_is_shown_while_the_agent_thinks(world):
     shown = Event()
     act = world.background.act
 

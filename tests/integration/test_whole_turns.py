@@ -34,7 +34,7 @@ def test_a_dm_is_answered_within_seconds(stack):
     ]
 
 
-# ── the agent's session is over
+# ── the agent's session has ended
 
 
 ENDED = [
@@ -315,7 +315,7 @@ def killed_at_each_call(stack, function):
 
 
 @pytest.mark.parametrize("function", ["ingest", "reply"])
-def test_a_worker_killed_at_any_call_costs_a_customer_75_seconds_at_most(stack, function):
+def test_a_customer_waits_75_seconds_at_most_for_a_killed_worker(stack, function):
     waited = {}
     for number, (at, after) in enumerate(killed_at_each_call(stack, function)):
         user = str(2_000_000_000_000_000 + number)

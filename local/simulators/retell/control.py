@@ -12,7 +12,7 @@ from local.simulators.retell.simulation import Simulation
 
 
 class ScriptedAnswers(ControlBody):
-    """What the agent is to say next, one answer per completion, in whichever chat they come.
+    """The agent's next answers, one per completion, in any chat.
 
     A text, or the entries that the completion adds: `{"role": "agent", "content": "…"}`, tools, transitions, or none.
     An invocation of `end_call` ends the chat.

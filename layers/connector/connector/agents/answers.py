@@ -24,6 +24,6 @@ class Transcript:
     """What the agent said to the last question; None while it has not finished."""
     is_over: bool
     so_far: Answer | None = None
-    """Where there is no answer yet and no tool runs: what the agent has said until now. It may say more, or not."""
+    """The agent's words until now, where the answer is not complete and no tool is running. More may follow."""
     newest_at: datetime | None = None
     """When the last entry of `so_far` was written, where the agent's side tells."""

@@ -21,14 +21,14 @@ COMPLETION_SECONDS = 90
 _LONGEST_WAIT_SECONDS = 300
 _SECONDS = re.compile(r"[0-9]{1,18}")
 
-# The ways in which Retell, and proxies before it, have been seen to say that a chat takes no more messages. An id of
-# 32 characters and more may stand between the words.
+# Messages with which Retell, or a proxy before it, refuses a chat that has ended. An id of 32 or more characters may come
+# between the words.
 _OVER = r"ended|closed|completed|finished|expired|terminated|inactive|is over|(?:not|no longer) (?:ongoing|active|open)"
 _SESSION = r"chat|session|conversation"
 _ENDED = re.compile(
     rf"(?:{_SESSION})\b.{{0,100}}\b(?:{_OVER})\b|\b(?:ended|closed) (?:{_SESSION})\b", re.IGNORECASE | re.DOTALL
 )
-_IS_OVER = "The agent's chat is over."
+_IS_OVER = "The agent's chat has ended."
 _REFUSED = "agent_refused"
 _MOST_WORDS = 500  # characters of an error that are looked at
 
@@ -137,7 +137,7 @@ class Retell:
         asked = [index for index, entry in enumerate(entries) if entry.get("role") == "user"]
         answered = entries[asked[-1] + 1 :] if asked else []
         said = _said(answered)
-        # Of a chat that is over nothing more will come; but if nothing has come, that is not what the agent answered.
+        # An ended chat gets no more entries; one without any after the question holds no answer.
         if _is_finished(answered) or (is_over and answered):
             return Transcript(len(asked), said, is_over)
         if not answered or _runs_tool(answered):
@@ -190,9 +190,9 @@ def _words(body: Mapping[str, Any] | None) -> str:
 
 
 def _error_of(answer: Answer) -> OutsideError:
-    """Sort an unsuccessful answer of Retell's.
+    """Classify an unsuccessful answer.
 
-    A missing chat is 404 or 422; an ended one is one of these too, or 400 or 409 with words that say so.
+    404 and 422 mean a missing or ended chat; so do 400 and 409 if their message says so.
     """
     match answer.status:
         case 404 | 422:

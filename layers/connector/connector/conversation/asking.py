@@ -21,8 +21,8 @@ _SESSION_ENDED = "session_ended"
 # to write, and the worker that asked may have lost its lease and be asking still.
 _ABSENCE_PROVEN = timedelta(seconds=20)
 
-# How long after its newest entry the agent has no more to say, although that is no word of its: after a tool's result
-# an agent may be set to say nothing (Retell, `speak_after_execution`).
+# How long after a tool's result, or a transition, an answer counts as complete: an agent may be configured to say
+# nothing after a tool (Retell, `speak_after_execution`).
 _SAYS_NO_MORE = timedelta(seconds=15)
 
 # How old what is known of a person may be when a session opens.

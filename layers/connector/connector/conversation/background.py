@@ -14,7 +14,7 @@ _TYPING_SECONDS = 18  # Instagram hides the indicator after 20 s (Meta, "Sender 
 
 @contextmanager
 def in_background(name: str, work: Callable[[Event], None]) -> Iterator[None]:
-    """Run `work` in a thread of its own while the block runs.
+    """Run `work` in a thread while the block runs.
 
     When the block ends, the event that `work` was given is set, and the block waits for the thread: Lambda freezes
     what still runs when a handler returns, and thaws it in a later invocation. So `work` must return soon after the
@@ -45,7 +45,7 @@ def in_background(name: str, work: Callable[[Event], None]) -> Iterator[None]:
 
 
 def typing_indicator(messenger: Messenger, user_id: str) -> Callable[[Event], None]:
-    """Return work that marks the user's messages as seen and shows that somebody types."""
+    """Return work that marks the user's messages as seen and shows the typing indicator."""
 
     def show(over: Event) -> None:
         messenger.act(user_id, "mark_seen")

@@ -68,7 +68,7 @@ class TurnTaker:
     turns: Turns
     queue: TurnQueue
     asker_of: Callable[[Connection], Asker]
-    """What asks a connection's agent."""
+    """Returns the `Asker` of a connection."""
     delivery_of: Callable[[Connection], Delivery]
     clock: Callable[[], datetime]
     lease: timedelta
