@@ -21,8 +21,8 @@ COMPLETION_SECONDS = 90
 _LONGEST_WAIT_SECONDS = 300
 _SECONDS = re.compile(r"[0-9]{1,18}")
 
-# Messages with which Retell, or a proxy before it, refuses a chat that has ended. An id of 32 or more characters may come
-# between the words.
+# Messages with which Retell, or a proxy before it, refuses a chat that has ended. An id of 32 or more characters may
+# come between the words.
 _OVER = r"ended|closed|completed|finished|expired|terminated|inactive|is over|(?:not|no longer) (?:ongoing|active|open)"
 _SESSION = r"chat|session|conversation"
 _ENDED = re.compile(
