@@ -25,7 +25,7 @@ from tests.unit.payloads import (
     messaging,
     signed_headers,
 )
-from tests.unit.peer import answer
+from tests.unit.peer import answer, reset
 
 JWT_KEY = "k" * 32
 ROUTES = [
@@ -60,6 +60,23 @@ def written(*mids):
     return compact(messaging(*(message(mid, "What are your hours?", at=age) for mid in mids)))
 
 
+def just_now():
+    """Return the time as Meta writes it."""
+    return int(now().timestamp() * 1000)
+
+
+def heard(mid, text, *, at=None, **fields):
+    """Return the item in which a customer has just written."""
+    ends = {"sender": {"id": USER}, "recipient": {"id": ACCOUNT}, "timestamp": at or just_now()}
+    return ends | {"message": {"mid": mid, "text": text} | fields}
+
+
+def echo(mid, *, at=None, **said):
+    """Return the item that echoes what the business has just said."""
+    ends = {"sender": {"id": ACCOUNT}, "recipient": {"id": USER}, "timestamp": at or just_now()}
+    return ends | {"message": {"mid": mid, "is_echo": True} | said}
+
+
 class Deployment:
     """The functions of one stack, as AWS calls them."""
 
@@ -73,7 +90,12 @@ class Deployment:
         self.headers = {}
         meta.behave = self._meta
         retell.behave = self._retell
-        self._said = 0
+        self.before_answer = lambda mid: None
+        """Called when Meta has taken a message, before it answers."""
+        self.lost_answers = 0
+        """How many of the next sends are carried out without an answer that arrives."""
+        self.thread = []
+        """What the Conversations API shows of the customer's thread."""
 
     def _meta(self, handler):
         request = self.meta.requests[-1]
@@ -87,18 +109,28 @@ class Deployment:
             case "GET", "subscribed_apps":
                 reply = {"data": [{"id": "1", "subscribed_fields": list(SUBSCRIBED_FIELDS)}]}
             case "GET", "conversations":
-                reply = {"data": []}
+                reply = {"data": [{"id": "t_1"}] if self.thread else []}
+            case "GET", "t_1":
+                reply = {"messages": {"data": self.thread}}
             case "GET", _:
                 reply = {"id": PAGE, "instagram_business_account": {"id": ACCOUNT}}
             case "POST", "messages" if action := request.json.get("sender_action"):
                 self.actions.append(action)
                 reply = {"recipient_id": USER}
             case "POST", "messages":
-                self.sent.append(request.json["message"]["text"])
-                reply = {"recipient_id": USER, "message_id": f"out-{len(self.sent)}"}
+                return self._take_message(request.json["message"])(handler)
             case _:
                 reply = {"success": True}
-        answer(reply)(handler)
+        return answer(reply)(handler)
+
+    def _take_message(self, message):
+        self.sent.append(message.get("text"))
+        mid = f"out-{len(self.sent)}"
+        self.before_answer(mid)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            return reset
+        return answer({"recipient_id": USER, "message_id": mid})
 
     def _retell(self, handler):
         if self.retell.requests[-1].path.startswith("/get-chat-agent/"):
@@ -160,6 +192,18 @@ class Deployment:
 
     def turns(self):
         return self.aws.bodies(self.environment["TURN_QUEUE_URL"])
+
+    def tell(self, *items, kind="messaging"):
+        """Have Meta tell these items, take them in, and return the turn messages."""
+        (entry,) = messaging(*items)["entry"]
+        entry[kind] = entry.pop("messaging")
+        assert self.post(compact({"object": "instagram", "entry": [entry]})) == 200
+        assert self.deliver("ingest", *self.inbox()) == []
+        return self.turns()
+
+    def messages(self):
+        """Return the newest messages as the API shows them, the oldest first."""
+        return self.call("GET", "messages")[1]["data"]["messages"][::-1]
 
     def take_in(self, *mids):
         """Have a connected account's customer write, and return the turn messages."""

@@ -233,10 +233,25 @@ def test_a_key_whose_sender_died_finds_out_whether_it_was_sent(world, arrived):
     assert world.messenger.sent == ["hello"]
 
 
-def test_a_picture_of_which_it_is_unknown_whether_it_was_sent_is_not_sent_again(world):
-    """The thread shows texts only, so there is no proof."""
-    letter = Letter(None, {"type": "heart"}, (Attachment("like_heart", None),))
+HEART = Letter(None, {"type": "heart"}, (Attachment("like_heart", None),))
+
+
+def test_a_heart_whose_answer_was_lost_is_found_in_the_thread(world):
     world.messenger.script = [OutcomeUnknown("lost")]
+    with pytest.raises(OutcomeUnknown):
+        world.sender().send(world.user_id, [HEART], idempotency_key="k-1")
+    world.clock.ahead += timedelta(seconds=61)
+    _, (sent,) = world.sender().send(world.user_id, [HEART], idempotency_key="k-1")
+    assert (sent.status, sent.mid) == (SENT, world.messenger.thread[0].mid)
+    assert len(world.messenger.tries) == 1
+
+
+@pytest.mark.parametrize("error", [None, TryLater("down"), Refused("graph_refused", "no")], ids=str)
+def test_a_heart_that_the_thread_does_not_show_is_not_sent_again(world, error):
+    letter = HEART
+    world.messenger.script = [OutcomeUnknown("lost")]
+    world.messenger.delivers_lost = False
+    world.messenger.read_errors = [error] if error else []
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
             world.sender().send(world.user_id, [letter], idempotency_key="k-1")

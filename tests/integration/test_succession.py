@@ -7,6 +7,7 @@ import bson
 import pytest
 
 from connector.chat import LATE, MAX_MESSAGES, PAUSED, MessageStatus, Person, Role, TurnState
+from connector.echoes import Echo
 from connector.errors import Unavailable
 from connector.ports.stores import Superseded
 from connector.storage.documents import now, write_message
@@ -224,7 +225,7 @@ def test_what_is_being_sent_when_its_chat_goes_on_is_settled_where_it_then_is(ch
     assert outbox.begin_sending(part, chat=chat)
     turns.roll_over(chat, "full", keeps_session=True)
     outbox.record_sent(part, "m")
-    assert outbox.attach_echo(USER, "m", part.text)
+    assert outbox.attach_echo(USER, Echo("m", part.text, (), now()))
     (sent,) = chats.ongoing(USER).of_turn(chat.turn.id, Role.AGENT)
     assert (sent.mid, sent.status) == ("m", MessageStatus.DELIVERED)
 

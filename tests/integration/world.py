@@ -18,10 +18,10 @@ from connector.conversation.opting import OptingWords
 from connector.conversation.send import Letter, Sender
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
+from connector.echoes import Echo
 from connector.envelopes import InboxMessage, Route, TurnMessage
 from connector.errors import OutcomeUnknown, SessionEnded
 from connector.instagram.notifications import Notification
-from connector.instagram.threads import SentText
 from connector.storage import indexes
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
@@ -130,7 +130,7 @@ class ScriptedMessenger:
         self.script: list[BaseException | None] = list(script)
         self.sent: list[str] = []
         """What Meta has, whatever the caller was told."""
-        self.thread: list[SentText] = []
+        self.thread: list[Echo] = []
         self.tries: list[tuple[str, str]] = []
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[str, str], None] = lambda mid, text: None
@@ -153,7 +153,7 @@ class ScriptedMessenger:
             raise error
         self.sent.append(text)
         mid = f"out-{len(self.sent)}-{uuid4().hex}"
-        self.thread.append(SentText(mid, text, now().replace(microsecond=0)))
+        self.thread.append(Echo(mid, message.text, message.attachments, now().replace(microsecond=0)))
         if error:
             raise error
         self.after(mid, text)
@@ -167,7 +167,7 @@ class ScriptedMessenger:
         """Note it."""
         self.acts.append(action)
 
-    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
+    def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
         """Return what Meta has."""
         self.reads += 1
         if self.read_errors:

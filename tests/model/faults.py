@@ -26,7 +26,7 @@ class Way(StrEnum):
 READS = frozenset(
     {
         *("agent.transcript", "chats.has", "chats.ongoing", "connections.get", "connections.of_account", "kept.about"),
-        *("messenger.person", "messenger.sent_texts", "outbox.known", "waiting.late"),
+        *("messenger.person", "messenger.sent_since", "outbox.known", "waiting.late"),
     }
 )
 """The steps that leave nothing behind."""

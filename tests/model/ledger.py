@@ -10,10 +10,11 @@ from typing import Any
 
 from connector.agents.answers import Answer, Transcript
 from connector.chat import Message
+from connector.echoes import Echo
 from connector.errors import ConnectorError, OutcomeUnknown
 from tests.model.agent import Session, SimulatedAgent
 from tests.model.faults import Died
-from tests.model.meta import Sent, SimulatedMeta
+from tests.model.meta import SimulatedMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,9 @@ class WatchedMessenger:
             mid: str = self._seen.send(user_id, message)
         return mid
 
-    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
+    def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
         """Read the thread."""
-        sent: Sequence[Sent] = self._seen.sent_texts(account_id, user_id, since)
+        sent: Sequence[Echo] = self._seen.sent_since(account_id, user_id, since)
         self._ledger.read("sending", user_id, self._sent(user_id))
         return sent
 

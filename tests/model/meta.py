@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from connector.chat import Message, Person
+from connector.echoes import Echo
 from connector.errors import Refused
 from tests.model.clock import Clock
 
@@ -56,12 +57,12 @@ class SimulatedMeta:
         """Return a messenger for the typing indicator, which the model does not look at."""
         return SimpleNamespace(act=lambda user_id, action: None)
 
-    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[Sent]:
+    def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
         """Return the newest texts of a thread."""
         if not self.lets_read:
             raise Refused("graph_refused", "not yours to read")
         thread = self.visible(user_id)
-        return [one for one in thread[-_READABLE:] if one.at >= since]
+        return [Echo(one.mid, one.text, (), one.at) for one in thread[-_READABLE:] if one.at >= since]
 
     def visible(self, user_id: str) -> list[Sent]:
         """Return what is in a customer's thread."""

@@ -93,4 +93,6 @@ def _read(document: dict[str, Any]) -> Record:
         last_user_message_at=document["lastUserMessageAt"],
         reacted_at=tuple(sorted(reactions.items())),
         absent=frozenset(one["key"] for one in document["messages"] if one["absentAt"]),
+        pauses=frozenset((one["key"], one["pausesUntil"]) for one in document["messages"] if one["pausesUntil"]),
+        pause_requested_until=document.get("pauseRequestedUntil"),
     )

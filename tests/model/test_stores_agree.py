@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule, run_state_machine_as_test
 
 from connector.accounts import Account
-from connector.chat import Chat, Message, MessageStatus, Person, Role, TurnState
+from connector.chat import Attachment, Chat, Message, MessageStatus, Person, Role, TurnState
+from connector.echoes import Echo
 from connector.errors import AccountInUse
 from connector.instagram.events import Other
 from connector.ports.stores import Superseded
@@ -30,7 +31,12 @@ BOUND = 4
 USERS = st.sampled_from(["ada", "bob"])
 IN_MIDS = st.sampled_from(["in-1", "in-2", "in-3", "in-4", "in-5", "in-6"])
 OUT_MIDS = st.sampled_from(["out-1", "out-2", "out-3", "out-4"])
-TEXTS = st.sampled_from(["a", "b"])
+TEXTS = st.sampled_from(["a", "b", "image", "heart"])
+CONTENTS = {
+    **dict.fromkeys(("a", "b"), (None, ())),
+    "image": ({"type": "image"}, (Attachment("image", None), Attachment("image", None))),
+    "heart": ({"type": "heart"}, (Attachment("like_heart", None),)),
+}
 SECONDS = st.integers(-3, 3).map(lambda one: timedelta(seconds=one))
 LEASES = st.sampled_from([timedelta(0), timedelta(seconds=60)])
 STATES = st.sampled_from([TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED])
@@ -74,7 +80,9 @@ class Both(RuleBasedStateMachine):
                 keys = {message.key for message in value.chat.messages}
                 reacted_at = tuple(sorted(pair for pair in value.reacted_at if pair[0] in keys))
                 absent = value.absent & keys
-                return replace(value, chat=self._plain(value.chat), reacted_at=reacted_at, absent=absent)
+                pauses = frozenset(pair for pair in value.pauses if pair[0] in keys)
+                beside = {"reacted_at": reacted_at, "absent": absent, "pauses": pauses}
+                return replace(value, chat=self._plain(value.chat), **beside)
             case Chat():
                 turn = value.turn and replace(value.turn, id=self.turn_ids.get(value.turn.id, value.turn.id))
                 return replace(value, id="", turn=turn, messages=tuple(self._plain(one) for one in value.messages))
@@ -134,19 +142,30 @@ class Both(RuleBasedStateMachine):
         words = Message(f"mid:{mid}", Role.USER, "hi", status, self.clock() + ahead, mid=mid)
         self.both(lambda one, _: one.chats(ONE).add(user, "account", words, turn_due_in=due))
 
-    @rule(user=USERS, mid=OUT_MIDS, ahead=SECONDS)
-    def store_persons_words(self, user, mid, ahead):
-        words = Message(f"mid:{mid}", Role.HUMAN, "a", MessageStatus.DELIVERED, self.clock() + ahead, mid=mid)
-        self.both(lambda one, _: one.chats(ONE).add(user, "account", words))
+    @rule(user=USERS, mid=OUT_MIDS, ahead=SECONDS, pauses=st.sampled_from([None, timedelta(seconds=2)]))
+    def store_persons_words(self, user, mid, ahead, pauses):
+        at = self.clock() + ahead
+        words = Message(f"mid:{mid}", Role.HUMAN, "a", MessageStatus.DELIVERED, at, mid=mid)
+        until = at + pauses if pauses else None
+        self.both(lambda one, _: one.chats(ONE).add(user, "account", words, paused_until=until))
 
-    @rule(user=USERS, number=st.integers(1, 3), text=TEXTS)
-    def store_letter(self, user, number, text):
-        letter = Message(f"sent:{number}", Role.HUMAN, text, MessageStatus.PENDING, self.clock())
+    @rule(user=USERS, number=st.integers(1, 6), text=TEXTS, ahead=SECONDS)
+    def store_letter(self, user, number, text, ahead):
+        content, attachments = CONTENTS[text]
+        letter = Message(
+            f"sent:{number}", Role.HUMAN, text if text in "ab" else None, MessageStatus.PENDING, self.clock()
+        )
+        letter = replace(letter, content=content, attachments=attachments, created_at=letter.created_at + ahead)
         self.both(lambda one, _: one.chats(ONE).add(user, "account", letter))
 
-    @rule(user=USERS, mid=OUT_MIDS, text=TEXTS)
-    def attach_echo(self, user, mid, text):
-        self.both(lambda one, _: one.outbox(ONE).attach_echo(user, mid, text))
+    @rule(user=USERS, mid=OUT_MIDS, text=TEXTS, by_our_app=st.sampled_from([None, True, False]))
+    def attach_echo(self, user, mid, text, by_our_app):
+        echo = Echo(mid, text if text in "ab" else None, CONTENTS[text][1], self.clock(), by_our_app)
+        self.both(lambda one, _: one.outbox(ONE).attach_echo(user, echo))
+
+    @rule(mid=OUT_MIDS)
+    def take_back_echo(self, mid):
+        self.both(lambda one, _: one.outbox(ONE).take_back_echo(mid))
 
     @rule(user=USERS, ahead=SECONDS, because=st.sampled_from(["paused", "loop"]))
     def pause(self, user, ahead, because):
@@ -296,10 +315,10 @@ class Both(RuleBasedStateMachine):
         if message := self.outgoing(data):
             self.both(lambda one, number: one.outbox(ONE).begin_sending(message, chat=chats[number]))
 
-    @rule(data=st.data(), mid=OUT_MIDS)
-    def record_sent(self, data, mid):
+    @rule(data=st.data(), mid=OUT_MIDS, how=st.sampled_from(["record_sent", "record_found"]))
+    def record_sent(self, data, mid, how):
         if message := self.outgoing(data):
-            self.both(lambda one, _: one.outbox(ONE).record_sent(message, mid))
+            self.both(lambda one, _: getattr(one.outbox(ONE), how)(message, mid))
 
     @rule(data=st.data(), what=st.sampled_from(["unknown", "pending", "refused", "reopened", "absent"]))
     def record_fate(self, data, what):

@@ -225,6 +225,7 @@ def test_a_page_of_messages_answers_to_the_letter():
                 "deletedAt": None,
                 "readAt": None,
                 "recovered": False,
+                "appId": None,
             }
         ],
         "nextCursor": "next",

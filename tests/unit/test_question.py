@@ -1,5 +1,6 @@
 """What the agent is told of what the customer wrote: `conversation.question`."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,8 +168,14 @@ def test_what_a_colleague_wrote_is_told_as_theirs_in_its_place():
     )
 
 
-def test_a_picture_that_a_colleague_sent_is_not_told():
-    assert question(CHAT, [_message("hi"), _message(None, Attachment("image", "https://x"), role=Role.HUMAN)]) == "hi"
+def test_a_picture_that_a_colleague_sent_is_told():
+    told = question(CHAT, [_message("hi"), _message(None, Attachment("image", "https://x"), role=Role.HUMAN)])
+    assert told == "hi\n[A colleague of yours sent a picture (https://x)]"
+
+
+def test_what_another_automation_wrote_is_told_as_such():
+    told = question(CHAT, [replace(_message("Welcome!", role=Role.HUMAN), app_id="111"), _message("hi")])
+    assert told == "[Another automation of this business wrote to the customer: “Welcome!”]\nhi"
 
 
 # ── whatever was sent

@@ -103,6 +103,8 @@ class Message:
     """Ours, where it is more than a text: what was asked to be sent (`contract/content.py`)."""
     by_person_only: bool = False
     """Ours: allowed only because a person wrote it (Meta's tag HUMAN_AGENT)."""
+    app_id: str | None = None
+    """Not ours: the app that wrote it by itself, such as a greeting or another vendor's; None for a person."""
     recovered: bool = False
     """No webhook told of it: it was found in what Meta keeps (`conversation/recovery.py`)."""
 

@@ -53,6 +53,7 @@ class Chats:
         if paused_until is not None:
             fields["paused_until"] = _later(record.chat.paused_until, paused_until)
             fields["paused_because"] = PAUSED
+            beside["pauses"] = record.pauses | {(message.key, paused_until)}
         self._shelf.put(having(record.saying(**fields), **beside))
         return message
 
@@ -71,15 +72,18 @@ class Chats:
     def pause(self, user_id: str, until: datetime, because: str) -> None:
         """Keep the agent silent in the user's ongoing chat, at least until then."""
         if record := self._ongoing(user_id):
+            requested = _later(record.pause_requested_until, until)
             until = _later(record.chat.paused_until, until)
-            self._shelf.put(record.saying(paused_until=until, paused_because=because))
+            record = record.saying(paused_until=until, paused_because=because)
+            self._shelf.put(having(record, pause_requested_until=requested))
 
     def resume(self, user_id: str) -> bool:
         """Let the agent speak again."""
         record = self._ongoing(user_id)
         if record is None:
             return False
-        self._shelf.put(record.saying(paused_until=None, paused_because=None))
+        record = record.saying(paused_until=None, paused_because=None)
+        self._shelf.put(having(record, pauses=frozenset(), pause_requested_until=None))
         return True
 
     def find(self, key: str) -> tuple[Chat, Message] | None:

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, Role, claimed
+from connector.echoes import Echo, is_alike, settled_by
+from connector.errors import OutcomeUnknown
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record, Shelf, having
 
@@ -37,13 +39,68 @@ class Outbox:
         return is_mine and not record.chat.is_paused(self._clock())
 
     def record_sent(self, message: Message, mid: str) -> None:
-        """Record the mid that Meta gave, and take back what an echo was mistaken for."""
+        """Record the mid that Meta gave, and correct what an echo was taken for."""
+        self.record_found(message, mid)
+        bearers = self._bearers(mid)
+        if message.key in bearers or self._exchange_mid(message, mid):
+            self._correct(message.key, bearers - {message.key})
+
+    def record_found(self, message: Message, mid: str) -> None:
+        """Record the mid of a lost message that was found in the thread."""
         self._settle(message, _UNSETTLED, mid=mid, status=MessageStatus.SENT, error=None)
-        record = self._holding(lambda one: _is_persons(one, mid))
-        if record:
-            left = tuple(one for one in record.chat.messages if not _is_persons(one, mid))
-            self._shelf.put(record.saying(messages=left, paused_until=None))
-            self._shelf.entered.pop((self._tenant, f"mid:{mid}"), None)
+
+    def take_back_echo(self, mid: str) -> None:
+        """Remove what was stored of an echo, if it is about a message of ours."""
+        bearers = self._bearers(mid)
+        for ours in sorted(key for key in bearers if key != f"mid:{mid}")[:1]:
+            self._correct(ours, bearers - {ours})
+
+    def _bearers(self, mid: str) -> set[str]:
+        ours = (one for record in self._shelf.of(self._tenant) for one in record.chat.messages if one.mid == mid)
+        return {one.key for one in ours if one.role in _OUR_ROLES}
+
+    def _correct(self, key: str, others: set[str]) -> None:
+        for other in others:
+            if other.startswith("mid:"):
+                self._remove_echo(other)
+            elif record := self._holding(lambda one, other=other: one.key == other):
+                lost = {"mid": None, "status": MessageStatus.UNKNOWN, "error": {"code": OutcomeUnknown.code}}
+                self._shelf.put(record.changing(lambda one, other=other: one.key == other, **lost))
+        record = self._holding(lambda one: one.key == key)
+        if others and record:
+            sent = MessageStatus.SENT
+            self._shelf.put(
+                record.changing(lambda one: one.key == key and one.status is sent, status=MessageStatus.DELIVERED)
+            )
+
+    def _exchange_mid(self, message: Message, mid: str) -> bool:
+        def is_mistaken(one: Message) -> bool:
+            delivered = (MessageStatus.DELIVERED, MessageStatus.READ)
+            return one.key == message.key and one.mid not in (None, mid) and one.status in delivered
+
+        record = self._holding(is_mistaken)
+        was = record.message(is_mistaken) if record else None
+        if record is None or was is None:
+            return False
+        self._shelf.put(record.changing(is_mistaken, mid=mid))
+        echo = Echo(was.mid or "", was.text, was.attachments, was.sending_at or was.created_at)
+        self._deliver_unsettled(record.chat.user_id, echo)
+        return True
+
+    def _remove_echo(self, key: str) -> None:
+        record = self._holding(lambda one: one.key == key)
+        if record is None:
+            return
+        pauses = frozenset(pair for pair in record.pauses if pair[0] != key)
+        set_by_it = dict(record.pauses).get(key)
+        left = tuple(one for one in record.chat.messages if one.key != key)
+        fields: dict[str, Any] = {"messages": left}
+        if set_by_it is not None and set_by_it == record.chat.paused_until:
+            rest = [until for _, until in pauses]
+            rest += [record.pause_requested_until] if record.pause_requested_until else []
+            fields["paused_until"] = max(rest, default=None)
+        self._shelf.put(having(record.saying(**fields), pauses=pauses))
+        self._shelf.entered.pop((self._tenant, key), None)
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
         """Record that a send failed, is unknown, or waits again."""
@@ -67,9 +124,9 @@ class Outbox:
         stored = {message.mid for record in self._shelf.of(self._tenant) for message in record.chat.messages}
         return [mid for mid in mids if mid in stored]
 
-    def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
+    def attach_echo(self, user_id: str, echo: Echo) -> bool:
         """Settle the message of ours that an echo is about, if it is one."""
-        return self._deliver(mid) or self._deliver_unsettled(user_id, mid, text) or self._is_double(user_id, text)
+        return self._deliver(echo.mid) or self._deliver_unsettled(user_id, echo) or self._is_double(user_id, echo)
 
     def _deliver(self, mid: str) -> bool:
         record = self._holding(lambda one: one.mid == mid and one.role in _OUR_ROLES)
@@ -82,15 +139,21 @@ class Outbox:
         )
         return True
 
-    def _deliver_unsettled(self, user_id: str, mid: str, text: str | None) -> bool:
-        def is_lost(one: Message) -> bool:
-            return one.mid is None and one.text == text and one.status in _UNSETTLED
-
-        record = self._shelf.holding(self._tenant, is_lost, user_id)
-        lost = record.message(is_lost) if record else None
+    def _deliver_unsettled(self, user_id: str, echo: Echo) -> bool:
+        unsettled = [
+            message
+            for record in self._shelf.of(self._tenant)
+            for message in record.chat.messages
+            if record.chat.user_id == user_id and message.mid is None and message.status in _UNSETTLED
+        ]
+        lost = settled_by(echo, [one for one in unsettled if one.role in _OUR_ROLES])
+        record = self._holding(lambda one: lost is not None and one.key == lost.key)
         if record is None or lost is None:
             return False
-        record = record.changing(lambda one: one.key == lost.key, mid=mid, status=MessageStatus.DELIVERED, error=None)
+        if record.message(lambda one: one.mid == echo.mid):
+            return self._deliver(echo.mid)
+        settled = {"mid": echo.mid, "status": MessageStatus.DELIVERED, "error": None}
+        record = record.changing(lambda one: one.key == lost.key, **settled)
         if lost.turn_id:
             record = record.changing(
                 lambda one: one.turn_id == lost.turn_id and (one.error or {}).get("code") == SEND_UNKNOWN,
@@ -100,9 +163,9 @@ class Outbox:
         self._shelf.put(record)
         return True
 
-    def _is_double(self, user_id: str, text: str | None) -> bool:
+    def _is_double(self, user_id: str, echo: Echo) -> bool:
         return any(
-            message.text == text and message.key in record.absent
+            is_alike(echo, message) and message.key in record.absent
             for record in self._shelf.of(self._tenant)
             for message in record.chat.messages
             if record.chat.user_id == user_id
@@ -116,7 +179,3 @@ class Outbox:
 
     def _holding(self, found: Callable[[Message], bool]) -> Record | None:
         return self._shelf.holding(self._tenant, found)
-
-
-def _is_persons(message: Message, mid: str) -> bool:
-    return message.key == f"mid:{mid}" and message.role is Role.HUMAN

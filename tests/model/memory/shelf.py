@@ -51,6 +51,9 @@ class Record:
     """When the reaction to a message was last changed, by the message's key."""
     absent: frozenset[str] = frozenset()
     """The keys of messages that were proven not to be sent, once."""
+    pauses: frozenset[tuple[str, datetime]] = frozenset()
+    """The keys of the echoes that silence the agent, and until when."""
+    pause_requested_until: datetime | None = None
 
     def message(self, found: Callable[[Message], bool]) -> Message | None:
         """Return the first message of which `found` is true."""

@@ -39,6 +39,7 @@ def first_record(
         moment,
         last_user_message_at=before.last_user_message_at,
         last_message_at=before.last_message_at,
+        pause_requested_until=old.paused_until,
     )
 
 
@@ -71,6 +72,7 @@ def roll_over(shelf: Shelf, record: Record, because: str, moment: datetime, *, k
             last_message_at=record.last_message_at,
             reacted_at=tuple(pair for pair in record.reacted_at if pair[0] in keys),
             absent=record.absent & keys,
+            pauses=frozenset(pair for pair in record.pauses if pair[0] in keys),
         )
     )
 

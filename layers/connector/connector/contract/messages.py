@@ -104,6 +104,7 @@ class MessageView(Body):
     deleted_at: Time | None
     read_at: Time | None
     recovered: bool
+    app_id: str | None
 
     @classmethod
     def of(cls, message: Message, *, user_id: str, chat_id: str | None) -> "MessageView":
@@ -127,6 +128,7 @@ class MessageView(Body):
             deleted_at=message.deleted_at,
             read_at=message.read_at,
             recovered=message.recovered,
+            app_id=message.app_id,
         )
 
 

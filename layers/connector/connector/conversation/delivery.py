@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from connector.accounts import Connection
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
 from connector.conversation.ends import Unproven
+from connector.echoes import is_alike, is_text
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
 from connector.ports.outside import Messenger
@@ -64,10 +66,12 @@ class Delivery:
     def find(self, message: Message, chat: Chat) -> bool:
         """Look in the customer's thread for a message whose sending was lost sight of, and record what is found.
 
-        Returns whether it is there. If not, it waits to be sent again.
+        Returns whether it is there. If not, a text waits to be sent again; of what else a thread shows, and how soon,
+        Meta documents too little for its absence to be proof.
 
         Raises:
             Refused, ReconnectNeeded, TryLater: the thread cannot be read (now).
+            OutcomeUnknown: it is no text, and not there.
         """
         began_at = message.sending_at or message.created_at
         if self.clock() < began_at + _ABSENCE_PROVEN[message.status]:
@@ -77,17 +81,19 @@ class Delivery:
             raise RateLimited("This account is read as often as Meta takes. Try again in a second.", after_seconds=1)
         try:
             self._require_no_limit()
-            sent = self.messenger.sent_texts(self.connection.account.account_id, chat.user_id, earliest)
+            sent = self.messenger.sent_since(self.connection.account.account_id, chat.user_id, earliest)
         except TryLater as error:
             self._remember_limit(error)
             raise
-        alike = [one.mid for one in sent if one.text.strip() == message.text and one.at >= earliest]
-        # The same words may have been sent for another message, which may stand in the conversation's last chat.
-        known = self.outbox.known(alike) if alike else ()
-        for mid in alike:
-            if mid not in known:
-                self.outbox.record_sent(message, mid)
+        alike = [one for one in sorted(sent, key=attrgetter("at")) if one.at >= earliest and is_alike(one, message)]
+        # The same may have been sent for another message, which may stand in the conversation's last chat.
+        known = self.outbox.known([one.mid for one in alike]) if alike else ()
+        for one in alike:
+            if one.mid not in known:
+                self.outbox.record_found(message, one.mid)
                 return True
+        if not is_text(message):
+            raise OutcomeUnknown("Instagram does not show whether it was sent.")
         self.outbox.record_absent(message)
         return False
 

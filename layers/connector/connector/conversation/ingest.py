@@ -9,8 +9,10 @@ from connector.chat import Message, MessageStatus, Role
 from connector.conversation.admission import happened_at, is_deleted, is_too_old
 from connector.conversation.opting import OptingWords
 from connector.conversation.words import recovered, words_of
+from connector.echoes import Echo
 from connector.envelopes import Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
+    NO_APP,
     Event,
     MessageEchoed,
     MessageEdited,
@@ -156,27 +158,29 @@ class Ingest:
         )
 
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
-        """Settle the message of ours that the echo is about. Else a person wrote it, and has the conversation now."""
-        who = event.parties
-        if self.outbox_of(connection.tenant).attach_echo(who.user_id, event.mid, (event.text or "").strip()):
-            self._apply_kept(connection, event.mid)
-            return
-        chats.add(
-            who.user_id,
-            who.account_id,
-            Message(
-                key=f"mid:{event.mid}",
-                mid=event.mid,
-                role=Role.HUMAN,
-                text=event.text,
-                attachments=event.attachments,
-                status=MessageStatus.DELIVERED,
-                created_at=who.at,
-                recovered=recovered,
-            ),
-            # From when it was written, not from now: an echo that comes late must not silence the agent twice as long.
-            paused_until=who.at + self.pause if self.pause else None,
-        )
+        """Settle the message of ours that the echo is about. Else somebody else wrote it: a person pauses the agent."""
+        who, outbox = event.parties, self.outbox_of(connection.tenant)
+        by_our_app = _by_our_app(event, connection.grant.app_id)
+        echo = Echo(event.mid, event.text, event.attachments, who.at, by_our_app)
+        if not outbox.attach_echo(who.user_id, echo):
+            chats.add(
+                who.user_id,
+                who.account_id,
+                Message(
+                    key=f"mid:{event.mid}",
+                    mid=event.mid,
+                    role=Role.HUMAN,
+                    text=event.text,
+                    attachments=event.attachments,
+                    status=MessageStatus.DELIVERED,
+                    created_at=who.at,
+                    app_id=None if event.by_person else event.app_id,
+                    recovered=recovered,
+                ),
+                # From when it was written: an echo that comes late must not silence the agent twice as long.
+                paused_until=who.at + self.pause if event.by_person and self.pause else None,
+            )
+            outbox.take_back_echo(event.mid)  # the answer to its send may have come meanwhile
         self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:
@@ -191,3 +195,11 @@ class Ingest:
         for event in kept.about(mid):
             if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
                 kept.forget(event)
+
+
+def _by_our_app(event: MessageEchoed, our_app_id: str | None) -> bool | None:
+    """Return whether our app sent what was echoed; None where that is not known."""
+    is_named = event.app_id not in (None, NO_APP)
+    if not is_named or (our_app_id is None and not event.by_person):
+        return None
+    return event.app_id == our_app_id

@@ -34,13 +34,22 @@ def question(chat: Chat, messages: Sequence[Message]) -> str:
 
 def _tell(chat: Chat, message: Message) -> str:
     if message.role is Role.HUMAN:
-        return f"[A colleague of yours wrote to the customer: “{message.text}”]" if message.text else ""
+        return _tell_of_other(message)
     lines = [_describe(attachment) for attachment in message.attachments]
     if message.text:
         lines.append(message.text)
     said = "\n".join(lines) or "[The customer sent an empty message]"
     missed = _MISSED if (message.error or {}).get("code") == RECOVERED_LATE else ""
     return "\n".join(filter(None, (missed, _context(chat, message.reply_to or {}), said)))
+
+
+def _tell_of_other(message: Message) -> str:
+    """Return what somebody else of the business said: a colleague, or an automation."""
+    who = "Another automation of this business" if message.app_id else "A colleague of yours"
+    lines = [_describe(attachment, who) for attachment in message.attachments]
+    if message.text:
+        lines.append(f"[{who} wrote to the customer: “{message.text}”]")
+    return "\n".join(lines)
 
 
 def _context(chat: Chat, reply_to: Mapping[str, Any]) -> str:
@@ -57,10 +66,10 @@ def _context(chat: Chat, reply_to: Mapping[str, Any]) -> str:
     return f"[The customer answers to {whose} “{text}”]"
 
 
-def _describe(attachment: Attachment) -> str:
+def _describe(attachment: Attachment, who: str = "The customer") -> str:
     name = _NAMES.get(attachment.kind, f"something of the kind “{attachment.kind}”")
     title = f": “{attachment.title}”" if attachment.title else ""
-    return f"[The customer sent {name}{title}{_links([attachment.url] if attachment.url else [])}]"
+    return f"[{who} sent {name}{title}{_links([attachment.url] if attachment.url else [])}]"
 
 
 def _links(links: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from connector.accounts import Connection
 from connector.chat import PAUSED, Attachment, Chat, Message, MessageStatus, Role
 from connector.conversation import policy
 from connector.conversation.delivery import Delivery
+from connector.echoes import is_text
 from connector.errors import (
     InProgress,
     KeyReused,
@@ -20,6 +21,7 @@ from connector.errors import (
     RateLimited,
     ReconnectNeeded,
     Refused,
+    TryLater,
 )
 from connector.ports.stores import Changes, Chats, Connections, Outbox
 from connector.tenancy import Tenant
@@ -180,14 +182,20 @@ class Sender:
         raise NotAllowed(code, message) if error.get("at") else Refused(code, message)
 
     def _proven(self, connection: Connection, chat: Chat, stored: Message) -> Message:
-        if stored.content and stored.content["type"] != "text":
+        """Return a message whose answer was lost as the thread proves it to be: sent, or to be sent again."""
+        chat = self.chats.ongoing(chat.user_id) or chat  # with what is known of the thread
+        try:
+            is_found = self.delivery_of(connection).find(stored, chat)
+        except (OutcomeUnknown, Refused, TryLater) as error:
+            if is_text(stored):
+                raise
             raise OutcomeUnknown(
                 "Whether it was sent cannot be found out: look into the conversation before sending again."
-            )
-        chat = self.chats.ongoing(chat.user_id) or chat  # with what is known of the thread
-        if self.delivery_of(connection).find(stored, chat):
-            return replace(stored, status=MessageStatus.SENT, error=None)
-        return replace(stored, status=MessageStatus.PENDING, error=None)
+            ) from error
+        if not is_found:
+            return replace(stored, status=MessageStatus.PENDING, error=None)
+        found = self.chats.find(stored.key)
+        return found[1] if found else replace(stored, status=MessageStatus.SENT, error=None)
 
     def _deliver(self, connection: Connection, user_id: str, message: Message) -> Message:
         sent = self.delivery_of(connection).deliver(message, user_id)

@@ -8,6 +8,9 @@ from typing import Any
 from connector.chat import Attachment
 from connector.instagram.notifications import Channel
 
+NO_APP = "0"
+"""How Meta names the sender of its own automatic messages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parties:
@@ -41,6 +44,10 @@ class MessageEchoed:
     mid: str
     text: str | None
     attachments: tuple[Attachment, ...]
+    app_id: str | None = None
+    """The app that sent it, as far as Meta says: ours, an inbox of Meta's, another one; `NO_APP` for none of them."""
+    by_person: bool = True
+    """Whether a person wrote it, unless our app sent it."""
 
 
 @dataclass(frozen=True, slots=True)

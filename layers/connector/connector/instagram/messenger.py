@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connector.chat import Message, Person, clean
+from connector.echoes import Echo
 from connector.errors import OutcomeUnknown
 from connector.instagram.graph import Graph
 from connector.instagram.outgoing import body_of
-from connector.instagram.threads import THREAD_FIELDS, SentText, listed, sent_texts
+from connector.instagram.sent import THREAD_FIELDS, sent_since
+from connector.instagram.threads import listed
 
 _COURTESY_SECONDS = 2  # for what must not keep a customer waiting
 _SEND_SECONDS = 10
@@ -56,8 +58,8 @@ class Messenger:
         body = {"recipient": {"id": user_id}, "sender_action": action}
         self._graph.change("POST", self._messages, json=body, timeout=_COURTESY_SECONDS)
 
-    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
-        """Return the texts that the account has sent to a user since then, as far as that can be told for certain.
+    def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
+        """Return the messages that the account has sent to a user since then, as far as that can be told for certain.
 
         (Meta, "Conversations API"; two calls, and Meta allows two a second for an account.)
 
@@ -68,7 +70,7 @@ class Messenger:
         params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
         found = listed(self._graph.get(f"{self._graph.node_id}/conversations", params))
         thread = self._graph.get(str(found[0]["id"]), {"fields": THREAD_FIELDS}) if found and "id" in found[0] else {}
-        return sent_texts(thread, account_id, since)
+        return sent_since(thread, account_id, since)
 
     def person(self, user_id: str) -> Person:
         """Return what a customer lets the account see of them (Meta, "User Profile API").

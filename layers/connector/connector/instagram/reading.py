@@ -12,6 +12,7 @@ from typing import Any
 
 from connector.chat import Attachment, clean
 from connector.instagram.events import (
+    NO_APP,
     Event,
     MessageEchoed,
     MessageEdited,
@@ -32,6 +33,7 @@ _EARLIEST = datetime(2010, 10, 6, tzinfo=UTC)  # Instagram's first day
 _LONGEST_TEXT = 10_000  # characters; Instagram takes 1,000 bytes
 _MOST_ATTACHMENTS = 50  # Instagram takes 10
 _LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
+_INBOXES = {"263902037430900", "1217981644879628"}  # the Page's and Instagram's (Meta, "Conversation Routing")
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 
 
@@ -105,9 +107,9 @@ def _read_message(message: dict[str, Any], parties: Parties, *, standby: bool) -
         return None
     if message.get("is_deleted") is True:
         return MessageUnsent(parties, mid)
-    attachments = _attachments(message)
+    attachments = attachments_of(message)
     if message.get("is_echo") is True:
-        return MessageEchoed(parties, mid, _text(message, "text"), attachments)
+        return _read_echo(message, parties, mid, attachments, standby=standby)
     return MessageReceived(
         parties,
         mid,
@@ -120,8 +122,24 @@ def _read_message(message: dict[str, Any], parties: Parties, *, standby: bool) -
     )
 
 
-def _attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
-    """Read the attachments, of kinds known or not. `ig_story` names its URL differently; `ephemeral` has nothing."""
+def _read_echo(
+    message: dict[str, Any], parties: Parties, mid: str, attachments: tuple[Attachment, ...], *, standby: bool
+) -> MessageEchoed:
+    """Read an echo, and whether a person wrote it: in Instagram (no app is named), or in an inbox of Meta's.
+
+    Meta's own assistant writes through the inbox, and says so. In standby, the app that has the thread wrote it.
+    """
+    is_generated = message.get("ai_generated") is True
+    app_id = _id(message.get("app_id")) or (NO_APP if standby or is_generated else None)
+    by_person = not is_generated and (app_id is None or app_id in _INBOXES)
+    return MessageEchoed(parties, mid, _text(message, "text"), attachments, app_id, by_person)
+
+
+def attachments_of(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Return the attachments of a webhook's message, of kinds known or not.
+
+    `ig_story` names its URL differently; `ephemeral` has nothing.
+    """
     found: list[Attachment] = []
     listed = message.get("attachments")
     for attachment in listed[:_MOST_ATTACHMENTS] if isinstance(listed, list) else []:
@@ -153,7 +171,10 @@ def _time(value: object, received_at: datetime) -> datetime:
 
 
 def _party(item: dict[str, Any], side: str) -> str:
-    value = (_dict(item.get(side)) or {}).get("id")
+    return _id((_dict(item.get(side)) or {}).get("id"))
+
+
+def _id(value: object) -> str:
     return str(value)[:64] if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 

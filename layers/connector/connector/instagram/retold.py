@@ -33,7 +33,7 @@ def retell(message: Json, account: Account, rank: int) -> Retold | None:
     # Nothing is a customer's but what was written to us by somebody else.
     if not isinstance(mid, str) or at is None or not isinstance(user_id, str) or not user_id or is_ours == to_us:
         return None
-    told = {"mid": mid} | _said(message) | ({"is_echo": True} if is_ours else {})
+    told = {"mid": mid} | said(message) | ({"is_echo": True} if is_ours else {})
     ends = {"sender": {"id": user_id}, "recipient": {"id": account.account_id}}
     if is_ours:
         ends = {"sender": ends["recipient"], "recipient": ends["sender"]}
@@ -47,7 +47,7 @@ def _is(account: Account, person: Json) -> bool:
     return person.get("id") in known or person.get("username") in known
 
 
-def _said(message: Json) -> dict[str, Any]:
+def said(message: Json) -> dict[str, Any]:
     """Return what a message says, as the webhook writes it. Where nothing can be told, it is unsupported."""
     story = _dict(message.get("story"))
     mention, answered = _dict(story.get("mention")), _dict(story.get("reply_to"))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from connector.agents.answers import Answer, Transcript
 from connector.chat import Message, Person
+from connector.echoes import Echo
 from connector.envelopes import TurnMessage
 
 
@@ -25,25 +26,6 @@ class Agent(Protocol):
         ...
 
 
-class SentText(Protocol):
-    """A text that has been sent, as the other side remembers it."""
-
-    @property
-    def mid(self) -> str:
-        """Its name there."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        ...
-
-    @property
-    def at(self) -> datetime:
-        """When it was sent, to the second."""
-        ...
-
-
 class Messenger(Protocol):
     """Something that carries messages to an account's customers. See `instagram/messenger.py`."""
 
@@ -59,8 +41,8 @@ class Messenger(Protocol):
         """Show the customer something about the sender."""
         ...
 
-    def sent_texts(self, account_id: str, user_id: str, since: datetime) -> Sequence[SentText]:
-        """Return the newest texts that have reached the customer's thread."""
+    def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
+        """Return the newest messages of the account that have reached the customer's thread."""
         ...
 
     def person(self, user_id: str) -> Person:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from connector.accounts import Connection
 from connector.chat import Chat, Message, MessageStatus, Person, TurnState
+from connector.echoes import Echo
 from connector.envelopes import TurnMessage
 from connector.instagram.events import Other
 from connector.tenancy import Tenant
@@ -175,7 +176,11 @@ class Outbox(Protocol):
         ...
 
     def record_sent(self, message: Message, mid: str) -> None:
-        """Record the mid that Meta gave."""
+        """Record the mid that Meta gave in its answer."""
+        ...
+
+    def record_found(self, message: Message, mid: str) -> None:
+        """Record the mid of a lost message that was found in the thread."""
         ...
 
     def record_unsent(self, message: Message, status: MessageStatus, error: Mapping[str, Any] | None) -> None:
@@ -198,8 +203,12 @@ class Outbox(Protocol):
         """Return those of these mids that stored messages have."""
         ...
 
-    def attach_echo(self, user_id: str, mid: str, text: str | None) -> bool:
+    def attach_echo(self, user_id: str, echo: Echo) -> bool:
         """Settle the message of ours that an echo is about, if it is one."""
+        ...
+
+    def take_back_echo(self, mid: str) -> None:
+        """Remove what was stored of an echo, if it is about a message of ours."""
         ...
 
 

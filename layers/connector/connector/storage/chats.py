@@ -12,11 +12,12 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, PAUSED, Chat, Message, MessageStatus, Person, Role
+from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_message, write_message
 from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
+from connector.storage.pauses import by_echo, requested, resumed
 from connector.storage.succession import ended, open_next, roll_over
 from connector.tenancy import Tenant
 
@@ -103,11 +104,13 @@ class Chats:
             due_at = moment + turn_due_in
             fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}
         if paused_until is not None:
-            newest["pausedUntil"] = paused_until
-            fields["pausedBecause"] = PAUSED
+            pause = by_echo(paused_until)
+            newest |= pause["$max"]
+            fields |= pause["$set"]
+        written = write_message(message) | {"pausesUntil": paused_until}
         return {
             # `$sort` keeps the order of Meta's signed times; Meta promises no order of arrival.
-            "$push": {"messages": {"$each": [write_message(message)], "$sort": {"createdAt": 1}}},
+            "$push": {"messages": {"$each": [written], "$sort": {"createdAt": 1}}},
             "$set": fields,
             "$max": newest,
         }
@@ -147,20 +150,18 @@ class Chats:
 
     def pause(self, user_id: str, until: datetime, because: str) -> None:
         """Keep the agent silent in the user's ongoing chat, at least until then."""
+        update = requested(until, because)
+        update["$set"]["updatedAt"] = self._clock()
         with translated():
-            self._collection.update_one(
-                self._ongoing(user_id),
-                {"$max": {"pausedUntil": until}, "$set": {"pausedBecause": because, "updatedAt": self._clock()}},
-            )
+            self._collection.update_one(self._ongoing(user_id), update)
 
     def resume(self, user_id: str) -> bool:
         """Let the agent speak again in the user's ongoing chat. Returns whether there is one."""
+        update, array_filters = resumed()
+        update["$set"]["updatedAt"] = self._clock()
         with translated():
-            resumed = self._collection.update_one(
-                self._ongoing(user_id),
-                {"$set": {"pausedUntil": None, "pausedBecause": None, "updatedAt": self._clock()}},
-            )
-        return resumed.matched_count == 1
+            found = self._collection.update_one(self._ongoing(user_id), update, array_filters=array_filters)
+        return found.matched_count == 1
 
     def find(self, key: str) -> tuple[Chat, Message] | None:
         """Return a message, and the chat it stands in (which then holds no others)."""

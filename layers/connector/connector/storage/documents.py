@@ -28,8 +28,10 @@ def write_message(message: Message) -> Document:
         "readAt": message.read_at,
         "sendingAt": message.sending_at,
         "absentAt": None,
+        "pausesUntil": None,
         "content": message.content,
         "byPersonOnly": message.by_person_only,
+        "appId": message.app_id,
         "recovered": message.recovered,
     }
 
@@ -56,6 +58,7 @@ def read_message(document: Document) -> Message:
         sending_at=document.get("sendingAt"),
         content=document.get("content"),
         by_person_only=document.get("byPersonOnly", False),
+        app_id=document.get("appId"),
         recovered=document.get("recovered", False),
     )
 

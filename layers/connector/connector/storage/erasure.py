@@ -173,6 +173,7 @@ def _anew(chat: Document, asked_at: datetime) -> Document | None:
         "lastUserMessageAt": max(users, default=None),
         "windowOpenedAt": max(users, default=None),
         "pausedUntil": None,
+        "pauseRequestedUntil": None,
         "pausedBecause": None,
         "wakeAt": last if waits else None,
     }

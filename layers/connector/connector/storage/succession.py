@@ -32,6 +32,7 @@ def first_document(ongoing: Document, account_id: str, moment: datetime, predece
         {name: ongoing[name] for name in ("subaccountId", "agentId")}
         | dict.fromkeys((*_OF_SESSION, *_OF_WAITING, "turn"))
         | {name: before.get(name) for name in _OF_CONVERSATION}
+        | {"pauseRequestedUntil": before.get("pausedUntil")}
         | {
             "status": "ongoing",
             "metadata": dict(before.get("metadata", {}))
