@@ -93,6 +93,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "INBOX_QUEUE_URL": aws.queue_url("inbox"),
         "TURN_QUEUE_URL": aws.queue_url("turns"),
         "QUIET_SECONDS": "5",
+        "MEDIA_QUIET_SECONDS": "8",
         "PAUSE_MINUTES": "60",
         "RECOVER_ANSWER_MINUTES": "60",
         "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",

@@ -1,16 +1,24 @@
-"""The turn queue: answer one conversation's unanswered messages, once."""
+"""The turn queue: answer one conversation's unanswered messages, once; or fetch a message whose webhook was lost."""
 
 from dataclasses import asdict
 
 from connector import records, settings
-from connector.envelopes import TurnMessage, read
+from connector.envelopes import FetchMessage, TurnMessage, read_task
 from connector.logs import count, logger
 from connector.tenancy import Tenant
+from connector.wiring.recovery import recovery
 from connector.wiring.turns import turn_taker
 
 
-def _answer(body: str) -> None:
-    message = TurnMessage.of(read(body))
+def _work(body: str) -> None:
+    message = read_task(body)
+    if isinstance(message, FetchMessage):
+        count(recovery().fetch(message))
+    else:
+        _answer(message)
+
+
+def _answer(message: TurnMessage) -> None:
     taker = turn_taker(Tenant(message.subaccount_id, message.agent_id))
     outcome = taker.answer(message.user_id, message.message_key)
     if outcome is not None:
@@ -18,4 +26,4 @@ def _answer(body: str) -> None:
         logger.info("turn", extra=asdict(outcome))
 
 
-handler = records.entry(_answer, settings.turn_queue_url)
+handler = records.entry(_work, settings.turn_queue_url)

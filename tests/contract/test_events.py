@@ -311,6 +311,7 @@ def test_ingest_schedules_of_its_event_the_turn_that_the_reply_event_bears(
     deployed: Aws, functions_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("QUIET_SECONDS", "0")
+    monkeypatch.setenv("MEDIA_QUIET_SECONDS", "0")
     _store_connection()
     _function("ingest").handler(event("ingest"), Context("ingest", 30))
     queued = [json.loads(body) for body in deployed.bodies(functions_environment["TURN_QUEUE_URL"])]

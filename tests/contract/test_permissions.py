@@ -52,7 +52,8 @@ DELETES = {
 }
 SENDS = {
     **{folder: {"InboxQueue"} for folder in ("webhook", "recover", "compare")},
-    **{folder: {"TurnQueue"} for folder in ("ingest", "reply", "sweep")},
+    **{folder: {"TurnQueue"} for folder in ("ingest", "sweep")},
+    "reply": {"InboxQueue", "TurnQueue"},
 }
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 

@@ -44,6 +44,7 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
     aws.put_secret("mongodb-uri", uri)
     aws.put_secret("retell-api-key", "key_test")
     monkeypatch.setenv("QUIET_SECONDS", "0")
+    monkeypatch.setenv("MEDIA_QUIET_SECONDS", "0")
     forget_what_is_kept()
     with peer() as meta, peer() as retell:
         monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)

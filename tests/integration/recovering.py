@@ -56,6 +56,11 @@ class Noted:
         self._scene.note("messages")
         return self._inbox.messages(thread_id)
 
+    def message(self, mid: str, hinted_at: datetime) -> Any:
+        """Read a message."""
+        self._scene.note("message")
+        return self._inbox.message(mid, hinted_at)
+
 
 @dataclass
 class Scene:

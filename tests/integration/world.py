@@ -19,7 +19,7 @@ from connector.conversation.send import Letter, Sender
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
 from connector.echoes import Echo
-from connector.envelopes import InboxMessage, Route, TurnMessage
+from connector.envelopes import FetchMessage, InboxMessage, Route, Task, TurnMessage
 from connector.errors import OutcomeUnknown, SessionEnded
 from connector.instagram.notifications import Notification
 from connector.storage import indexes
@@ -42,6 +42,7 @@ from tests.unit.payloads import ACCOUNT, PAGE, USER
 LEASE = timedelta(seconds=60)
 NO_LEASE = timedelta(0)
 QUIET = timedelta(seconds=5)
+MEDIA_QUIET = timedelta(seconds=8)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -186,13 +187,17 @@ class ListedQueue:
 
     def __init__(self) -> None:
         self.messages: list[tuple[TurnMessage, int]] = []
+        self.fetches: list[tuple[FetchMessage, int]] = []
 
-    def send(self, message: TurnMessage, *, delay_seconds: int = 0) -> None:
+    def send(self, message: Task, *, delay_seconds: int = 0) -> None:
         """Keep the message."""
         assert 0 <= delay_seconds <= 900
-        self.messages.append((message, delay_seconds))
+        if isinstance(message, FetchMessage):
+            self.fetches.append((message, delay_seconds))
+        else:
+            self.messages.append((message, delay_seconds))
 
-    def send_all(self, messages: Iterable[TurnMessage], *, delay_seconds: int = 0) -> int:
+    def send_all(self, messages: Iterable[Task], *, delay_seconds: int = 0) -> int:
         """Keep the messages."""
         for message in messages:
             self.send(message, delay_seconds=delay_seconds)
@@ -228,6 +233,7 @@ class World:
     clock: Clock
     user_id: str = USER
     quiet: timedelta = QUIET
+    media_quiet: timedelta = MEDIA_QUIET
     pause: timedelta = timedelta(minutes=60)
     fallback: str = ""
     background: ScriptedMessenger = field(default_factory=ScriptedMessenger)
@@ -278,6 +284,7 @@ class World:
             self.quiet,
             self.pause,
             OptingWords.of("stop", "start"),
+            media_quiet=self.media_quiet,
         )
 
     def take(self, item: Mapping[str, Any], *, account_id: str = ACCOUNT, route: bool = True) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any
 
-from connector.envelopes import InboxMessage, TurnMessage
+from connector.envelopes import InboxMessage, Task, TurnMessage
 from tests.model.clock import Clock
 
 
@@ -84,13 +84,14 @@ class TurnQueue:
     def __init__(self, errands: Errands) -> None:
         self._errands = errands
 
-    def send(self, message: TurnMessage, *, delay_seconds: int = 0) -> None:
-        """Have a conversation looked at."""
+    def send(self, message: Task, *, delay_seconds: int = 0) -> None:
+        """Have a conversation looked at. Nothing is fetched: this Meta loses no webhook."""
         if not 0 <= delay_seconds <= 900:
             raise AssertionError(f"SQS does not delay by {delay_seconds} s")
-        self._errands.add(Kind.TURN, message, delay_seconds)
+        if isinstance(message, TurnMessage):
+            self._errands.add(Kind.TURN, message, delay_seconds)
 
-    def send_all(self, messages: Iterable[TurnMessage], *, delay_seconds: int = 0) -> int:
+    def send_all(self, messages: Iterable[Task], *, delay_seconds: int = 0) -> int:
         """Have many conversations looked at."""
         for message in messages:
             self.send(message, delay_seconds=delay_seconds)

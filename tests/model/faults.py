@@ -25,7 +25,8 @@ class Way(StrEnum):
 
 READS = frozenset(
     {
-        *("agent.transcript", "chats.has", "chats.ongoing", "connections.get", "connections.of_account", "kept.about"),
+        *("agent.transcript", "chats.has", "chats.ongoing", "connections.get", "connections.of_account"),
+        *("kept.about", "kept.referrals"),
         *("messenger.person", "messenger.sent_since", "outbox.known", "waiting.late"),
     }
 )

@@ -87,7 +87,34 @@ class TurnMessage:
         return cls(**fields)
 
 
-type Envelope = InboxMessage | Handshake | TurnMessage
+@dataclass(frozen=True, slots=True)
+class FetchMessage:
+    """A message whose webhook seems lost: its content is to be fetched from Meta."""
+
+    subaccount_id: str
+    agent_id: str
+    account_id: str
+    mid: str
+    hinted_at: int
+    """When Meta mentioned it, in ms since 1970."""
+    standby: bool = False
+    """Another app controls the thread."""
+
+    @property
+    def group(self) -> str:
+        """Return the fair-queue group."""
+        return self.account_id
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Read the message from its JSON fields."""
+        return cls(**fields)
+
+
+type Task = TurnMessage | FetchMessage
+"""A message on the turn queue."""
+
+type Envelope = InboxMessage | Handshake | Task
 
 
 def write(message: Envelope) -> str:
@@ -115,3 +142,13 @@ def read_inbox(body: str) -> InboxMessage | Handshake:
     """
     fields = read(body)
     return Handshake.of(fields) if "verified_at" in fields else InboxMessage.of(fields)
+
+
+def read_task(body: str) -> Task:
+    """Return the message in a body from the turn queue.
+
+    Raises:
+        ValueError, KeyError, TypeError: the body is not ours, or of a schema this code does not know.
+    """
+    fields = read(body)
+    return FetchMessage.of(fields) if "mid" in fields else TurnMessage.of(fields)

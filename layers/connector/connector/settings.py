@@ -35,6 +35,11 @@ def quiet_seconds() -> int:
     return _number("QUIET_SECONDS", most=900)  # the longest delay SQS allows
 
 
+def media_quiet_seconds() -> int:
+    """Return the same for a message without text, such as a share, in seconds (0 to 900); the longer time counts."""
+    return _number("MEDIA_QUIET_SECONDS", most=900)
+
+
 def pause_minutes() -> int:
     """Return how long the agent is silent in a conversation after a person wrote in it, in minutes (0 to 10080)."""
     return _number("PAUSE_MINUTES", most=10080)

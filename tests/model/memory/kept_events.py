@@ -1,6 +1,7 @@
 """What changed no message, in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from connector.instagram.events import Other
 from connector.tenancy import Tenant
@@ -22,6 +23,12 @@ class KeptEvents:
         """Return what is kept about a message, in the order in which it happened."""
         kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant and one.mid == mid]
         return sorted(kept, key=lambda one: one.at)
+
+    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the referrals kept of a user that happened since then, oldest first."""
+        kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant]
+        theirs = [one for one in kept if one.user_id == user_id and one.at >= since]
+        return sorted((one for one in theirs if isinstance(one.item.get("referral"), dict)), key=lambda one: one.at)
 
     def forget(self, event: Other) -> None:
         """Forget an event that has been applied."""

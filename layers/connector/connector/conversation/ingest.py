@@ -1,6 +1,6 @@
 """Writing what Meta tells us into the chats. It decides nothing about answers; it schedules them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,14 +8,16 @@ from connector.accounts import Connection, ConnectionStatus
 from connector.chat import Message, MessageStatus, Role
 from connector.conversation.admission import happened_at, is_deleted, is_too_old
 from connector.conversation.opting import OptingWords
+from connector.conversation.policy import WINDOW
 from connector.conversation.words import recovered, words_of
 from connector.echoes import Echo
-from connector.envelopes import Handshake, InboxMessage, TurnMessage
+from connector.envelopes import FetchMessage, Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
     NO_APP,
     Event,
     MessageEchoed,
     MessageEdited,
+    MessageHinted,
     MessageRead,
     MessageReceived,
     MessageUnsent,
@@ -30,6 +32,9 @@ from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
+
+# How long a message that Meta mentions may wait for its own webhook before it is fetched.
+_WEBHOOK_MAY_FOLLOW = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Ingest:
     """With which words customers opt out, and back."""
     answer_recovered: timedelta = timedelta(0)
     """Up to what age a message is answered that was recovered."""
+    media_quiet: timedelta = timedelta(0)
+    """As `quiet`, after a message without text, if that is longer: the question about a share often follows it."""
 
     def take(self, message: InboxMessage | Handshake) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -77,6 +84,8 @@ class Ingest:
             return "EventDeleted"
         lost_for = received_at - happened_at(event) if message.recovered else None
         if not self._store(connection, event, lost_for):
+            if isinstance(event, MessageEdited | MessageHinted):
+                self._have_fetched(connection, event, standby=message.notification.channel == "standby")
             self._keep(connection, read_as_it_came(message.notification, received_at))
         if not message.recovered:  # it says when Meta last told us something by itself
             self.connections.record_event(connection, received_at)
@@ -107,6 +116,8 @@ class Ingest:
                 return True
             case MessageEdited(parties=who):
                 return changes.edit(event.mid, event.text, who.at)
+            case MessageHinted():
+                return self._is_known(connection, event.mid)
             case MessageUnsent(parties=who):
                 return changes.unsend(event.mid, who.at)
             case Reacted(parties=who):
@@ -134,10 +145,11 @@ class Ingest:
             who.user_id,
             who.account_id,
             words,
-            turn_due_in=self.quiet if is_to_be_answered else None,
+            turn_due_in=self._quiet_after(words) if is_to_be_answered else None,
         )
         if event.referral:
             chats.refer(who.user_id, event.referral, who.at)
+        self._apply(connection, self.kept_of(connection.tenant).referrals(who.user_id, who.at - WINDOW))
         if (out := self.opting.wish_in(words.text)) is not None:
             self.changes_of(connection.tenant).opt(who.user_id, who.at, out=out)
         if event.mid:
@@ -148,14 +160,41 @@ class Ingest:
             chat = chats.ongoing(who.user_id)
             if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
                 return
-        self._schedule(connection, who, words.key)
+        self._schedule(connection, who, words)
 
-    def _schedule(self, connection: Connection, who: Parties, message_key: str) -> None:
+    def _schedule(self, connection: Connection, who: Parties, words: Message) -> None:
         tenant = connection.tenant
         self.queue.send(
-            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, message_key),
-            delay_seconds=int(self.quiet.total_seconds()),
+            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, words.key),
+            delay_seconds=int(self._quiet_after(words).total_seconds()),
         )
+
+    def _quiet_after(self, words: Message) -> timedelta:
+        """Return how long the customer must be silent after a message before the agent is asked."""
+        has_text = bool((words.text or "").strip()) or words.postback is not None
+        return self.quiet if has_text else max(self.quiet, self.media_quiet)
+
+    def _have_fetched(self, connection: Connection, event: MessageEdited | MessageHinted, *, standby: bool) -> None:
+        """Have an unknown message fetched from Meta, once however often it is mentioned: its webhook may be lost."""
+        tenant, who = connection.tenant, event.parties
+        if self._is_known(connection, event.mid):
+            return
+        if any("message_edit" in kept.item for kept in self.kept_of(tenant).about(event.mid)):
+            return
+        self.queue.send(
+            FetchMessage(
+                tenant.subaccount_id,
+                tenant.agent_id,
+                who.account_id,
+                event.mid,
+                int(who.at.timestamp() * 1000),
+                standby=standby,
+            ),
+            delay_seconds=int(min(self.quiet, _WEBHOOK_MAY_FOLLOW).total_seconds()),
+        )
+
+    def _is_known(self, connection: Connection, mid: str) -> bool:
+        return bool(self.outbox_of(connection.tenant).known([mid]))
 
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
         """Settle the message of ours that the echo is about. Else somebody else wrote it: a person pauses the agent."""
@@ -184,17 +223,19 @@ class Ingest:
         self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:
-        """Keep what changes no message: an unknown kind, or a change to a message that has not come yet."""
+        """Keep an event of an unknown kind, or one whose message or chat does not exist yet."""
         self.kept_of(connection.tenant).keep(event)
-        if event.mid and self.chats_of(connection.tenant).has(f"mid:{event.mid}"):
-            self._apply_kept(connection, event.mid)  # it has come meanwhile
+        self._apply(connection, [event])  # its message or chat may have been stored meanwhile
 
     def _apply_kept(self, connection: Connection, mid: str) -> None:
-        """Apply what came before its message. Applying twice is the same as once, so it is forgotten afterwards."""
-        kept = self.kept_of(connection.tenant)
-        for event in kept.about(mid):
+        """Apply what came before its message."""
+        self._apply(connection, self.kept_of(connection.tenant).about(mid))
+
+    def _apply(self, connection: Connection, kept: Iterable[Other]) -> None:
+        """Apply kept events. Applying twice is the same as once, so each is forgotten afterwards."""
+        for event in kept:
             if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
-                kept.forget(event)
+                self.kept_of(connection.tenant).forget(event)
 
 
 def _by_our_app(event: MessageEchoed, our_app_id: str | None) -> bool | None:

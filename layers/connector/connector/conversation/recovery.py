@@ -2,15 +2,16 @@
 
 Meta's webhooks get lost: it is the complaint about them that is heard most. What Meta keeps of the newest messages of
 each thread is compared, by mids, with what is stored; what is missing goes through the inbox queue like everything
-else, marked as recovered. So there is one way in, and a webhook that comes late finds its message stored.
+else, marked as recovered. So there is one way in, and a webhook that comes late finds its message stored. A message
+that Meta mentions without its content is fetched at once.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.envelopes import InboxMessage, Route
+from connector.envelopes import FetchMessage, InboxMessage, Route
 from connector.errors import NotConnected, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
 from connector.ports.recovery import Compared, Comparisons, Inbox, InboxQueue, Retold, Thread
@@ -28,6 +29,11 @@ _OLDEST = timedelta(hours=47)
 
 # How long one who asks for it waits for the answer. API Gateway gives up after 30 s.
 _ON_DEMAND = timedelta(seconds=18)
+
+# How long one fetch waits for the account's next call, and for how long a message is fetched again after a failure. The
+# next comparison finds what is given up.
+_FETCH = timedelta(seconds=3)
+_FETCH_AGAIN = timedelta(minutes=10)
 
 _PAUSE_SECONDS = 0.25  # while the account's next call may not be made yet
 
@@ -100,6 +106,62 @@ class Recovery:
             self.comparisons.record(connection, Compared(stands.since, began_at))
         return findings
 
+    def fetch(self, wanted: FetchMessage) -> str:
+        """Fetch a message and have it taken in, unless it has come meanwhile. Return the outcome as a metric name.
+
+        Raises:
+            TryLater: not now.
+            Unavailable: a store or queue failed.
+        """
+        tenant = Tenant(wanted.subaccount_id, wanted.agent_id)
+        connection = self.connections.get(tenant)
+        if connection is None or not connection.is_connected or connection.account.account_id != wanted.account_id:
+            return "FetchOfNoConnection"
+        if self.outbox_of(tenant).known([wanted.mid]):
+            return "FetchNotNeeded"
+        hinted_at = datetime.fromtimestamp(wanted.hinted_at / 1000, UTC)
+        try:
+            message = self._read(connection, wanted.mid, hinted_at)
+        except Refused:
+            return "FetchRefused"
+        except ReconnectNeeded as error:
+            self.connections.record_error(connection, error.code, needs_reconnection=True)
+            return "FetchRefused"
+        except TryLater:
+            if self.clock() - hinted_at < _FETCH_AGAIN:
+                raise
+            return "FetchGivenUp"
+        # The Graph API tells whole seconds.
+        if message is None or message.at < self.comparisons.of(connection).since.replace(microsecond=0):
+            return "FetchDropped"
+        self.take_in(connection, [message.in_standby() if wanted.standby else message])
+        return "MessageFetched"
+
+    def _read(self, connection: Connection, mid: str, hinted_at: datetime) -> Retold | None:
+        if connection.limited_until is not None and connection.limited_until > self.clock():
+            raise RateLimited("Meta takes no calls for this account for now.", after_seconds=60)
+        inbox = self.inbox_of(connection)
+        if not self.may_call(connection, self.clock() + _FETCH):
+            raise TryLater("Other calls for this account come first.")
+        return inbox.message(mid, hinted_at)
+
+    def take_in(self, connection: Connection, lost: Sequence[Retold], delay_seconds: int = 0) -> None:
+        """Put messages on the inbox queue, marked as recovered."""
+        route = Route(connection.tenant.subaccount_id, connection.tenant.agent_id)
+        found_at = int(self.clock().timestamp() * 1000)
+        self.queue.send_all(
+            [InboxMessage(one.notification, route, found_at, recovered=True) for one in lost],
+            delay_seconds=delay_seconds,
+        )
+
+    def may_call(self, connection: Connection, until: datetime) -> bool:
+        """Wait for the account's next call; False when there is no time for it."""
+        while self.clock() < until:
+            if self.connections.spend(connection, "reading", limits.READERS_PER_SECOND):
+                return True
+            self.sleep(_PAUSE_SECONDS)
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class _Comparing:
@@ -148,24 +210,9 @@ class _Comparing:
         except Refused:
             return 0  # this thread cannot be read, since it was deleted say; the others can
         ours, theirs = [one for one in lost if one.is_ours], [one for one in lost if not one.is_ours]
-        self._take_in(ours)
-        self._take_in(theirs, delay_seconds=_AFTER_OURS_SECONDS if ours else 0)
+        self.recovery.take_in(self.connection, ours)
+        self.recovery.take_in(self.connection, theirs, delay_seconds=_AFTER_OURS_SECONDS if ours else 0)
         return len(lost)
 
-    def _take_in(self, lost: Sequence[Retold], delay_seconds: int = 0) -> None:
-        tenant = self.connection.tenant
-        route = Route(tenant.subaccount_id, tenant.agent_id)
-        found_at = int(self.recovery.clock().timestamp() * 1000)
-        self.recovery.queue.send_all(
-            [InboxMessage(one.notification, route, found_at, recovered=True) for one in lost],
-            delay_seconds=delay_seconds,
-        )
-
     def _may_call(self) -> bool:
-        """Wait for the account's next call; False when there is no time for it."""
-        recovery = self.recovery
-        while recovery.clock() < self.until:
-            if recovery.connections.spend(self.connection, "reading", limits.READERS_PER_SECOND):
-                return True
-            recovery.sleep(_PAUSE_SECONDS)
-        return False
+        return self.recovery.may_call(self.connection, self.until)

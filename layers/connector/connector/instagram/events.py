@@ -55,8 +55,18 @@ class MessageEdited:
     """A customer changed a message."""
 
     parties: Parties
+    """`user_id` is "" where Meta names nobody."""
     mid: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHinted:
+    """Meta mentions a message without its content, often instead of its webhook (`message_edit`, `num_edit` 0)."""
+
+    parties: Parties
+    """`user_id` is "" where Meta names nobody."""
+    mid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ type Event = (
     MessageReceived
     | MessageEchoed
     | MessageEdited
+    | MessageHinted
     | MessageUnsent
     | Reacted
     | MessageRead

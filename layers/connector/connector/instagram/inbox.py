@@ -3,8 +3,10 @@
 Threads in *Requests* are among them, until nobody has written there for 30 days.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.accounts import Account
@@ -15,6 +17,8 @@ from connector.ports.recovery import Retold, Thread, ThreadPage, Written
 
 _THREADS = 25  # in one answer, which has 20 ids of 164 characters for each
 _SECONDS = 5
+_SECOND = timedelta(seconds=1)
+_MID = re.compile(r"[A-Za-z0-9_=+-]{1,500}")
 _LIST_FIELDS = f"id,updated_time,messages.limit({READABLE}){{id,created_time}}"
 _MESSAGE_FIELDS = f"messages.limit({READABLE}){{{FIELDS}}}"
 
@@ -54,6 +58,21 @@ class Inbox:
                 found.append(one)
             in_second[second] += 1
         return found
+
+    def message(self, mid: str, hinted_at: datetime) -> Retold | None:
+        """Return one message; None where it is not between the account and a customer. One call.
+
+        `hinted_at` adds the milliseconds, which the Graph API omits, if it lies within the message's second.
+
+        Raises:
+            ReconnectNeeded, Refused, TryLater: as `Graph.get`.
+        """
+        if not _MID.fullmatch(mid):
+            return None
+        message = self._graph.get(mid, {"fields": FIELDS}, timeout=_SECONDS)
+        written = written_at(message)
+        is_within = written is not None and timedelta() <= hinted_at - written < _SECOND
+        return retell(message, self._account, hinted_at.microsecond // 1000 if is_within else 0)
 
 
 def _thread(told: Mapping[str, Any]) -> Thread | None:

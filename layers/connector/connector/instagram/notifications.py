@@ -78,9 +78,14 @@ def _of_change(change: dict[str, Any], entry_id: str) -> Notification:
 
 
 def _account(item: dict[str, Any], entry_id: str) -> str:
-    """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else."""
-    message = item.get("message")
+    """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else.
+
+    Edits have no mark of an echo: those of the business's own messages are sent by `entry.id`.
+    """
+    message, sender = item.get("message"), item.get("sender")
     is_echo = isinstance(message, dict) and message.get("is_echo") is True
+    if "message_edit" in item and isinstance(sender, dict) and _id(sender.get("id")) == entry_id:
+        is_echo = True
     party = item.get("sender" if is_echo else "recipient")
     return (_id(party.get("id")) if isinstance(party, dict) else "") or entry_id
 

@@ -16,6 +16,7 @@ from connector.instagram.events import (
     Event,
     MessageEchoed,
     MessageEdited,
+    MessageHinted,
     MessageRead,
     MessageReceived,
     MessageUnsent,
@@ -45,9 +46,11 @@ def read(notification: Notification, received_at: datetime) -> Event:
         item = item["value"] if item.get("field") == "messages" and isinstance(item.get("value"), dict) else {}
     message = _dict(item.get("message"))
     user_id = _party(item, "recipient" if message and message.get("is_echo") is True else "sender")
+    parties = Parties(notification.account_id, user_id, _time(item.get("timestamp"), received_at))
+    if edited := _read_edit(_dict(item.get("message_edit")) or {}, parties):
+        return edited
     if not user_id or user_id == notification.account_id:
         return read_as_it_came(notification, received_at)
-    parties = Parties(notification.account_id, user_id, _time(item.get("timestamp"), received_at))
     known = _read_known(item, message, parties, standby=notification.channel == "standby")
     return known or read_as_it_came(notification, received_at)
 
@@ -85,8 +88,6 @@ def _read_known(
 ) -> Event | None:
     if message is not None:
         return _read_message(message, parties, standby=standby)
-    if (edit := _dict(item.get("message_edit"))) and (mid := _text(edit, "mid")) and (text := _text(edit, "text")):
-        return MessageEdited(parties, mid, text)
     if (reaction := _dict(item.get("reaction"))) and (mid := _text(reaction, "mid")):
         emoji = _text(reaction, "emoji") or _text(reaction, "reaction")
         return Reacted(parties, mid, emoji if reaction.get("action") != "unreact" else None)
@@ -99,6 +100,19 @@ def _read_known(
     if (seen := _dict(item.get("read"))) and (mid := _text(seen, "mid")):
         return MessageRead(parties, mid)
     return None
+
+
+def _read_edit(edit: dict[str, Any], parties: Parties) -> Event | None:
+    """Read an edit, which may name neither side: its mid identifies the message.
+
+    Number 0 is the message as first written, sent at times in place of its own webhook and mostly without its text.
+    """
+    mid, text = _text(edit, "mid"), _text(edit, "text")
+    if not mid:
+        return None
+    if not text or str(edit.get("num_edit")) == "0":
+        return MessageHinted(parties, mid)
+    return MessageEdited(parties, mid, text[:_LONGEST_TEXT])
 
 
 def _read_message(message: dict[str, Any], parties: Parties, *, standby: bool) -> Event | None:

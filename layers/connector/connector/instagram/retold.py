@@ -38,7 +38,7 @@ def retell(message: Json, account: Account, rank: int) -> Retold | None:
     if is_ours:
         ends = {"sender": ends["recipient"], "recipient": ends["sender"]}
     item = ends | {"timestamp": _ms(at, rank), "message": told}
-    return Retold(mid, is_ours, Notification(account.account_id, "messaging", item))
+    return Retold(mid, is_ours, Notification(account.account_id, "messaging", item), at)
 
 
 def _is(account: Account, person: Json) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 from connector.agents.answers import Answer, Transcript
 from connector.chat import Message, Person
 from connector.echoes import Echo
-from connector.envelopes import TurnMessage
+from connector.envelopes import Task
 
 
 class Agent(Protocol):
@@ -51,12 +51,12 @@ class Messenger(Protocol):
 
 
 class TurnQueue(Protocol):
-    """Where turns are scheduled. See `queues.py`."""
+    """Where turns are scheduled, and messages to be fetched. See `queues.py`."""
 
-    def send(self, message: TurnMessage, *, delay_seconds: int = 0) -> None:
-        """Have the conversation looked at after `delay_seconds` (0 to 900)."""
+    def send(self, message: Task, *, delay_seconds: int = 0) -> None:
+        """Have the conversation looked at, or the message fetched, after `delay_seconds` (0 to 900)."""
         ...
 
-    def send_all(self, messages: Iterable[TurnMessage], *, delay_seconds: int = 0) -> int:
+    def send_all(self, messages: Iterable[Task], *, delay_seconds: int = 0) -> int:
         """Have many conversations looked at; returns how many are not, because their messages cannot be written."""
         ...

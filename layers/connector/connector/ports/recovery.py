@@ -1,9 +1,9 @@
 """What the business needs to find out which messages nobody told us of."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from connector.accounts import Connection
 from connector.envelopes import InboxMessage
@@ -44,6 +44,12 @@ class Retold:
     is_ours: bool
     """The business wrote it, whichever way."""
     notification: Notification
+    at: datetime
+    """When it was written."""
+
+    def in_standby(self) -> Self:
+        """Return it as told to an app that does not control the thread."""
+        return replace(self, notification=replace(self.notification, channel="standby"))
 
 
 class Inbox(Protocol):
@@ -55,6 +61,10 @@ class Inbox(Protocol):
 
     def messages(self, thread_id: str) -> Sequence[Retold]:
         """Return the newest messages of a thread, the oldest of them first."""
+        ...
+
+    def message(self, mid: str, hinted_at: datetime) -> Retold | None:
+        """Return one message; None where it is not between the account and a customer."""
         ...
 
 

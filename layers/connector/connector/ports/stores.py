@@ -223,6 +223,10 @@ class KeptEvents(Protocol):
         """Return what is kept about a message."""
         ...
 
+    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the referrals kept of a user since then."""
+        ...
+
     def forget(self, event: Other) -> None:
         """Forget an event that has been applied."""
         ...

@@ -1,11 +1,12 @@
 """What Meta told us that changed no message. Collection `instagram_events`.
 
 An unknown kind of event is kept as it came, so that nothing Meta says is lost before somebody understands it. An edit,
-an unsend or a reaction that is faster than its message is kept until the message comes.
+an unsend or a reaction that is faster than its message is kept until the message comes, a referral until its customer
+writes.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
@@ -69,6 +70,13 @@ class KeptEvents:
         """Return what is kept about a message, in the order in which it happened."""
         with translated():
             documents = self._collection.find(self._tenant | {"mid": mid}).sort("at", ASCENDING).to_list()
+        return [_read(document) for document in documents]
+
+    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the referrals kept of a user that happened since then, oldest first."""
+        wanted = self._tenant | {"userId": user_id, "at": {"$gte": since}, "item.referral": {"$type": "object"}}
+        with translated():
+            documents = self._collection.find(wanted).sort("at", ASCENDING).hint("event_of_user_by_time").to_list()
         return [_read(document) for document in documents]
 
     def page(self, user_id: str | None, *, limit: int, beyond: str | None = None) -> Sequence[tuple[str, Other]]:
