@@ -25,3 +25,12 @@ def test_a_lost_message_is_found_on_demand_answered_once_and_marked(system, conn
 
     assert connected.call("POST", "recover").json()["data"]["recovered"] == 0
     assert len(answers(system, account, customer)) == 1
+
+
+def test_a_hinted_message_is_answered_within_seconds(system, connected, account, customer):
+    told = {"accountId": account["instagramAccountId"], "hintOnly": True}
+    system.simulator("POST", f"users/{customer['userId']}/messages", text="What are your hours?", **told)
+    (answer,) = wait_for(lambda: answers(system, account, customer), "the agent's answer at Instagram")
+    assert "7:00" in answer
+    (question,) = [one for one in connected.messages() if one["role"] == "user"]
+    assert (question["text"], question["recovered"]) == ("What are your hours?", True)

@@ -20,7 +20,7 @@ from local.simulators.meta.sending import write_as_business
 from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
 from local.simulators.meta.threads import Message, Thread, add_customer_message, apply_item, story_of, webhook_message
-from local.simulators.meta.wire import completed_event, message_event
+from local.simulators.meta.wire import completed_event, hint_event, message_event
 from local.simulators.meta.world import World
 
 
@@ -78,7 +78,9 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
             message = _customer_message(thread, wanted)
             add_customer_message(thread, message)
             told = webhook_message(message) | _extras(wanted)
-            if not wanted.silent:
+            if wanted.hint_only:
+                simulation.publish(world, hint_event(thread.account_id, user_id, message.at, message.mid))
+            elif not wanted.silent:
                 simulation.publish(world, message_event(thread.account_id, user_id, message.at, told))
         return jsonify(mid=message.mid, timestamp=message.at)
 
@@ -89,7 +91,9 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
             thread = _thread(world, account_id, wanted.to)
             at = now_ms() - 1000 * wanted.seconds_ago
             message, echo = write_as_business(thread, "app", wanted.text, [], None, at)
-            if not wanted.silent:
+            if wanted.hint_only:
+                simulation.publish(world, hint_event(account_id, wanted.to, at, message.mid))
+            elif not wanted.silent:
                 simulation.publish(world, echo)
         return jsonify(mid=message.mid)
 

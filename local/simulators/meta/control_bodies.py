@@ -61,7 +61,8 @@ class QuickReply(ControlBody):
 class CustomerMessage(ControlBody):
     """A direct message to an account. `replyTo` is a mid, or Meta's `reply_to` object for a story.
 
-    `silent`: it is in the thread, and no webhook tells of it. `secondsAgo`: it was written then.
+    `silent`: it is in the thread, and no webhook tells of it. `hintOnly`: its webhook is lost, and Meta sends the edit
+    number 0, which names nobody. `secondsAgo`: it was written then.
     """
 
     account_id: str
@@ -71,6 +72,7 @@ class CustomerMessage(ControlBody):
     quick_reply: QuickReply | None = None
     referral: Json | None = None
     silent: bool = False
+    hint_only: bool = False
     seconds_ago: SecondsAgo = 0
 
     @model_validator(mode="after")
@@ -86,6 +88,7 @@ class AppMessage(ControlBody):
     to: str
     text: Annotated[str, Field(min_length=1)]
     silent: bool = False
+    hint_only: bool = False
     seconds_ago: SecondsAgo = 0
 
 

@@ -31,6 +31,12 @@ def message_event(account_id: str, user_id: str, timestamp: int, message: Json) 
     return WebhookEvent(account_id, _item(*ends, timestamp, {"message": message}))
 
 
+def hint_event(account_id: str, user_id: str, timestamp: int, mid: str) -> WebhookEvent:
+    """Mention a message without its content or its ends, as Meta does at times in place of the message's own event."""
+    item = {"sender": None, "recipient": None, "message_edit": {"mid": mid, "num_edit": 0}}
+    return completed_event(account_id, user_id, timestamp, item, "messaging")
+
+
 def completed_event(account_id: str, user_id: str, timestamp: int, item: Json, item_list: ItemList) -> WebhookEvent:
     """Tell of a raw item, with the sender, recipient and timestamp it lacks.
 

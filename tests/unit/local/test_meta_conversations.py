@@ -44,6 +44,25 @@ def test_a_silent_message_is_in_the_thread_and_in_no_webhook(connected: MetaClie
     assert connected.send("Hello").ok
 
 
+def test_a_hint_names_a_message_that_can_be_read(connected: MetaClient, receiver: Receiver):
+    mids = [connected.write_as_customer("lost", hintOnly=True)]
+    typed = {"to": ANA, "text": "typed, lost", "hintOnly": True}
+    mids.append(connected.control("POST", f"/accounts/{ACCOUNT}/messages", typed)["mid"])
+    items = [item for received in receiver.wait_for(2) for item in received.items]
+    assert [item.keys() for item in items] == [{"timestamp", "message_edit"}] * 2
+    assert [item["message_edit"] for item in items] == [{"mid": mid, "num_edit": 0} for mid in mids]
+    assert [connected.read(f"/v26.0/{mid}?fields=message")["message"] for mid in mids] == ["lost", "typed, lost"]
+
+
+def test_a_referral_can_come_before_any_message(connected: MetaClient, receiver: Receiver):
+    body = {"accountId": ACCOUNT, "userId": ANA, "item": {"referral": {"ref": "spring", "source": "SHORTLINKS"}}}
+    connected.control("POST", "/events", body)
+    (item,) = receiver.wait_for(1)[0].items
+    assert (item["sender"], item["referral"]["ref"]) == ({"id": ANA}, "spring")
+    assert connected.read(CONVERSATIONS)["data"] == []
+    assert connected.send("Hello").ok, "a referral opens the window"
+
+
 def test_a_message_can_be_put_in_late_and_stands_where_it_was_written(meta: MetaClient):
     meta.write_as_customer("now")
     meta.write_as_customer("a minute ago", secondsAgo=60, silent=True)
