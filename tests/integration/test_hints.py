@@ -235,7 +235,7 @@ def test_a_message_that_meta_does_not_have_is_dropped(connected, meta, capsys):
 
 
 @pytest.mark.parametrize("mid", ["..", "../../me", "a?fields=access_token", "a#b", "x" * 600, "a b"])
-def test_a_mid_that_is_no_path_segment_is_not_asked_for(connected, meta, mid):
+def test_a_mid_with_other_characters_than_metas_is_not_requested(connected, meta, mid):
     calls = len(meta.calls())
     work_off(connected, *hear(connected, hint(mid, int(now().timestamp() * 1000))))
     assert len(meta.calls()) == calls

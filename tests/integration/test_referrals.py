@@ -39,7 +39,7 @@ def written(ago=0, mid="m", **more):
 
 
 def hear(deployment, *items):
-    """Have ingest take each item in by itself."""
+    """Deliver each item separately through webhook and ingest."""
     for item in items:
         assert deployment.post(compact(messaging(item))) == 200
         assert deployment.deliver("ingest", *deployment.inbox()) == []
@@ -100,7 +100,7 @@ def test_a_referral_counts_for_24_hours(connected, hours, ref):
     assert variables(connected).get("referral_ref") == ref
 
 
-def test_a_referral_goes_to_nobody_else(connected):
+def test_a_referral_stays_with_its_customer(connected):
     hear(connected, referred(LINK, user_id=OTHER_USER), written())
     assert "referral_ref" not in variables(connected)
 

@@ -85,7 +85,7 @@ class TurnQueue:
         self._errands = errands
 
     def send(self, message: Task, *, delay_seconds: int = 0) -> None:
-        """Have a conversation looked at. Nothing is fetched: this Meta loses no webhook."""
+        """Have a conversation looked at. Fetch tasks are dropped: the model loses no webhook."""
         if not 0 <= delay_seconds <= 900:
             raise AssertionError(f"SQS does not delay by {delay_seconds} s")
         if isinstance(message, TurnMessage):

@@ -61,8 +61,8 @@ class QuickReply(ControlBody):
 class CustomerMessage(ControlBody):
     """A direct message to an account. `replyTo` is a mid, or Meta's `reply_to` object for a story.
 
-    `silent`: it is in the thread, and no webhook tells of it. `hintOnly`: its webhook is lost, and Meta sends the edit
-    number 0, which names nobody. `secondsAgo`: it was written then.
+    `silent`: it is in the thread, and no webhook tells of it. `hintOnly`: its webhook is lost, and Meta sends an edit
+    with number 0 and no parties. `secondsAgo`: it was written then.
     """
 
     account_id: str

@@ -175,7 +175,7 @@ class Ingest:
         return self.quiet if has_text else max(self.quiet, self.media_quiet)
 
     def _have_fetched(self, connection: Connection, event: MessageEdited | MessageHinted, *, standby: bool) -> None:
-        """Have an unknown message fetched from Meta, once however often it is mentioned: its webhook may be lost."""
+        """Schedule one fetch of an unknown message, however often it is mentioned: its webhook may be lost."""
         tenant, who = connection.tenant, event.parties
         if self._is_known(connection, event.mid):
             return

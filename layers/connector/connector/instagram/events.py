@@ -55,17 +55,17 @@ class MessageEdited:
     """A customer changed a message."""
 
     parties: Parties
-    """`user_id` is "" where Meta names nobody."""
+    """`user_id` is "" if the notification names no user."""
     mid: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageHinted:
-    """Meta mentions a message without its content, often instead of its webhook (`message_edit`, `num_edit` 0)."""
+    """A message mentioned without its content (`message_edit` with `num_edit` 0), at times instead of its webhook."""
 
     parties: Parties
-    """`user_id` is "" where Meta names nobody."""
+    """`user_id` is "" if the notification names no user."""
     mid: str
 
 
