@@ -57,6 +57,11 @@ def test_the_account_of_an_item_without_parties_is_that_of_its_entry():
     assert [one.account_id for one in split(body("comment"))] == [ACCOUNT]
 
 
+def test_an_edit_by_the_business_belongs_to_its_account():
+    edit = {"sender": {"id": ACCOUNT}, "recipient": {"id": USER}, "message_edit": {"mid": "m", "num_edit": 0}}
+    assert [one.account_id for one in split(compact(messaging(edit)))] == [ACCOUNT]
+
+
 def test_ids_written_as_numbers_are_read_as_strings():
     told = payload("text")
     told["entry"][0]["messaging"][0]["recipient"]["id"] = int(ACCOUNT)

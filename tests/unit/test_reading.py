@@ -13,6 +13,7 @@ from connector.chat import Attachment
 from connector.instagram.events import (
     MessageEchoed,
     MessageEdited,
+    MessageHinted,
     MessageRead,
     MessageReceived,
     MessageUnsent,
@@ -70,6 +71,7 @@ EXPECTED = {
     "echo": lambda: MessageEchoed(WHO, _mid("echo"), "We are open until 6 pm.", ()),
     "unsend": lambda: MessageUnsent(WHO, _mid("unsend")),
     "edit": lambda: MessageEdited(WHO, _mid("edit"), "what are your opening hours?"),
+    "edit-without-parties": lambda: MessageHinted(Parties(ACCOUNT, "", SENT_AT), _mid("edit-without-parties")),
     "react": lambda: Reacted(WHO, _mid("react"), "❤️"),
     "unreact": lambda: Reacted(WHO, _mid("unreact"), None),
     "read": lambda: MessageRead(WHO, _mid("read")),
@@ -80,7 +82,6 @@ EXPECTED = {
     "referral": lambda: Referred(WHO, REFERRAL),
 }
 KEPT_AS_THEY_CAME = {
-    "edit-without-parties": ("message_edit", ""),
     "thread-control": ("pass_thread_control", USER),
     "comment": ("comments", ""),
     "unknown-event": ("message_mood", USER),
@@ -98,6 +99,25 @@ def test_b9_what_is_not_known_is_kept_as_it_came(name):
     assert isinstance(event, Other)
     assert (event.name, event.user_id) == KEPT_AS_THEY_CAME[name]
     assert (event.account_id, event.item) == (ACCOUNT, item(name))
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"num_edit": 0}, MessageHinted),
+        ({"num_edit": "0", "text": "hi"}, MessageHinted),
+        ({"num_edit": 1}, MessageHinted),
+        ({}, MessageHinted),
+        ({"num_edit": 1, "text": "hi"}, MessageEdited),
+        ({"text": "hi"}, MessageEdited),
+    ],
+)
+@pytest.mark.parametrize("sender", [None, {}, {"id": USER}, {"id": ACCOUNT}], ids=["none", "empty", "user", "account"])
+def test_an_edit_is_read_whoever_it_names(fields, kind, sender):
+    told = {"message_edit": {"mid": "m", **fields}} | ({"sender": sender} if sender is not None else {})
+    event = read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT)
+    assert isinstance(event, kind)
+    assert (event.mid, event.parties.account_id, event.parties.at) == ("m", ACCOUNT, RECEIVED_AT)
 
 
 def test_every_payload_has_an_expectation():

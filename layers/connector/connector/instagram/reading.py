@@ -47,7 +47,7 @@ def read(notification: Notification, received_at: datetime) -> Event:
     message = _dict(item.get("message"))
     user_id = _party(item, "recipient" if message and message.get("is_echo") is True else "sender")
     parties = Parties(notification.account_id, user_id, _time(item.get("timestamp"), received_at))
-    if edited := _read_edit(_dict(item.get("message_edit")) or {}, parties):
+    if message is None and (edited := _read_edit(_dict(item.get("message_edit")) or {}, parties)):
         return edited
     if not user_id or user_id == notification.account_id:
         return read_as_it_came(notification, received_at)
