@@ -135,6 +135,10 @@ class Connection:
     forgotten_at: datetime | None = None
     """When something of the tenant's was last deleted for good: what happened until then may be deleted."""
     request: Request | None = None
+    secrets_id: str = ""
+    """Under which id its secrets are stored; "" where an older version stored them."""
+    token_stored_at: datetime | None = None
+    """When this version of the token was stored; None where an older version stored it."""
 
     def is_paused(self, moment: datetime) -> bool:
         """Return whether the agent is silent in all conversations."""

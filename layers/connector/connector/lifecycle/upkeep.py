@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from connector.accounts import AccessToken, App, Check, Connection, ConnectionStatus, Login, Outcome
-from connector.errors import OutsideError, RateLimited, ReconnectNeeded, Refused, Unavailable
+from connector.errors import OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
@@ -38,7 +38,6 @@ HOURLY = timedelta(hours=1)
 
 WAS_UNSUBSCRIBED = "was_unsubscribed"
 _GAP = "Meta had unsubscribed the account, and it is subscribed again. Messages of the time between may be missing."
-_GONE = "The access token is gone. Connect the account again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,10 @@ class Upkeep:
             Misconfigured: this function may not read or write a secret.
         """
         counted = Counter(ConnectionsChecked=1)
-        token = self.secrets.access_token(
-            connection.tenant, version=connection.token_version, generation=connection.generation
-        )
-        if token is None:
-            found = [checks.check(Name.TOKEN, _said(ReconnectNeeded(_GONE)))]
+        try:
+            token = self.secrets.access_token(connection)
+        except OutsideError as error:
+            found = [checks.check(Name.TOKEN, _said(error))]
         else:
             current = self._refreshed(connection, token, counted)
             if current is None:
