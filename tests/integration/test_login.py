@@ -185,6 +185,19 @@ def test_a_new_connections_verification_token_is_nobodys_guess(door, account):
     assert min(map(len, tokens)) >= 40
 
 
+# ── Facebook Login for Business
+
+
+def test_a_configuration_logs_in_where_scopes_are_refused(door, account):
+    door.world.meta.control("PUT", "dialog", accountId=_id(account), configId="1234")
+    refused = requests.get(door.invite(Login.FACEBOOK), timeout=10, allow_redirects=False)
+    assert refused.status_code == 400
+    app = door.world.apps[Login.FACEBOOK]
+    door.world.apps[Login.FACEBOOK] = replace(app, config_id="1234")
+    made = door.finish(door.go(door.invite(Login.FACEBOOK), accountId=_id(account), configId="1234"))
+    assert made.connection.account.account_id == _id(account)
+
+
 # ── several Pages
 
 

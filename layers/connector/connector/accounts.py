@@ -61,6 +61,8 @@ class App:
 
     app_id: str
     secret: str = field(repr=False)
+    config_id: str | None = None
+    """The configuration of Facebook Login for Business, which names the permissions in place of `scope`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 | under the stack's prefix                        | holds                                                 |
 |-------------------------------------------------|-------------------------------------------------------|
 | `app-secrets`                                   | JSON: `appSecrets`, newest first; `verifyToken`;      |
-|                                                 | perhaps `facebookApp`, `instagramApp`: `{id, secret}` |
+|                                                 | perhaps `facebookApp`, `instagramApp`: `{id, secret}`, |
 | `jwt`                                           | JSON: `keys` (HS256, 32 bytes or more each) or `jwksUrl`; … |
 | `mongodb-uri`                                   | the URI, whose default database holds `chats`         |
 | `retell-api-key`                                | the key; `subaccounts/{id}/retell-api-key` overrides it |
@@ -197,7 +197,8 @@ def _app(value: dict[str, Any], login: Login) -> App | None:
     named = value.get(f"{login}App")
     if not isinstance(named, dict) or not named.get("id") or not named.get("secret"):
         return None
-    return App(str(named["id"]), str(named["secret"]))
+    config_id = named.get("configId") if login is Login.FACEBOOK else None
+    return App(str(named["id"]), str(named["secret"]), str(config_id) if config_id else None)
 
 
 def _token_name(tenant: Tenant, secrets_id: str) -> str:
