@@ -8,6 +8,7 @@ import requests
 from connector.accounts import ConnectionStatus, Login
 from connector.errors import AccountInUse, AuthenticationFailed, KeyReused, NotReady, PageNotLinked, TryLater
 from connector.instagram.signatures import proof_of
+from connector.instagram.subscriptions import fields_of
 from connector.storage.connection_documents import SECRETS_UNDER_WAY
 from connector.storage.connections import COLLECTION
 from connector.storage.documents import now
@@ -59,7 +60,7 @@ def test_an_account_is_connected_and_meta_tells_of_its_messages_from_then_on(wor
     assert made.account.login is login
     assert made.account.node_id == account["pageId" if login is Login.FACEBOOK else "instagramAccountId"]
     told = world.meta.control("GET", f"accounts/{made.account.account_id}")
-    assert set(told["subscribedFields"]) == {"messages", "messaging_postbacks"}
+    assert set(told["subscribedFields"]) == set(fields_of(login))
     stored = world.connections.get(TENANT)
     assert {one.outcome for one in stored.checks} == {"passed"}
     assert world.secrets.webhook(TENANT).verify_tokens[0] == VERIFY_TOKEN

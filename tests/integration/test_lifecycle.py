@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from connector.accounts import Connection, ConnectionStatus
+from connector.accounts import Connection, ConnectionStatus, Login
 from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
@@ -17,8 +17,8 @@ from connector.errors import (
     TryLater,
     Unavailable,
 )
-from connector.instagram.assets import SUBSCRIBED_FIELDS
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import fields_of
 from connector.instagram.tokens import Tokens
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
@@ -78,7 +78,7 @@ class FakeGraph:
             case "GET", edge if edge == f"{PAGE}/conversations":
                 return answer({"data": []})
             case "GET", edge if edge == f"{PAGE}/subscribed_apps":
-                fields = SUBSCRIBED_FIELDS if self.subscribed else ()
+                fields = fields_of(Login.FACEBOOK) if self.subscribed else ()
                 return answer({"data": [{"id": "1", "subscribed_fields": list(fields)}]})
             case "GET", page if page == PAGE:
                 linked = {"instagram_business_account": {"id": self.linked}} if self.linked else {}

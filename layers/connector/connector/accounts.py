@@ -86,6 +86,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNKNOWN = "unknown"  # Meta did not answer, or not on this
+    WARNING = "warning"  # messages come and go, but something else is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class Check:
     """Why not."""
     at: datetime | None = None
     """When it was looked at; None for just now."""
+    missing: tuple[str, ...] = ()
+    """Which optional webhook fields are not subscribed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from connector.errors import (
 )
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import subscribe
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name
 from connector.lifecycle.credentials import Credentials, Examiner, describe_failure
@@ -74,7 +75,7 @@ class Connecting:
         holder = self.connections.of_account(account.account_id)
         if holder is not None and holder.tenant != tenant:
             raise AccountInUse
-        found += (self._subscribe(graph, credentials.grant.app_id),)
+        found += (self._subscribe(graph, login, credentials.grant.app_id),)
         connection = self._store(tenant, wish, account, credentials, key)
         self.connections.record_checks(connection, found)
         if before is not None:
@@ -135,12 +136,12 @@ class Connecting:
         seen = (Check(Name.TOKEN, Outcome.PASSED), Check(Name.ACCOUNT, Outcome.PASSED))  # else we were not here
         return seen + found
 
-    def _subscribe(self, graph: Graph, app_id: str | None) -> Check:
+    def _subscribe(self, graph: Graph, login: Login, app_id: str | None) -> Check:
         """Subscribe, and read the subscription back."""
         assets = Assets(graph)
-        assets.subscribe()
+        subscribe(assets, login)
         found = checks.check(
-            Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, app_id))
+            Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         )
         if found.outcome is Outcome.FAILED:
             raise _failure(found)

@@ -61,7 +61,9 @@ class Doctor:
             Name.TOKEN: lambda: _require_life(assets()),
             Name.ACCOUNT: lambda: checks.require_account(assets(), account),
             Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
-            Name.SUBSCRIPTION: checks.only_telling(lambda: checks.require_subscription(assets(), grant.app_id)),
+            Name.SUBSCRIPTION: checks.only_telling(
+                lambda: checks.require_subscription(assets(), account.login, grant.app_id)
+            ),
             Name.AGENT: lambda: self._require_agent(connection),
         }
         if account.page_id:

@@ -21,6 +21,7 @@ from connector.accounts import AccessToken, App, Check, Connection, ConnectionSt
 from connector.errors import OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import subscribe
 from connector.instagram.tokens import Tokens
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name, Probe
@@ -125,11 +126,12 @@ class Upkeep:
     def _subscription(self, connection: Connection, assets: Assets) -> Check:
         """Check the subscription, and subscribe again where it is gone."""
         account = connection.account
-        probe = checks.only_telling(lambda: checks.require_subscription(assets, connection.grant.app_id))
+        login, app_id = account.login, connection.grant.app_id
+        probe = checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         found = checks.check(Name.SUBSCRIPTION, probe)
         if found.code != "not_subscribed":
             return found
-        found = checks.check(Name.SUBSCRIPTION, assets.subscribe)
+        found = checks.check(Name.SUBSCRIPTION, lambda: subscribe(assets, login))
         holder = self.connections.of_account(account.account_id)
         if holder is None or holder.account.node_id != account.node_id:
             with suppress(OutsideError):  # it was disconnected meanwhile, and must not stay subscribed

@@ -102,7 +102,14 @@ def read(document: Document) -> Connection:
         paused_until=document.get("pausedUntil"),
         grant=_read_grant(document.get("grant") or {}),
         checks=tuple(
-            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"], one.get("at"))
+            Check(
+                one["name"],
+                Outcome(one["outcome"]),
+                one["code"],
+                one["message"],
+                one.get("at"),
+                tuple(one.get("missing") or ()),
+            )
             for one in document.get("checks") or ()
         ),
         checked_at=document.get("checkedAt"),
@@ -146,6 +153,7 @@ def checked(found: Iterable[Check], moment: datetime) -> list[Document]:
     """Return the update that records what was checked and found. What other checks have found before stays."""
     checks = [
         {"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message, "at": moment}
+        | ({"missing": list(one.missing)} if one.missing else {})
         for one in found
     ]
     is_new = {"$in": ["$$one.name", [one["name"] for one in checks]]}
