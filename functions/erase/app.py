@@ -1,4 +1,4 @@
-"""Each five minutes: carry on deletions, delete unused secrets, and keep nothing longer than the deployment wants."""
+"""Each five minutes: carry on deletions, delete unused secrets, and delete what is older than the retention."""
 
 from typing import Any
 
