@@ -3,7 +3,7 @@
 from connector import http, settings
 from connector.contract.authorizing import Invited, OfAccount, OfLogin, OfRetellAgent, ReturnUrl
 from connector.contract.base import Success
-from connector.gateway import origin_of
+from connector.gateway import base_url
 from connector.lifecycle.authorization import CALLBACK_PATH, require_known
 from connector.logins import PendingLogin
 from connector.tenancy import Tenant
@@ -25,7 +25,7 @@ def get(
     http.refuse_unknown_query(app, "login", "returnUrl", "retellAgentId", "instagramAccountId")
     require_known(return_url, settings.return_urls())
     stores.authorizations().ensure_indexes()
-    redirect_uri = origin_of(app.current_event.raw_event) + CALLBACK_PATH
+    redirect_uri = base_url(app.current_event.raw_event) + CALLBACK_PATH
     agent = retell_agent_id or agent_id
     pending = PendingLogin(Tenant(subaccount_id, agent_id), login, redirect_uri, agent, return_url, account_id)
     invitation = logins.authorizing().invite(pending)

@@ -1,4 +1,4 @@
-"""Each five minutes: carry on the deletions that are not done, and keep nothing longer than the deployment wants."""
+"""Each five minutes: carry on deletions, delete unused secrets, and delete what is older than the retention."""
 
 from typing import Any
 
@@ -15,5 +15,8 @@ KEEPING_SECONDS = 60
 def handler(event: dict[str, Any], context: Any) -> None:
     """Run once. An error is the invocation's: the next run, five minutes later, does what this one could not."""
     stores.ensure_indexes()
+    secret_sets = stores.secret_sets()
+    secret_sets.ensure_index()
+    count("UnusedSecretsDeleted", secret_sets.clear_all())
     count("DeletionsDone", forgetting().carry_on(DELETING_SECONDS))
     count("ExpiriesSet", stores.retention().keep_up(KEEPING_SECONDS))

@@ -11,11 +11,17 @@ const NAMES = {
   pageLink: "Page link",
   messageAccess: "Access to messages",
   subscription: "Subscription",
+  reactions: "Reactions",
+  edits: "Edits",
+  reads: "Read receipts",
+  referrals: "Referrals",
+  handovers: "Handovers",
+  standby: "Standby",
   agent: "Agent",
   webhook: "Webhook",
   lastError: "Last error",
 };
-const TONES = { passed: "good", failed: "bad", unknown: "warn" };
+const TONES = { passed: "good", failed: "bad", unknown: "warn", warning: "warn" };
 
 /** What is found now is stored, so the status that is asked next shows it. */
 export function startDoctor({ refresh }) {

@@ -1,35 +1,41 @@
 """The roles: each function may do what it does, and nothing else."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 from tests.contract.deployment import FOLDERS, listed, named
 
+# As this version stores them, and as older ones did.
+_TOKENS = ("connections/*/access-token", "connections/*/*/access-token/*")
+_WEBHOOK_SECRETS = ("connections/*/webhook", "connections/*/*/webhook/*")
+
 # Which secrets each function reads, below the stack's prefix in SSM. The webhook, which strangers reach, cannot read a
 # token; ingest, which reads what strangers wrote, cannot either, nor can the sweep, which looks after all tenants.
-READS = {
+READS: dict[str, set[str]] = {
     "connect": {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
-        *("connections/*/access-token", "connections/*/webhook"),
+        *(*_TOKENS, "connections/*/webhook"),
     },
     "authorize": {"jwt", "mongodb-uri", "app-secrets"},
     "finish_login": {
         *("mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
-        *("connections/*/access-token", "connections/*/webhook"),
+        *(*_TOKENS, "connections/*/webhook"),
     },
     "status": {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
-        "connections/*/access-token",
+        *_TOKENS,
     },
     "messages": {"jwt", "mongodb-uri"},
     "conversations": {"jwt", "mongodb-uri"},
     "export": {"jwt", "mongodb-uri"},
     "pause": {"jwt", "mongodb-uri"},
     "resume": {"jwt", "mongodb-uri"},
-    "send": {"jwt", "mongodb-uri", "connections/*/access-token"},
-    "menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
-    "set_menu": {"jwt", "mongodb-uri", "connections/*/access-token"},
-    "recover": {"jwt", "mongodb-uri", "connections/*/access-token"},
-    "disconnect": {"jwt", "mongodb-uri", "connections/*/access-token"},
+    "send": {"jwt", "mongodb-uri", *_TOKENS},
+    "menu": {"jwt", "mongodb-uri", *_TOKENS},
+    "set_menu": {"jwt", "mongodb-uri", *_TOKENS},
+    "recover": {"jwt", "mongodb-uri", *_TOKENS},
+    "disconnect": {"jwt", "mongodb-uri", *_TOKENS},
     "forget": {"jwt", "mongodb-uri"},
     "deauthorize": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
     "delete_data": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
@@ -38,17 +44,21 @@ READS = {
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},
-    "compare": {"mongodb-uri", "connections/*/access-token"},
-    "refresh": {"mongodb-uri", "app-secrets", "connections/*/access-token"},
-    "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", "connections/*/access-token"},
+    "compare": {"mongodb-uri", *_TOKENS},
+    "refresh": {"mongodb-uri", "app-secrets", *_TOKENS},
+    "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", *_TOKENS},
 }
-_SECRETS = {"connections/*/access-token", "connections/*/webhook"}
-WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {"connections/*/access-token"}}
+_SECRETS = {*_TOKENS, *_WEBHOOK_SECRETS}
+LISTS = {
+    folder: {"connections/*/*/webhook"}
+    for folder in ("connect", "finish_login", "deauthorize", "delete_data", "webhook")
+}
+WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {*_TOKENS}}
 DELETES = {
     "connect": _SECRETS,
     "finish_login": _SECRETS,
     **dict.fromkeys(("disconnect", "deauthorize", "delete_data", "erase"), _SECRETS),
-    "refresh": {"connections/*/access-token"},
+    "refresh": {*_TOKENS},
 }
 SENDS = {
     **{folder: {"InboxQueue"} for folder in ("webhook", "recover", "compare")},
@@ -67,6 +77,27 @@ each_function = pytest.mark.parametrize("folder", FOLDERS)
 @each_function
 def test_a_function_reads_exactly_the_parameters_it_needs(deployed, folder):
     assert deployed.parameters(folder, "ssm:GetParameter") == READS[folder]
+    assert deployed.parameters(folder, "ssm:GetParametersByPath") == LISTS.get(folder, set())
+
+
+@pytest.mark.parametrize("subaccount", ["sub_1", "webhook", "access-token"])
+@pytest.mark.parametrize("agent", ["agent_1", "webhook", "access-token"])
+def test_the_webhook_reads_no_access_token_whatever_an_agent_is_called(deployed, subaccount, agent):
+    connection = f"connections/{subaccount}/{agent}"
+    allowed = [*deployed.parameters("webhook", "ssm:GetParameter")]
+    assert not any(fnmatchcase(f"{connection}/access-token{end}", one) for one in allowed for end in ("", "/0a1b2c3d"))
+
+    (path,) = deployed.parameters("webhook", "ssm:GetParametersByPath")
+    assert fnmatchcase(f"{connection}/webhook", path)
+    for above in ("connections", f"connections/{subaccount}", connection, f"{connection}/access-token"):
+        assert not fnmatchcase(above, path), "a path opens everything below it"
+
+
+@pytest.mark.parametrize("agent", ["agent_1", "webhook", "access-token"])
+def test_a_reader_of_access_tokens_reads_no_webhook_secrets(deployed, agent):
+    allowed = deployed.parameters("reply", "ssm:GetParameter")
+    names = [f"connections/sub_1/{agent}/webhook{end}" for end in ("", "/0a1b2c3d")]
+    assert not any(fnmatchcase(name, one) for name in names for one in allowed)
 
 
 @each_function
@@ -90,6 +121,7 @@ def test_a_function_takes_from_exactly_the_queue_it_consumes(deployed, folder):
 def test_a_role_allows_no_action_that_is_not_listed_here(deployed, folder):
     expected = {"ssm:GetParameter", "kms:Decrypt"} | LOGS | X_RAY
     expected |= {"ssm:PutParameter", "kms:Encrypt"} if folder in WRITES else set()
+    expected |= {"ssm:GetParametersByPath"} if folder in LISTS else set()
     expected |= {"ssm:DeleteParameters"} if folder in DELETES else set()
     expected |= {"sqs:SendMessage"} if folder in SENDS else set()
     expected |= {*TAKE, "sqs:ChangeMessageVisibility"} if folder in RECEIVES else set()

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import jwt
 
-from connector.instagram.assets import SUBSCRIBED_FIELDS
+from connector.accounts import Login
+from connector.instagram.subscriptions import fields_of
 from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
 from connector.wiring import meta as meta_wiring
@@ -107,7 +108,7 @@ class Deployment:
             case "GET", "me":
                 reply = {"id": PAGE}
             case "GET", "subscribed_apps":
-                reply = {"data": [{"id": "1", "subscribed_fields": list(SUBSCRIBED_FIELDS)}]}
+                reply = {"data": [{"id": "1", "subscribed_fields": list(fields_of(Login.FACEBOOK))}]}
             case "GET", "conversations":
                 reply = {"data": [{"id": "t_1"}] if self.thread else []}
             case "GET", "t_1":

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from connector.accounts import AccessToken, App, Login
+from connector.accounts import AccessToken, App, Connection, Login
 from connector.agents.retell import Retell
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
@@ -20,7 +20,8 @@ from connector.lifecycle.wish import Wish
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
 from connector.storage.parameters import Parameters
-from connector.storage.secrets import Secrets
+from connector.storage.secret_sets import SecretSets
+from connector.storage.secrets import VISIBLE_WITHIN, Secrets
 from connector.tenancy import Tenant
 from local.simulators.meta.app import create_app as create_meta
 from local.simulators.retell.app import create_app as create_retell
@@ -67,6 +68,7 @@ class Owners:
         self.connections = Connections(database[COLLECTION])
         self.connections.ensure_indexes()
         self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
+        self.secret_sets = SecretSets(database[COLLECTION], self.secrets)
         self.apps: dict[str, App] = self.meta.apps()
         """The deployment's; a deployment may name none."""
 
@@ -89,16 +91,30 @@ class Owners:
     def connecting(self) -> Connecting:
         """Return what joins agents to accounts."""
         return Connecting(
-            self.graph, self.examiner, self.require_agent, self.connections, self.secrets, "alias/test-stack", now
+            self.graph,
+            self.examiner,
+            self.require_agent,
+            self.connections,
+            self.secrets,
+            self.secret_sets,
+            "alias/test-stack",
+            now,
         )
 
     def disconnecting(self) -> Disconnecting:
         """Return what ends connections."""
-        return Disconnecting(self.graph, self.connections, self.secrets)
+        return Disconnecting(self.graph, self.connections, self.secrets, self.secret_sets)
 
     def doctor(self, within: timedelta = WITHIN) -> Doctor:
         """Return what examines connections."""
         return Doctor(self.graph, self.tokens, self.require_agent, self.connections, self.secrets, within)
+
+    def lose_token(self, connection: Connection) -> None:
+        """Delete a connection's token, so long after it was stored that it counts as gone."""
+        self.database[COLLECTION].update_one(
+            {"_id": str(connection.tenant)}, {"$set": {"tokenStoredAt": now() - VISIBLE_WITHIN}}
+        )
+        self.secrets.delete_access_token(connection.tenant, connection.secrets_id)
 
     def parameters(self) -> dict[str, str]:
         """Return everything that stands in SSM, by name."""

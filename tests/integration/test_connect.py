@@ -8,7 +8,11 @@ import requests
 from connector.accounts import ConnectionStatus, Login
 from connector.errors import AccountInUse, AuthenticationFailed, KeyReused, NotReady, PageNotLinked, TryLater
 from connector.instagram.signatures import proof_of
+from connector.instagram.subscriptions import fields_of
+from connector.storage.connection_documents import SECRETS_UNDER_WAY
+from connector.storage.connections import COLLECTION
 from connector.storage.documents import now
+from connector.storage.secret_sets import SecretSets
 from connector.tenancy import Tenant
 from tests.integration.owners import VERIFY_TOKEN, owners, wish
 
@@ -43,9 +47,7 @@ def refusal_of(world, account, kind, login=Login.FACEBOOK, **changes):
 
 
 def token_of(world, connection):
-    return world.secrets.access_token(
-        connection.tenant, version=connection.token_version, generation=connection.generation
-    )
+    return world.secrets.access_token(connection)
 
 
 # ── what connecting does
@@ -58,10 +60,10 @@ def test_an_account_is_connected_and_meta_tells_of_its_messages_from_then_on(wor
     assert made.account.login is login
     assert made.account.node_id == account["pageId" if login is Login.FACEBOOK else "instagramAccountId"]
     told = world.meta.control("GET", f"accounts/{made.account.account_id}")
-    assert set(told["subscribedFields"]) == {"messages", "messaging_postbacks"}
+    assert set(told["subscribedFields"]) == set(fields_of(login))
     stored = world.connections.get(TENANT)
     assert {one.outcome for one in stored.checks} == {"passed"}
-    assert world.secrets.webhook(TENANT).verify_token == VERIFY_TOKEN
+    assert world.secrets.webhook(TENANT).verify_tokens[0] == VERIFY_TOKEN
 
 
 def test_the_account_is_known_by_the_id_that_webhooks_carry_and_by_the_one_that_callbacks_carry(world, account):
@@ -280,15 +282,31 @@ def test_a_connection_whose_token_died_is_mended_by_connecting_again(world, acco
     assert connect(world, account, login).status is ConnectionStatus.CONNECTED
 
 
-def test_g5_secrets_whose_connection_was_never_stored_are_replaced_by_the_next_connect(world, account, monkeypatch):
+def test_g5_secrets_whose_connection_was_never_stored_are_deleted_later(world, account, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(world.connections, "connect", lambda *_, **__: (_ for _ in ()).throw(TryLater("down")))
         with pytest.raises(TryLater):
             connect(world, account)
-    assert set(world.parameters()) == {f"connections/{TENANT}/access-token", f"connections/{TENANT}/webhook"}
+    orphans = set(world.parameters())
+    assert len(orphans) == 2
     assert world.connections.get(TENANT) is None
     made = connect(world, account)
     assert token_of(world, made).value == account["accessToken"]
+    assert orphans < set(world.parameters()), "that connect might still be under way"
+    later = SecretSets(world.database[COLLECTION], world.secrets, lambda: now() + SECRETS_UNDER_WAY)
+    assert later.clear_all() == 1
+    kinds = ("access-token", "webhook")
+    assert set(world.parameters()) == {f"connections/{TENANT}/{kind}/{made.secrets_id}" for kind in kinds}
+
+
+def test_connects_in_a_race_leave_one_set_of_secrets_that_works(world, account, race):
+    made = race(3, lambda _: connect(world, account))
+    assert {one.generation for one in made} == {1, 2, 3}
+    later = SecretSets(world.database[COLLECTION], world.secrets, lambda: now() + 2 * SECRETS_UNDER_WAY)
+    later.clear_all()
+    stored = world.connections.get(TENANT)
+    assert {name.rpartition("/")[2] for name in world.parameters()} == {stored.secrets_id}
+    assert token_of(world, stored).value == account["accessToken"]
 
 
 def test_g5_who_loses_the_race_for_an_account_leaves_no_secrets_behind(world, account, monkeypatch):

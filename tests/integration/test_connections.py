@@ -125,7 +125,9 @@ def test_g7_a_token_that_died_says_nothing_about_the_one_that_was_put_in_its_pla
 def test_i9_a_renewed_token_leaves_the_generation_and_everything_else_as_it_was(connections):
     old = _connect(connections)
     grant = Grant(issued_at=START, expires_at=START + timedelta(days=60))
-    assert connections.renew(old, grant, token_version=2) == replace(old, token_version=2, grant=grant)
+    renewed = connections.renew(old, grant, token_version=2)
+    assert renewed == replace(old, token_version=2, grant=grant, token_stored_at=renewed.token_stored_at)
+    assert renewed.token_stored_at >= old.token_stored_at
     assert connections.get(TENANT) == replace(old, token_version=2, grant=grant)
 
 

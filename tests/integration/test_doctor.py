@@ -14,7 +14,6 @@ from connector.errors import Misconfigured, Unavailable
 from connector.instagram.graph import Graph
 from connector.storage.documents import now
 from connector.tenancy import Tenant
-from tests.conftest import PREFIX
 from tests.integration.owners import owners, wish
 from tests.unit.peer import nobody, peer
 
@@ -161,7 +160,7 @@ def test_a_token_that_has_expired_is_told_as_that(world, connected):
 
 
 def test_g2_a_token_whose_parameter_is_gone_is_dead_and_the_owner_is_wanted(world, connected):
-    world.aws.ssm.delete_parameter(Name=f"{PREFIX}/connections/{TENANT}/access-token")
+    world.lose_token(world.connections.get(TENANT))
     before = len(world.meta.calls())
     rows, status = _examine(world)
     assert _codes(rows, "failed") == {"token": "reconnect_needed", "lastError": "reconnect_needed"}
@@ -243,7 +242,7 @@ def test_an_account_that_has_become_personal_fails_as_account(world, connected):
 def test_a_token_that_sees_another_account_than_the_events_name_fails_as_account(world, account):
     made = _connect(world, account, Login.INSTAGRAM).connection
     other = AccessToken(world.meta.account()["instagramAccessToken"])
-    version = world.secrets.put_access_token(TENANT, other, key_id="alias/test-stack")
+    version = world.secrets.put_access_token(TENANT, made.secrets_id, other, key_id="alias/test-stack")
     world.connections.renew(made, made.grant, token_version=version)
     rows, _ = _examine(world)
     assert _outcomes(rows, "token", "account") == {"token": ("passed", None), "account": ("failed", "other_account")}

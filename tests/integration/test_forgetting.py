@@ -24,6 +24,7 @@ from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.owners import Owners
 from connector.storage.parameters import Parameters
+from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
 from connector.storage.tombstones import COLLECTION as TOMBSTONES
 from connector.storage.tombstones import Tombstones
@@ -55,7 +56,7 @@ def forgetting(world, database, secrets):
     return Forgetting(
         world.connections,
         owners,
-        secrets,
+        SecretSets(database[CONNECTIONS], secrets, world.clock),
         deletions,
         lambda tenant: Tombstones(database[TOMBSTONES], tenant, world.clock),
         Erasure(database["chats"]),
@@ -476,7 +477,7 @@ def test_with_an_owner_go_their_connections_and_what_was_written_to_them(world, 
     left = database[CONNECTIONS].find_one({"_id": str(TENANT)})
     assert left.keys() <= {
         *("_id", "subaccountId", "agentId", "createdAt", "updatedAt", "forgottenAt"),
-        *("owners", "status", "generation"),
+        *("owners", "status", "generation", "unusedSecrets"),
     }
     assert (left["status"], left["generation"], left["owners"]) == ("disconnected", connection.generation + 1, [])
     assert _settle(world, forgetting) == 1

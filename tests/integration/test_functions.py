@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from connector import settings
+from connector.accounts import Login
 from connector.errors import Unavailable
-from connector.instagram.assets import SUBSCRIBED_FIELDS
+from connector.instagram.subscriptions import fields_of
 from connector.storage.documents import now
 from tests.integration.deployment import CONNECT, CONTEXT, ROUTES, signed_token, written
 from tests.unit.payloads import (
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 def test_a_customer_is_answered_from_the_webhook_to_the_send_api_and_the_messages_show_it(deployment):
     status, told = deployment.call("POST", "connect", payload=CONNECT)
     assert (status, told["success"]) == (200, True), told
-    assert deployment.meta.requests[-2].query == {"subscribed_fields": ",".join(SUBSCRIBED_FIELDS)}
+    assert deployment.meta.requests[-2].query == {"subscribed_fields": ",".join(fields_of(Login.FACEBOOK))}
 
     assert deployment.post(written("a")) == 200
     assert deployment.deliver("ingest", *deployment.inbox()) == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from connector.accounts import Connection, ConnectionStatus
+from connector.accounts import Connection, ConnectionStatus, Login
 from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
@@ -17,16 +17,18 @@ from connector.errors import (
     TryLater,
     Unavailable,
 )
-from connector.instagram.assets import SUBSCRIBED_FIELDS
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import fields_of
 from connector.instagram.tokens import Tokens
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
 from connector.lifecycle.wish import Wish
+from connector.storage.connection_documents import SECRETS_UNDER_WAY
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
 from connector.storage.parameters import Parameters
+from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 from tests.conftest import PREFIX
@@ -76,7 +78,7 @@ class FakeGraph:
             case "GET", edge if edge == f"{PAGE}/conversations":
                 return answer({"data": []})
             case "GET", edge if edge == f"{PAGE}/subscribed_apps":
-                fields = SUBSCRIBED_FIELDS if self.subscribed else ()
+                fields = fields_of(Login.FACEBOOK) if self.subscribed else ()
                 return answer({"data": [{"id": "1", "subscribed_fields": list(fields)}]})
             case "GET", page if page == PAGE:
                 linked = {"instagram_business_account": {"id": self.linked}} if self.linked else {}
@@ -99,6 +101,8 @@ class Setting:
         self.connections = Connections(database[COLLECTION])
         self.connections.ensure_indexes()
         self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
+        self.collection = database[COLLECTION]
+        self.secret_sets = SecretSets(self.collection, self.secrets)
         self.url = f"{server.url}/v26.0"
         self.agent_error = None
 
@@ -129,17 +133,23 @@ class Setting:
             self.require_agent,
             self.connections,
             self.secrets,
+            self.secret_sets,
             "alias/test-stack",
             now,
         )
         return connecting.connect(tenant, Wish(**wish), key=key)
 
     def disconnect(self, tenant=TENANT):
-        Disconnecting(self.graph_of, self.connections, self.secrets).disconnect(tenant)
+        Disconnecting(self.graph_of, self.connections, self.secrets, self.secret_sets).disconnect(tenant)
 
     def parameters(self):
         told = self.aws.ssm.describe_parameters()["Parameters"]
         return sorted(one["Name"].removeprefix(f"{PREFIX}/") for one in told)
+
+    def names_of(self, connection):
+        """Return the names under which a connection's secrets are stored."""
+        path = f"connections/{connection.tenant}"
+        return [f"{path}/{kind}/{connection.secrets_id}" for kind in ("access-token", "webhook")]
 
 
 @pytest.fixture
@@ -160,12 +170,9 @@ def test_connecting_checks_subscribes_stores_the_secrets_and_then_the_connection
         ("token", "permissions", "account", "messageAccess", "agent", "pageLink", "subscription"), "passed"
     )
     assert (made.account.username, made.account.page_id, made.retell_agent_id) == ("acme", PAGE, "agent_r")
-    assert setting.parameters() == [
-        "connections/sub_1/agent_1/access-token",
-        "connections/sub_1/agent_1/webhook",
-    ]
-    assert setting.secrets.access_token(TENANT, version=made.token_version, generation=made.generation).value == TOKEN
-    assert setting.secrets.webhook(TENANT).verify_token == "meatyhamhock"
+    assert setting.parameters() == setting.names_of(made)
+    assert setting.secrets.access_token(made).value == TOKEN
+    assert setting.secrets.webhook(TENANT).verify_tokens == ("meatyhamhock",)
 
 
 def test_the_token_is_nowhere_in_the_database(setting, database):
@@ -174,9 +181,19 @@ def test_the_token_is_nowhere_in_the_database(setting, database):
     assert not [secret for secret in (TOKEN, "hush", "meatyhamhock") if secret in stored]
 
 
-def test_i6_connecting_twice_is_a_success_with_a_new_token_version_and_generation(setting):
+def test_i6_connecting_twice_is_a_success_with_new_secrets_and_generation(setting):
     first, second = setting.connect(), setting.connect()
-    assert (second.generation, second.token_version) == (first.generation + 1, first.token_version + 1)
+    assert second.generation == first.generation + 1
+    assert second.secrets_id != first.secrets_id
+
+
+def test_the_secrets_of_before_are_read_by_who_is_under_way_and_deleted_later(setting):
+    first, second = setting.connect(), setting.connect()
+    assert setting.secrets.access_token(first).value == TOKEN
+    assert setting.secret_sets.clear_all() == 0
+    later = SecretSets(setting.collection, setting.secrets, lambda: now() + SECRETS_UNDER_WAY)
+    assert later.clear_all() == 1
+    assert setting.parameters() == setting.names_of(second)
 
 
 @pytest.mark.parametrize(
@@ -276,8 +293,8 @@ def test_g6_a_secret_that_is_longer_than_ssm_takes_leaves_the_connection_as_it_w
         setting.connect(verify_token="x" * 4097)
     assert "cannot hold" in refusal.value.message
     assert setting.connections.get(TENANT) == first
-    token = setting.secrets.access_token(TENANT, version=first.token_version, generation=first.generation)
-    assert (token.value, setting.secrets.webhook(TENANT).verify_token) == (TOKEN, "meatyhamhock")
+    assert setting.secrets.access_token(first).value == TOKEN
+    assert setting.secrets.webhook(TENANT).verify_tokens == ("meatyhamhock",)
 
 
 def test_disconnecting_stops_unsubscribes_and_forgets_the_secrets(setting):
@@ -321,7 +338,7 @@ def test_a_disconnect_that_failed_half_way_can_be_made_again(setting, monkeypatc
     """The connection has ended; its secrets were left."""
     setting.connect()
     with monkeypatch.context() as patched:
-        patched.setattr(setting.secrets, "delete_connection", lambda _: (_ for _ in ()).throw(Unavailable("down")))
+        patched.setattr(setting.secrets, "delete", lambda *_: (_ for _ in ()).throw(Unavailable("down")))
         with pytest.raises(Unavailable):
             setting.disconnect()
     setting.disconnect()
@@ -336,4 +353,4 @@ def test_i5_another_agent_may_have_the_account_after_the_disconnect_and_the_firs
         setting.connect()
     setting.disconnect()
     assert setting.connections.get(OTHER).is_connected
-    assert setting.parameters() == ["connections/sub_2/agent_2/access-token", "connections/sub_2/agent_2/webhook"]
+    assert setting.parameters() == setting.names_of(setting.connections.get(OTHER))

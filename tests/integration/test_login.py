@@ -86,9 +86,7 @@ class Door:
         return self.logging_in.finish(query)
 
     def token(self, connection):
-        found = self.world.secrets.access_token(
-            connection.tenant, version=connection.token_version, generation=connection.generation
-        )
+        found = self.world.secrets.access_token(connection)
         (described,) = self.world.meta.control("GET", f"tokens/{found.value}")["tokens"]
         return found, described
 
@@ -176,15 +174,28 @@ def test_i6_logging_in_again_gives_a_new_token_and_keeps_what_the_webhook_is_ver
     assert again.generation == first.generation + 1
     assert door.token(again)[0].value not in (account["accessToken"], account["instagramAccessToken"])
     kept = door.world.secrets.webhook(TENANT)
-    assert (kept.verify_token, kept.app_secrets) == ("meatyhamhock", ("test_app_secret",))
+    assert (kept.verify_tokens[0], kept.app_secrets) == ("meatyhamhock", ("test_app_secret",))
 
 
 def test_a_new_connections_verification_token_is_nobodys_guess(door, account):
     door.log_in(Login.INSTAGRAM, account)
     door.log_in(Login.INSTAGRAM, door.world.meta.account(), tenant=OTHER)
-    tokens = [door.world.secrets.webhook(tenant).verify_token for tenant in (TENANT, OTHER)]
+    tokens = [door.world.secrets.webhook(tenant).verify_tokens[0] for tenant in (TENANT, OTHER)]
     assert len({*tokens}) == 2
     assert min(map(len, tokens)) >= 40
+
+
+# ── Facebook Login for Business
+
+
+def test_a_configuration_logs_in_where_scopes_are_refused(door, account):
+    door.world.meta.control("PUT", "dialog", accountId=_id(account), configId="1234")
+    refused = requests.get(door.invite(Login.FACEBOOK), timeout=10, allow_redirects=False)
+    assert refused.status_code == 400
+    app = door.world.apps[Login.FACEBOOK]
+    door.world.apps[Login.FACEBOOK] = replace(app, config_id="1234")
+    made = door.finish(door.go(door.invite(Login.FACEBOOK), accountId=_id(account), configId="1234"))
+    assert made.connection.account.account_id == _id(account)
 
 
 # ── several Pages

@@ -50,9 +50,7 @@ def keeper(world, account, login=Login.FACEBOOK):
 def keeper_of(world):
     def menus(connection: Connection) -> Menus:
         of: Account = connection.account
-        token = world.secrets.access_token(
-            connection.tenant, version=connection.token_version, generation=connection.generation
-        )
+        token = world.secrets.access_token(connection)
         return Menus(world.graph(of.login, token, of.node_id), of.login)
 
     return MenuKeeper(TENANT, world.connections, menus)

@@ -81,7 +81,7 @@ class Stores:
     def refresh_account(self, token):
         return LongToken(f"{token.value}+", None)
 
-    def put_access_token(self, tenant, token, *, key_id):
+    def put_access_token(self, tenant, secrets_id, token, *, key_id):
         self.puts[tenant] = self.time.seconds
         return 2
 
@@ -142,7 +142,7 @@ def test_g1_where_two_refresh_already_a_third_goes_on_with_its_round_and_is_due_
     under_way, go_on = [Event(), Event()], Event()
     stores = Stores(Time())
 
-    def put(tenant, token, *, key_id):
+    def put(tenant, secrets_id, token, *, key_id):
         under_way[int(tenant.agent_id)].set()
         go_on.wait(30)
         return 2

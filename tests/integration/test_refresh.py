@@ -93,9 +93,7 @@ class House:
     def token(self):
         """The token as the functions read it."""
         connection = self.connection
-        return self.world.secrets.access_token(
-            TENANT, version=connection.token_version, generation=connection.generation
-        )
+        return self.world.secrets.access_token(connection)
 
     @property
     def subscribed(self):
@@ -155,7 +153,7 @@ def test_i9_a_token_is_renewed_before_it_dies_and_what_is_under_way_goes_on(hous
 def test_i9_the_old_token_is_still_read_by_who_began_with_it(house):
     old = house.connected_since(LIFE - AHEAD + MINUTE)
     house.visit()
-    read = house.world.secrets.access_token(TENANT, version=old.token_version, generation=old.generation)
+    read = house.world.secrets.access_token(old)
     assert read.value == house.account["instagramAccessToken"]
     assert house.works(read.value)
 
@@ -441,8 +439,7 @@ def test_a_connection_whose_token_works_again_is_connected_again_without_its_own
 
 
 def test_g2_a_connection_whose_token_is_gone_needs_its_owner(house):
-    house.connect()
-    house.world.secrets.delete_access_token(TENANT)
+    house.world.lose_token(house.connect())
     assert house.visit().counted == {"ConnectionsChecked": 1, "ReauthorizationRequired": 1}
     assert house.connection.status is ConnectionStatus.NEEDS_RECONNECTION
     assert house.connect().is_connected

@@ -114,9 +114,9 @@ def test_g1_a_token_that_was_read_before_is_served_while_ssm_is_throttled(world,
 
 
 def test_g2_a_token_that_is_gone_needs_the_owner(world, connection):
-    world.secrets.delete_access_token(connection.tenant)
+    world.lose_token(connection)
     with pytest.raises(ReconnectNeeded):
-        meta.token_of(connection)
+        meta.token_of(world.connections.get(connection.tenant))
     assert world.connections.get(connection.tenant).status is ConnectionStatus.NEEDS_RECONNECTION
 
 

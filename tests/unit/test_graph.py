@@ -260,7 +260,7 @@ def test_a_pages_account_is_read_where_it_has_one(assets, other_side, body, link
 
 def test_subscribing_names_the_fields_and_unsubscribing_names_the_page(assets, other_side):
     other_side.behave = behaviour.answer({"success": True})
-    assets.subscribe()
+    assets.subscribe(["messages", "messaging_postbacks"])
     assets.unsubscribe()
     told = [(one.method, one.path, one.query) for one in other_side.requests]
     path = f"/v26.0/{PAGE}/subscribed_apps"
@@ -270,7 +270,7 @@ def test_subscribing_names_the_fields_and_unsubscribing_names_the_page(assets, o
 def test_a_subscription_that_meta_does_not_confirm_is_no_success(assets, other_side):
     other_side.behave = behaviour.answer({"success": False})
     with pytest.raises((OutcomeUnknown, Refused)):
-        assets.subscribe()
+        assets.subscribe(["messages", "messaging_postbacks"])
 
 
 # ── what has been sent

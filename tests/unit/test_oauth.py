@@ -45,7 +45,7 @@ def facebook(code, text, subcode=None):
     ],
 )
 def test_the_dialog_is_asked_for_a_code_with_what_messages_need(login, page, scopes):
-    url = dialog_url(page, login, "9001", redirect_uri=BACK, state="s-_1")
+    url = dialog_url(page, login, App("9001", "s"), redirect_uri=BACK, state="s-_1")
     told = {name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
     assert url.partition("?")[0] == page
     assert told.pop("auth_type", None) == ("rerequest" if login is Login.FACEBOOK else None)
@@ -59,7 +59,9 @@ def test_the_dialog_is_asked_for_a_code_with_what_messages_need(login, page, sco
 
 
 def test_what_stands_in_the_address_is_encoded():
-    url = dialog_url("https://d.example", Login.INSTAGRAM, "9", redirect_uri="https://a/?x=1&y=2", state="a&b=c\r\nd")
+    url = dialog_url(
+        "https://d.example", Login.INSTAGRAM, App("9", "s"), redirect_uri="https://a/?x=1&y=2", state="a&b=c\r\nd"
+    )
     assert "\n" not in url
     assert parse_qs(urlsplit(url).query)["redirect_uri"] == ["https://a/?x=1&y=2"]
     assert parse_qs(urlsplit(url).query)["state"] == ["a&b=c\r\nd"]

@@ -1,15 +1,25 @@
 """SSM parameters through a cache that stays true: `storage.parameters` and `storage.secrets`."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from connector.accounts import AccessToken
-from connector.errors import Misconfigured, Unavailable
+from connector.accounts import AccessToken, Account, Connection, ConnectionStatus
+from connector.errors import Misconfigured, ReconnectNeeded, TryLater, Unavailable
 from connector.storage import parameters
-from connector.storage.parameters import CAPACITY, FRESH_SECONDS, MISS_SECONDS, MOST_BYTES, STALE_SECONDS, Parameters
-from connector.storage.secrets import Secrets, WebhookSecrets
+from connector.storage.parameters import (
+    CAPACITY,
+    FRESH_SECONDS,
+    MISS_SECONDS,
+    MOST_BYTES,
+    RECENT_SECONDS,
+    STALE_SECONDS,
+    Parameters,
+)
+from connector.storage.secrets import VISIBLE_WITHIN, Secrets, WebhookSecrets
 from connector.tenancy import Tenant
 
 TENANT = Tenant("sub_1", "agent_1")
@@ -41,6 +51,20 @@ class Ssm:
         if Name not in self.values:
             raise _refusal("ParameterNotFound")
         return {"Parameter": {"Value": self.values[Name]}}
+
+    def get_parameters_by_path(self, *, Path, WithDecryption, NextToken=None):  # noqa: N803
+        """Answer one parameter a page, after an empty first page, as SSM may."""
+        assert WithDecryption
+        self.reads.append(f"{Path}/")
+        if self.refusal:
+            raise self.refusal
+        names = [name for name in self.values if name.startswith(f"{Path}/")]
+        if NextToken is None:
+            return {"Parameters": [], "NextToken": "0"} if names else {"Parameters": []}
+        number = int(NextToken)
+        page = [{"Value": self.values[names[number]], "LastModifiedDate": number}]
+        more = {"NextToken": str(number + 1)} if number + 1 < len(names) else {}
+        return {"Parameters": page} | more
 
 
 def _refusal(code):
@@ -171,43 +195,70 @@ def test_unknown_names_are_read_a_few_times_a_second_and_no_more(ssm, clock):
     """Forged posts to random paths must not spend SSM's 40 reads a second."""
     store = Parameters(ssm, "/p", clock=clock)
     for number in range(100):
-        assert store.get(f"forged-{number}", bounded=True) is None
-    assert len(ssm.reads) == parameters.UNKNOWN_READS_PER_SECOND
+        assert store.below(f"forged-{number}") == ()
+    assert len([path for path in ssm.reads if path.endswith("/")]) == parameters.UNKNOWN_READS_PER_SECOND
     clock.now += 1
-    assert store.get("a", bounded=True) == "one", "the next second, a new connection is found"
+    assert store.below("a") == ("one",), "the next second, a new connection is found"
 
 
 def test_a_known_name_is_read_whatever_strangers_do(store, ssm, clock):
-    store.get("a", bounded=True)
+    store.below("a")
     for number in range(100):
-        store.get(f"forged-{number}", bounded=True)
+        store.below(f"forged-{number}")
     clock.now += FRESH_SECONDS
     for number in range(100):
-        store.get(f"forged-again-{number}", bounded=True)
+        store.below(f"forged-again-{number}")
     ssm.values["/p/a"] = "two"
-    assert store.get("a", bounded=True) == "two"
+    assert store.below("a") == ("two",)
 
 
 def test_a_name_that_was_not_asked_for_is_not_remembered_as_a_miss(ssm, clock):
     store = Parameters(ssm, "/p", clock=clock)
     for number in range(100):
-        store.get(f"forged-{number}", bounded=True)
-    assert store.get("a", bounded=True) is None
+        store.below(f"forged-{number}")
+    assert store.below("a") == ()
     clock.now += 1
-    assert store.get("a", bounded=True) == "one"
+    assert store.below("a") == ("one",)
 
 
 def test_misses_that_have_expired_are_bounded_like_names_never_seen(ssm, clock):
     """Else a stranger makes misses slowly, and has them all read again at once."""
     store = Parameters(ssm, "/p", clock=clock)
     for number in range(100):
-        store.get(f"forged-{number}", bounded=True)
+        store.below(f"forged-{number}")
         clock.now += 0.25
     clock.now += MISS_SECONDS
     ssm.reads.clear()
     for number in range(100):
-        store.get(f"forged-{number}", bounded=True)
-    assert len(ssm.reads) <= parameters.UNKNOWN_READS_PER_SECOND
+        store.below(f"forged-{number}")
+    assert len([path for path in ssm.reads if path.endswith("/")]) <= parameters.UNKNOWN_READS_PER_SECOND
+
+
+def test_all_pages_of_the_parameters_below_a_name_are_read(store, ssm):
+    ssm.values |= {"/p/a/1": "older", "/p/a/2": "newer"}
+    assert store.below("a") == ("newer", "older")
+
+
+@pytest.mark.parametrize("before", [{}, {"/p/b/1": "old"}], ids=["a-miss", "a-value"])
+def test_cached_values_count_as_recent_for_two_seconds(store, ssm, clock, before):
+    ssm.values |= before
+    known = store.below("b")
+    ssm.values["/p/b/2"] = "new"
+    assert store.below("b", recent=True) == known
+    clock.now += RECENT_SECONDS
+    assert store.below("b") == known
+    assert store.below("b", recent=True)[0] == "new"
+
+
+def test_recent_reads_of_a_known_name_are_bounded_and_serve_what_is_cached(store, ssm, clock):
+    store.below("a")
+    clock.now += RECENT_SECONDS
+    for number in range(100):
+        store.below(f"forged-{number}")
+    ssm.values["/p/a"] = "two"
+    assert store.below("a", recent=True) == ("one",)
+    clock.now += 1
+    assert store.below("a", recent=True) == ("two",)
 
 
 def test_versions_are_values_of_their_own(aws):
@@ -266,58 +317,107 @@ def secrets(aws):
     return Secrets(Parameters(aws.ssm, "/p"))
 
 
-def _put(secrets, **overrides):
-    """Put a connection's secrets, and return the version of its token."""
-    wish = {"token": AccessToken("EAA1"), "webhook": WebhookSecrets("v", ())} | overrides
-    secrets.put_webhook(TENANT, wish["webhook"], key_id="alias/k")
-    return secrets.put_access_token(TENANT, wish["token"], key_id="alias/k")
+def _connection(*, version=1, generation=1, secrets_id="", stored_at=None, status=ConnectionStatus.CONNECTED):
+    account = Account("17841400000000001", None, "acme", None)
+    longer_ago = datetime.now(UTC) - VISIBLE_WITHIN
+    return Connection(
+        *(TENANT, account, "agent_r", status, generation, version, longer_ago, None, None),
+        secrets_id=secrets_id,
+        token_stored_at=stored_at,
+    )
+
+
+def _put(secrets, *, token="EAA1", secrets_id="a1", verify_token="v", app_secrets=()):
+    """Put a connection's secrets, and return the connection."""
+    secrets.put_webhook(TENANT, secrets_id, verify_token=verify_token, app_secrets=app_secrets, key_id="alias/k")
+    version = secrets.put_access_token(TENANT, secrets_id, AccessToken(token, "its proof"), key_id="alias/k")
+    return _connection(version=version, secrets_id=secrets_id)
 
 
 def test_a_connections_secrets_are_read_as_they_were_put(secrets):
-    token, webhook = AccessToken("EAA1", "its proof"), WebhookSecrets("v", ("its own", "the one before"))
-    version = _put(secrets, token=token, webhook=webhook)
-    assert secrets.access_token(TENANT, version=version, generation=1) == token
-    assert secrets.webhook(TENANT) == webhook
+    connection = _put(secrets, app_secrets=("its own", "the one before"))
+    assert secrets.access_token(connection) == AccessToken("EAA1", "its proof")
+    assert secrets.webhook(TENANT) == WebhookSecrets(("v",), ("its own", "the one before"))
 
 
 def test_what_an_older_version_stored_is_still_read(secrets, aws):
     for name, value in {"access-token": "EAA1", "webhook": '{"verifyToken": "v", "appSecret": "its own"}'}.items():
         aws.ssm.put_parameter(Name=f"/p/connections/{TENANT}/{name}", Value=value, Type="SecureString")
-    assert secrets.access_token(TENANT, version=1, generation=1) == AccessToken("EAA1")
-    assert secrets.webhook(TENANT) == WebhookSecrets("v", ("its own",))
+    assert secrets.access_token(_connection()) == AccessToken("EAA1")
+    assert secrets.webhook(TENANT) == WebhookSecrets(("v",), ("its own",))
 
 
-def test_g7_a_token_that_was_deleted_and_made_again_is_not_mistaken_for_the_first(secrets):
-    """SSM starts again at version 1."""
-    assert _put(secrets) == 1
-    assert secrets.access_token(TENANT, version=1, generation=1) == AccessToken("EAA1")
-    secrets.delete_connection(TENANT)
-    assert _put(secrets, token=AccessToken("EAA2")) == 1
-    assert secrets.access_token(TENANT, version=1, generation=3) == AccessToken("EAA2")
+def test_g7_a_token_of_an_older_version_is_cached_by_generation(secrets, aws):
+    """SSM starts again at version 1 when a name is deleted and used again, as older versions of this software did."""
+    for generation, token in ((1, "EAA1"), (3, "EAA2")):
+        aws.ssm.put_parameter(Name=f"/p/connections/{TENANT}/access-token", Value=token, Type="SecureString")
+        assert secrets.access_token(_connection(generation=generation)).value == token
+        aws.ssm.delete_parameter(Name=f"/p/connections/{TENANT}/access-token")
 
 
 def test_g7_another_environment_that_cached_the_old_token_reads_the_new_one_by_its_version(secrets, aws):
     elsewhere = Secrets(Parameters(aws.ssm, "/p"))
-    first = _put(secrets)
-    assert elsewhere.access_token(TENANT, version=first, generation=1) == AccessToken("EAA1")
-    second = _put(secrets, token=AccessToken("EAA2"))
-    assert elsewhere.access_token(TENANT, version=second, generation=2) == AccessToken("EAA2")
+    assert elsewhere.access_token(_put(secrets)).value == "EAA1"
+    assert elsewhere.access_token(_put(secrets, token="EAA2")).value == "EAA2"
+
+
+def test_a_token_missing_just_after_its_write_is_later_then_gone(aws):
+    stored_at = datetime.now(UTC)
+    moment = stored_at
+    secrets = Secrets(Parameters(aws.ssm, "/p"), lambda: moment)
+    connection = _connection(secrets_id="a1", version=2, stored_at=stored_at)
+    with pytest.raises(TryLater):
+        secrets.access_token(connection)
+    aws.ssm.put_parameter(Name=f"/p/connections/{TENANT}/access-token/a1", Value="EAA1", Type="SecureString")
+    with pytest.raises(TryLater):  # the version is missing
+        secrets.access_token(connection)
+    moment += VISIBLE_WITHIN
+    with pytest.raises(ReconnectNeeded):
+        secrets.access_token(connection)
+
+
+def test_a_missing_token_is_read_again_at_the_next_call(aws):
+    secrets = Secrets(Parameters(aws.ssm, "/p"))
+    connection = _connection(secrets_id="a1", stored_at=datetime.now(UTC))
+    with pytest.raises(TryLater):
+        secrets.access_token(connection)
+    _put(secrets)
+    assert secrets.access_token(connection).value == "EAA1"
+
+
+def test_a_deleted_token_of_an_ended_connection_needs_its_owner(secrets):
+    ended = _connection(secrets_id="a1", stored_at=datetime.now(UTC), status=ConnectionStatus.DISCONNECTED)
+    with pytest.raises(ReconnectNeeded):
+        secrets.access_token(ended)
+
+
+def test_both_sets_of_webhook_secrets_are_good_while_a_connection_is_made_anew(aws):
+    secrets = Secrets(Parameters(aws.ssm, "/p"))
+    _put(secrets, secrets_id="a1", verify_token="old", app_secrets=("old secret",))
+    _put(secrets, secrets_id="b2", verify_token="new", app_secrets=("new secret", "old secret"))
+    found = secrets.webhook(TENANT)
+    assert set(found.verify_tokens) == {"old", "new"}
+    assert set(found.app_secrets) == {"old secret", "new secret"}
 
 
 def test_deleting_a_token_leaves_what_the_webhook_needs(secrets):
-    version = _put(secrets)
-    secrets.delete_access_token(TENANT)
-    secrets.delete_access_token(TENANT)
-    assert secrets.access_token(TENANT, version=version, generation=1) is None
+    connection = _put(secrets)
+    secrets.delete_access_token(TENANT, "a1")
+    secrets.delete_access_token(TENANT, "a1")
+    with pytest.raises(ReconnectNeeded):
+        secrets.access_token(replace(connection, generation=2))
     assert secrets.webhook(TENANT) is not None
 
 
 def test_secrets_that_were_deleted_are_gone_and_deleting_them_twice_is_a_success(secrets):
-    version = _put(secrets)
-    secrets.delete_connection(TENANT)
-    secrets.delete_connection(TENANT)
+    ids = [f"id{number}" for number in range(12)]  # SSM deletes ten names at a time
+    for secrets_id in ids:
+        _put(secrets, secrets_id=secrets_id)
+    secrets.delete(TENANT, *ids)
+    secrets.delete(TENANT, *ids)
     assert secrets.webhook(TENANT) is None
-    assert secrets.access_token(TENANT, version=version, generation=1) is None
+    with pytest.raises(ReconnectNeeded):
+        secrets.access_token(_connection(secrets_id="id11"))
 
 
 def test_a_subaccounts_own_retell_key_comes_before_the_deployments(secrets, aws):
@@ -343,6 +443,6 @@ def test_a_secret_of_another_form_is_misconfigured_and_is_not_quoted(aws, name, 
 
 
 def test_no_secret_is_shown_by_repr(secrets, aws):
-    _put(secrets, app_secret="hush", verify_token="hush")
+    _put(secrets, app_secrets=("hush",), verify_token="hush")
     aws.ssm.put_parameter(Name="/p/jwt", Value=json.dumps({"keys": ["hush"]}), Type="SecureString")
     assert "hush" not in f"{secrets.webhook(TENANT)!r} {secrets.jwt()!r}"

@@ -5,6 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -24,7 +25,7 @@ from connector.errors import (
 )
 from connector.gateway import Request
 from connector.queues import Queue
-from connector.storage.parameters import FRESH_SECONDS, Parameters
+from connector.storage.parameters import FRESH_SECONDS, RECENT_SECONDS, Parameters
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 from connector.webhook import MAX_BODY_BYTES, Webhook
@@ -58,11 +59,13 @@ class Edge:
         self.url = aws.queue_url("inbox")
         aws.put_secret("app-secrets", json.dumps({"appSecrets": ["test_app_secret"], "verifyToken": "of the app"}))
         aws.put_secret("connections/sub_1/agent_1/webhook", json.dumps({"verifyToken": "meatyhamhock"}))
+        self.clock = SimpleNamespace(now=1000.0)
         self.webhook = self.cold()
 
     def cold(self):
         """Return the webhook as a new execution environment has it."""
-        return Webhook(Secrets(Parameters(self.aws.ssm, PREFIX)), Queue(self.aws.sqs, self.url))
+        parameters = Parameters(self.aws.ssm, PREFIX, clock=lambda: self.clock.now)
+        return Webhook(Secrets(parameters), Queue(self.aws.sqs, self.url))
 
     def post(self, raw, *, path=PATH, headers=None):
         return self.webhook.receive(_request("POST", path, raw, signed_headers(raw) if headers is None else headers))
@@ -496,6 +499,36 @@ def test_a24_a_challenge_that_meta_would_not_send_is_never_reflected(edge, subte
             with pytest.raises(InvalidRequest) as refusal:
                 edge.shake(mode="subscribe", verify_token="meatyhamhock", challenge=challenge)
             assert not challenge or challenge not in refusal.value.message
+
+
+def _connect(edge, secrets_id, verify_token, app_secret):
+    """Store what connect stores, as another function does."""
+    value = {"verifyToken": verify_token, "appSecrets": [app_secret]}
+    edge.aws.put_secret(f"connections/sub_1/agent_2/webhook/{secrets_id}", json.dumps(value))
+
+
+def test_a_handshake_seconds_after_connect_is_not_refused_by_a_cached_miss(edge):
+    path = connection_path("sub_1", "agent_2")
+    right = {"mode": "subscribe", "challenge": "1"}
+    with pytest.raises(Forbidden):
+        edge.shake(path=path, verify_token="first", **right)
+    _connect(edge, "a1", "first", "its own")
+    edge.clock.now += RECENT_SECONDS
+    assert edge.shake(path=path, verify_token="first", **right) == "1"
+    _connect(edge, "b2", "second", "the new one")
+    edge.clock.now += RECENT_SECONDS
+    assert edge.shake(path=path, verify_token="second", **right) == "1"
+
+
+def test_a_post_seconds_after_connect_is_believed_by_the_new_app_secret(edge):
+    path, raw = connection_path("sub_1", "agent_2"), compact(messaging(message("m1", "hi")))
+    for secrets_id, app_secret in (("a1", "its own"), ("b2", "the new one")):
+        headers = signed_headers(raw, app_secret)
+        with pytest.raises(Unauthorized):
+            edge.post(raw, path=path, headers=headers)
+        _connect(edge, secrets_id, "v", app_secret)
+        edge.clock.now += RECENT_SECONDS
+        assert edge.post(raw, path=path, headers=headers) == 1
 
 
 # ── and whatever else anybody sends

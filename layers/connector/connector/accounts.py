@@ -61,6 +61,8 @@ class App:
 
     app_id: str
     secret: str = field(repr=False)
+    config_id: str | None = None
+    """The configuration of Facebook Login for Business, which names the permissions in place of `scope`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNKNOWN = "unknown"  # Meta did not answer, or not on this
+    WARNING = "warning"  # messages come and go, but something else is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ class Check:
     """Why not."""
     at: datetime | None = None
     """When it was looked at; None for just now."""
+    missing: tuple[str, ...] = ()
+    """Which optional webhook fields are not subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,10 @@ class Connection:
     forgotten_at: datetime | None = None
     """When something of the tenant's was last deleted for good: what happened until then may be deleted."""
     request: Request | None = None
+    secrets_id: str = ""
+    """Under which id its secrets are stored; "" where an older version stored them."""
+    token_stored_at: datetime | None = None
+    """When this version of the token was stored; None where an older version stored it."""
 
     def is_paused(self, moment: datetime) -> bool:
         """Return whether the agent is silent in all conversations."""

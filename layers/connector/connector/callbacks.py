@@ -74,8 +74,9 @@ def prove(event: LambdaEvent, secrets: Secrets) -> Callback:
 def _is_proven(signed_request: str, tenant: Tenant | None, secrets: Secrets) -> bool:
     if signed_requests.is_signed(signed_request, secrets.app().app_secrets):
         return True
-    own = secrets.webhook(tenant) if tenant else None
-    return own is not None and signed_requests.is_signed(signed_request, own.app_secrets)
+    return tenant is not None and secrets.webhook_passes(
+        tenant, lambda own: signed_requests.is_signed(signed_request, own.app_secrets)
+    )
 
 
 def _field(body: bytes) -> str:

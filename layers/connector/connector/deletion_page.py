@@ -9,7 +9,7 @@ from datetime import datetime
 
 from connector.deletions import Deletion
 from connector.errors import ConnectorError
-from connector.gateway import LambdaAnswer, LambdaEvent, failure, origin_of
+from connector.gateway import LambdaAnswer, LambdaEvent, base_url, failure
 from connector.html import page
 from connector.logs import log_crash, log_refusal
 
@@ -22,8 +22,7 @@ _ELSEWHERE = "What Instagram itself keeps is not touched by this: messages can b
 
 def status_url(event: LambdaEvent, deletion: Deletion) -> str:
     """Return the address of a deletion's page, at the host that this request came to."""
-    before, _, _ = event["rawPath"].partition("/api/")
-    return f"{origin_of(event)}{before}{_PATH}{deletion.code}"
+    return f"{base_url(event)}{_PATH}{deletion.code}"
 
 
 def answer(event: LambdaEvent, find: Callable[[str], Deletion | None]) -> LambdaAnswer:

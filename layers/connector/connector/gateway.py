@@ -5,12 +5,16 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 
 import binascii
 import json
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connector.errors import ConnectorError, InvalidRequest
+
+_BELOW_BASE = re.compile(r"/api/(database/[^/]+/chat-agents|instagram)/")
+_BASE = "basePath"
 
 type LambdaEvent = Mapping[str, Any]
 type LambdaAnswer = dict[str, Any]
@@ -22,6 +26,7 @@ class Request:
 
     method: str
     path: str
+    """Below the base path: it begins with `/api/`."""
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
@@ -36,7 +41,7 @@ class Request:
         http = event["requestContext"]["http"]
         return cls(
             method=http["method"],
-            path=event["rawPath"],
+            path=event["rawPath"].removeprefix(base_path(event)),
             query=event.get("queryStringParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             body=_body(event),
@@ -53,14 +58,37 @@ def _body(event: LambdaEvent) -> bytes:
         raise InvalidRequest("The body is marked as base64 and is not base64.") from error
 
 
-def origin_of(event: LambdaEvent) -> str:
-    """Return the scheme and host at which the caller has reached us, e.g. `https://api.example.com`.
+def base_path(event: LambdaEvent) -> str:
+    """Return the part of the path before our routes: "", or an API mapping key or a stage, e.g. `/v1`.
+
+    `rawPath` keeps the mapping key of a custom domain and the name of a stage (AWS, "Use API mappings to connect API
+    stages to a custom domain name for HTTP APIs"). A route's own part is as many segments as its template has; a
+    Function URL knows no routes.
+    """
+    if _BASE in event:
+        return str(event[_BASE])
+    path: str = event["rawPath"]
+    _, _, route = event.get("routeKey", "").partition(" ")
+    if route:
+        return "/".join(path.split("/")[: -route.count("/")])
+    form = _BELOW_BASE.search(path)
+    return path[: form.start()] if form else ""
+
+
+def without_base(event: LambdaEvent) -> dict[str, Any]:
+    """Return the event with the path below its base path, which it remembers for `base_path`."""
+    base, context = base_path(event), {**event["requestContext"], "stage": "$default"}
+    return {**event, "rawPath": event["rawPath"].removeprefix(base), "requestContext": context, _BASE: base}
+
+
+def base_url(event: LambdaEvent) -> str:
+    """Return the URL below which the caller has found our routes, e.g. `https://api.example.com/v1`.
 
     The host is the one that API Gateway serves: no other reaches a function. It always tells the scheme.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     scheme = "https" if headers.get("x-forwarded-proto", "").partition(",")[0].strip() == "https" else "http"
-    return f"{scheme}://{event['requestContext']['domainName']}"
+    return f"{scheme}://{event['requestContext']['domainName']}{base_path(event)}"
 
 
 def answer_json(status: int, body: Mapping[str, Any]) -> LambdaAnswer:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from connector.auth import authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
-from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after
+from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after, without_base
 from connector.logs import log_crash, log_refusal, logger, metrics
 from connector.tenancy import Tenant
 from connector.wiring.stores import secrets
@@ -99,9 +99,9 @@ def _each_once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _labelled(event: LambdaEvent) -> dict[str, Any]:
-    """Return the event with its body labelled as what it must be: JSON. `curl -d` labels it as a form."""
+    """Return the event without its base path, and its body labelled as JSON: `curl -d` labels it as a form."""
     headers = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
-    return {**event, "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
+    return {**without_base(event), "headers": headers | {"content-type": content_types.APPLICATION_JSON}}
 
 
 def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:

@@ -45,14 +45,13 @@ class Webhook:
             InvalidRequest: the challenge is nothing that Meta would send.
         """
         tenant = _tenant(request.path)
-        known = self.secrets.webhook(tenant) if tenant else self.secrets.app()
-        token = request.query.get("hub.verify_token", "")
-        if (
-            request.query.get("hub.mode") != "subscribe"
-            or not known
-            or not known.verify_token
-            or not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), known.verify_token.encode())
-        ):
+        token = request.query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
+
+        def knows(secrets: WebhookSecrets) -> bool:
+            return any(hmac.compare_digest(token, known.encode()) for known in secrets.verify_tokens)
+
+        is_proven = self.secrets.webhook_passes(tenant, knows) if tenant else knows(self.secrets.app())
+        if request.query.get("hub.mode") != "subscribe" or not is_proven:
             raise Forbidden("The verification token is not the one this webhook was set up with.")
         challenge = request.query.get("hub.challenge", "")
         if not _CHALLENGE.fullmatch(challenge):
@@ -107,8 +106,9 @@ class Webhook:
         header = request.headers.get(signatures.HEADER)
         if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
             return True
-        own: WebhookSecrets | None = self.secrets.webhook(tenant) if tenant else None
-        return own is not None and signatures.is_signed(request.body, header, own.app_secrets)
+        return tenant is not None and self.secrets.webhook_passes(
+            tenant, lambda own: signatures.is_signed(request.body, header, own.app_secrets)
+        )
 
 
 def _now_ms() -> int:

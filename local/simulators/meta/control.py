@@ -64,7 +64,7 @@ def _add_dashboard_routes(control: Blueprint, simulation: Simulation) -> None:
         verification = verify_callback(wanted.url, wanted.verify_token)
         if verification.verified:
             with simulation.state.change() as world:
-                world.callback = Callback(wanted.url, wanted.verify_token)
+                world.callback = Callback(wanted.url, wanted.verify_token, wanted.fields)
             simulation.courier.notice()
         return jsonify(asdict(verification))
 

@@ -9,6 +9,7 @@ from local.simulators.control import ControlBody, ControlError, parse_body
 from local.simulators.meta.control_bodies import NumericId, Username
 from local.simulators.meta.control_views import show_account
 from local.simulators.meta.simulation import Simulation
+from local.simulators.meta.subscriptions import all_fields
 from local.simulators.meta.world import Account, AccountType, World
 
 type Count = Annotated[int, Field(ge=0)]
@@ -31,7 +32,8 @@ class AccountChange(ControlBody):
     """What becomes of an account; what is absent stays as it is.
 
     `pageId: null` unlinks the Page, another id links that one. `subscribed: false` unsubscribes the app from the
-    account and its Page, as Meta does after an hour without answers. `professional: false` makes it a personal
+    account and its Page, as Meta does after an hour without answers. `unknownFields` are webhook fields that Meta
+    refuses to subscribe. `professional: false` makes it a personal
     account, `hasRole: false` leaves the app without access to it, `allowsMessages: false` is a switch in its app.
     """
 
@@ -49,6 +51,7 @@ class AccountChange(ControlBody):
     media_count: Count | None = None
     page_id: NumericId | None = None
     subscribed: bool | None = None
+    unknown_fields: list[str] | None = None
 
 
 def add_account_routes(control: Blueprint, simulation: Simulation) -> None:
@@ -81,12 +84,13 @@ def _change(world: World, account: Account, wanted: AccountChange) -> None:
         value = getattr(wanted, name)
         if value is not None or name in _NULLABLE:
             setattr(account, name, value)
+    page = world.page_of(account)
+    subscriber = page or account
+    if wanted.unknown_fields is not None:
+        account.unknown_fields = subscriber.unknown_fields = wanted.unknown_fields
     if wanted.subscribed is not None:
-        fields = ["messages"] if wanted.subscribed else []
-        page = world.page_of(account)
-        account.subscribed_fields = [] if page else list(fields)
-        if page is not None:
-            page.subscribed_fields = list(fields)
+        account.subscribed_fields = []
+        subscriber.subscribed_fields = all_fields(subscriber) if wanted.subscribed else []
 
 
 def _link(world: World, account: Account, page_id: str | None) -> None:

@@ -50,6 +50,7 @@ class NewCallback(ControlBody):
 
     url: Annotated[str, Field(pattern=r"^https?://")]
     verify_token: str
+    fields: list[str] | None = None
 
 
 class QuickReply(ControlBody):

@@ -22,6 +22,7 @@ class DialogBody(ControlBody):
     page_ids: list[str] | None = None
     declined: list[str] = Field(default_factory=list)
     code_age_seconds: Annotated[int, Field(ge=0)] = 0
+    config_id: str | None = None
 
 
 def add_login_routes(control: Blueprint, simulation: Simulation) -> None:

@@ -13,6 +13,8 @@ class Callback:
 
     url: str
     verify_token: str
+    fields: list[str] | None = None
+    """The fields of the Instagram object that are chosen there; None for all."""
 
 
 @dataclass(frozen=True)

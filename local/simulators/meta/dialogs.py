@@ -48,8 +48,9 @@ def add_instagram_dialog(routes: Blueprint, simulation: Simulation) -> None:
     @routes.get("/oauth/authorize")
     def ask_at_instagram() -> AnyResponse:
         with simulation.state.change() as world:
-            _check(world.instagram_app_id, INSTAGRAM_SCOPES)
-            return _answer(world, "instagram")
+            _check(world.instagram_app_id)
+            _check_scopes(INSTAGRAM_SCOPES)
+            return _answer(world, "instagram", _scopes())
 
 
 def add_facebook_dialog(routes: Blueprint, simulation: Simulation) -> None:
@@ -58,11 +59,11 @@ def add_facebook_dialog(routes: Blueprint, simulation: Simulation) -> None:
     @routes.get("/dialog/oauth")
     def ask_at_facebook() -> AnyResponse:
         with simulation.state.change() as world:
-            _check(world.app_id, FACEBOOK_SCOPES)
-            return _answer(world, "facebook")
+            _check(world.app_id)
+            return _answer(world, "facebook", _facebook_scopes(world.dialog.config_id))
 
 
-def _check(app_id: str, known_scopes: Sequence[str]) -> None:
+def _check(app_id: str) -> None:
     """Refuse, in a page that leads nowhere, what Meta would not ask a person."""
     if request.args.get("client_id") != app_id:
         raise OAuthError("Invalid platform app")
@@ -70,12 +71,27 @@ def _check(app_id: str, known_scopes: Sequence[str]) -> None:
         raise OAuthError("Invalid redirect_uri")
     if request.args.get("response_type", "code") != "code":
         raise OAuthError("Invalid response_type")
+
+
+def _facebook_scopes(config_id: str | None) -> list[str]:
+    """Return what the dialog asks for; an app with Facebook Login for Business names its configuration instead."""
+    if "config_id" not in request.args and config_id is None:
+        _check_scopes(FACEBOOK_SCOPES)
+        return _scopes()
+    if request.args.get("config_id") != config_id:
+        raise OAuthError("Invalid config_id")
+    if "scope" in request.args:
+        raise OAuthError("Invalid Scopes: the configuration names them")
+    return list(FACEBOOK_SCOPES)
+
+
+def _check_scopes(known_scopes: Sequence[str]) -> None:
     unknown = [scope for scope in _scopes() if scope not in known_scopes]
     if unknown or not _scopes():
         raise OAuthError(f"Invalid Scopes: {', '.join(unknown) or 'none given'}")
 
 
-def _answer(world: World, login: Login) -> AnyResponse:
+def _answer(world: World, login: Login, scopes: list[str]) -> AnyResponse:
     dialog = replace(
         world.dialog,
         answer=cast("DialogAnswer", request.args.get("simulator_answer", world.dialog.answer)),
@@ -85,13 +101,13 @@ def _answer(world: World, login: Login) -> AnyResponse:
         case "deny":
             return _back(_DENIED[login], "")
         case "ask":
-            return _show_page(world, login)
-    code = _issue_code(world, login, dialog)
+            return _show_page(world, login, scopes)
+    code = _issue_code(world, login, dialog, scopes)
     return _back({"code": code.code}, _FRAGMENTS[login])
 
 
-def _issue_code(world: World, login: Login, dialog: Dialog) -> LoginCode:
-    asked = [*_scopes(), *(["public_profile"] if login == "facebook" else [])]
+def _issue_code(world: World, login: Login, dialog: Dialog, scopes: list[str]) -> LoginCode:
+    asked = [*scopes, *(["public_profile"] if login == "facebook" else [])]
     code = LoginCode(
         code=identifiers.new_code(),
         login=login,
@@ -132,7 +148,7 @@ def _back(parameters: dict[str, str], fragment: str) -> AnyResponse:
     return redirect(urlunsplit(parts._replace(query=urlencode(query), fragment=fragment)))
 
 
-def _show_page(world: World, login: Login) -> AnyResponse:
+def _show_page(world: World, login: Login, scopes: list[str]) -> AnyResponse:
     people = [
         (f"Continue as {account.username}", account.account_id)
         for account in world.accounts.values()
@@ -141,7 +157,7 @@ def _show_page(world: World, login: Login) -> AnyResponse:
     choices = [(name, _again("allow", account_id)) for name, account_id in people]
     title = "Log in with Instagram" if login == "instagram" else "Log in with Facebook"
     cancel = ("Cancel", _again("deny", ""))
-    return Response(render_template_string(_PAGE, title=title, scopes=_scopes(), choices=[*choices, cancel]))
+    return Response(render_template_string(_PAGE, title=title, scopes=scopes, choices=[*choices, cancel]))
 
 
 def _again(answer: DialogAnswer, account_id: str) -> str:

@@ -16,7 +16,8 @@ class Dialog:
 
     `account_id` is who logs in at Instagram, and whose Page's owner logs in at Facebook; without it and `owner_id`, the
     first one there is. `page_ids` are the Pages that the owner chooses to show; None is all. `declined` are permissions
-    that are asked for and not given. `code_age_seconds` makes codes that are so old already.
+    that are asked for and not given. `code_age_seconds` makes codes that are so old already. With `config_id` the app
+    has Facebook Login for Business: its dialog takes this configuration, and no `scope`.
     """
 
     answer: DialogAnswer = "allow"
@@ -25,6 +26,7 @@ class Dialog:
     page_ids: list[str] | None = None
     declined: list[str] = field(default_factory=list)
     code_age_seconds: int = 0
+    config_id: str | None = None
 
 
 @dataclass

@@ -7,6 +7,7 @@ from local.simulators.clock import now_ms
 from local.simulators.meta.deliveries import Delivery, WebhookEvent
 from local.simulators.meta.faults import MetaFaults
 from local.simulators.meta.identifiers import new_delivery_id
+from local.simulators.meta.subscriptions import is_heard
 from local.simulators.meta.wire import encode_notification
 from local.simulators.meta.world import World
 
@@ -16,14 +17,15 @@ KEPT_DELIVERIES = 200  # finished ones, for looking at
 def publish(world: World, faults: MetaFaults, event: WebhookEvent) -> list[str]:
     """Take up an event and answer the ids of the deliveries that it completes.
 
-    Nothing is told, now or later, of an account that no app is subscribed to, that is personal or keeps its messages
-    to itself, or without a callback.
+    Nothing is told, now or later, of an account that is personal or keeps its messages to itself, nor of a field that
+    is not subscribed for the account and chosen with the callback.
     """
     account = world.accounts[event.account_id]
     is_open = account.professional and account.allows_messages
-    if world.callback is None or not is_open or not world.subscribed_fields(account):
+    told = _as_told(world, event)
+    if not is_open or not is_heard(world, told):
         return []
-    world.collected.append(_as_told(world, event))
+    world.collected.append(told)
     return cut_deliveries(world, faults)
 
 

@@ -28,6 +28,7 @@ class Page:
     name: str
     access_token: str
     subscribed_fields: list[str] = field(default_factory=list)
+    unknown_fields: list[str] = field(default_factory=list)  # which Meta refuses to subscribe
     messenger_profile: Tappables = field(default_factory=dict)  # of Messenger, not of Instagram
 
 
@@ -56,6 +57,7 @@ class Account:
     instagram_token: str
     page_id: str | None
     subscribed_fields: list[str] = field(default_factory=list)
+    unknown_fields: list[str] = field(default_factory=list)  # which Meta refuses to subscribe
     messenger_profile: Tappables = field(default_factory=dict)  # ice breakers and the persistent menu
     account_type: AccountType = "BUSINESS"
     professional: bool = True

@@ -47,7 +47,10 @@ class MetaClient:
         return answer.json()
 
     def subscribe(self, token: str = PAGE_TOKEN) -> None:
-        fields = {"subscribed_fields": "messages,messaging_postbacks"}
+        names = ["messages", "messaging_postbacks", "message_reactions", "standby"]
+        own = ["message_edit", "messaging_seen", "messaging_referral", "messaging_handover"]
+        pages = ["message_edits", "message_reads", "messaging_referrals", "messaging_handovers"]
+        fields = {"subscribed_fields": ",".join(names + (pages if token.startswith("EAA") else own))}
         self.graph("POST", "/v26.0/me/subscribed_apps", token, params=fields).raise_for_status()
 
     def set_callback(self, url: str) -> Any:

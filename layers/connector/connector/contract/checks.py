@@ -15,7 +15,9 @@ _NO_ACCESS = (
 )
 _SET_WEBHOOK = (
     "Write it a direct message. If nothing comes: in Meta's dashboard, under Webhooks, enter the base URL followed by "
-    "webhookPath and the verification token given to connect, and choose messages and messaging_postbacks."
+    "webhookPath and the verification token given to connect, and choose messages and messaging_postbacks at least. If "
+    "that is done, the operator must check app-secrets: Meta signs with the app secret (App settings, Basic) or with "
+    "the Instagram app secret (Instagram, API setup with Instagram login)."
 )
 
 FINDINGS = {
@@ -28,6 +30,10 @@ FINDINGS = {
     ),
     "agent_refused": ("Retell refused the request.", "Look at the agent at Retell."),
     "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell."),
+    "field_missing": (
+        "Meta does not send an optional kind of event of this account.",
+        "Choose the field in Meta's dashboard, under Webhooks, Instagram; then connect the account again.",
+    ),
     "graph_refused": (
         "Meta does not show us the account, and does not say why.",
         _NO_ACCESS,
@@ -86,7 +92,7 @@ FINDINGS = {
 
 _UNNAMED = ("It failed for a reason without a name here.", _CHECK)
 # Of these, the check itself can say more: which permission, of what the token died, who did not answer.
-_SAID = {"permission_missing", "reconnect_needed", "try_later"}
+_SAID = {"field_missing", "permission_missing", "reconnect_needed", "try_later"}
 
 
 class CheckView(Body):

@@ -1,13 +1,10 @@
 """What a business owns at Meta, through a Graph API: the account, its Page, and the subscription to their messages."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.errors import Refused
 from connector.instagram.graph import Graph
-
-# What the app is told about. The call installs the app, and Meta's dashboard sets which fields come
-# (Meta, "Setup Webhooks Subscriptions": an account cannot choose).
-SUBSCRIBED_FIELDS = ("messages", "messaging_postbacks")
 
 _NOT_PROFESSIONAL = "This is not the id of an Instagram Business or Creator account."
 
@@ -82,14 +79,17 @@ class Assets:
         """
         self._graph.get(f"{self._graph.node_id}/conversations", {"platform": "instagram", "limit": "1"})
 
-    def subscribe(self) -> None:
-        """Have Meta send this account's messages to the app's webhook. Doing it twice is the same as once.
+    def subscribe(self, fields: Iterable[str]) -> None:
+        """Have Meta send these fields of this account to the app's webhook. Doing it twice is the same as once.
+
+        The call installs the app; of the fields, those come that are set in Meta's dashboard too (Meta, "Setup Webhooks
+        Subscriptions").
 
         Raises:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
             OutcomeUnknown: the answer was lost; ask again.
         """
-        self._graph.change("POST", self._edge, params={"subscribed_fields": ",".join(SUBSCRIBED_FIELDS)})
+        self._graph.change("POST", self._edge, params={"subscribed_fields": ",".join(fields)})
 
     def subscribed_fields(self, app_id: str | None) -> frozenset[str]:
         """Return what the app is told about; nothing when it is not subscribed. None stands for any app.

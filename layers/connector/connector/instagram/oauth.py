@@ -46,16 +46,14 @@ class Given:
     """What was allowed, where Meta tells at once: Instagram does."""
 
 
-def dialog_url(page: str, login: Login, app_id: str, *, redirect_uri: str, state: str) -> str:
+def dialog_url(page: str, login: Login, app: App, *, redirect_uri: str, state: str) -> str:
     """Return the address at which a person is asked. `page` is the dialog's own, e.g. `…/oauth/authorize`."""
-    asked = {
-        "client_id": app_id,
-        "redirect_uri": redirect_uri,
-        "response_type": "code",
-        "scope": ",".join(SCOPES[login]),
-        "state": state,
-    }
-    return f"{page}?{urlencode(asked | _MORE[login])}"
+    asked = {"client_id": app.app_id, "redirect_uri": redirect_uri, "response_type": "code", "state": state}
+    if app.config_id:  # Meta, "Facebook Login for Business": the configuration replaces `scope`
+        wanted = {"config_id": app.config_id, "override_default_response_type": "true"}
+    else:
+        wanted = {"scope": ",".join(SCOPES[login])}
+    return f"{page}?{urlencode(asked | wanted | _MORE[login])}"
 
 
 def exchange(base_url: str, app: App, code: str, redirect_uri: str) -> Given:

@@ -41,7 +41,7 @@ class Authorizing:
         """
         login, app = pending.login, self.app(pending.login)
         state, expires_at = self.authorizations.put(pending)
-        url = dialog_url(self.dialogs[login], login, app.app_id, redirect_uri=pending.redirect_uri, state=state)
+        url = dialog_url(self.dialogs[login], login, app, redirect_uri=pending.redirect_uri, state=state)
         return Invitation(url, expires_at)
 
     def app(self, login: Login) -> App:

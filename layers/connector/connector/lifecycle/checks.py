@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from connector.accounts import Account, Check, Login, Outcome
 from connector.errors import OutsideError, ReconnectNeeded, Refused, TryLater
-from connector.instagram.assets import SUBSCRIBED_FIELDS, Assets
+from connector.instagram.assets import Assets
+from connector.instagram.subscriptions import REQUIRED_FIELDS, missing_fields
 
 type Probe = Callable[[], None]
-"""Finds something out; raises an `OutsideError` for what is not right."""
+"""Finds something out; raises an `OutsideError` for what is not right, or `Incomplete`."""
 
 PERMISSIONS = {
     Login.FACEBOOK: ("instagram_basic", "instagram_manage_messages", "pages_messaging"),
@@ -39,9 +40,34 @@ class Name(StrEnum):
     PAGE_LINK = "pageLink"
     MESSAGE_ACCESS = "messageAccess"
     SUBSCRIPTION = "subscription"
+    REACTIONS = "reactions"
+    EDITS = "edits"
+    READS = "reads"
+    REFERRALS = "referrals"
+    HANDOVERS = "handovers"
+    STANDBY = "standby"
     AGENT = "agent"
     WEBHOOK = "webhook"
     LAST_ERROR = "lastError"
+
+
+OPTIONAL = {
+    "message_reactions": Name.REACTIONS,
+    "message_edit": Name.EDITS,
+    "messaging_seen": Name.READS,
+    "messaging_referral": Name.REFERRALS,
+    "messaging_handover": Name.HANDOVERS,
+    "standby": Name.STANDBY,
+}
+"""The row that warns of each optional webhook field that is not subscribed."""
+
+
+class Incomplete(Exception):
+    """Raised by a probe of the subscription when optional fields are missing."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__(missing)
+        self.missing = missing
 
 
 def run(probes: Mapping[str, Probe], seconds: float) -> tuple[Check, ...]:
@@ -61,6 +87,8 @@ def check(name: str, probe: Probe) -> Check:
     """Run one probe."""
     try:
         probe()
+    except Incomplete as found:
+        return Check(name, Outcome.PASSED, missing=found.missing)
     except ReconnectNeeded as error:
         return Check(name, Outcome.FAILED, error.code, error.because or error.message)
     except Refused as error:
@@ -124,19 +152,22 @@ def require_page_link(assets: Assets, account: Account) -> None:
         )
 
 
-def require_subscription(assets: Assets, app_id: str | None) -> None:
+def require_subscription(assets: Assets, login: Login, app_id: str | None) -> None:
     """Require that Meta tells the app (any, where we do not know ours) of this account's messages.
 
     Raises:
         Refused, ReconnectNeeded, TryLater: it does not.
+        Incomplete: it does, but not of everything that we understand.
     """
     subscribed = assets.subscribed_fields(app_id)
-    missing = [name for name in SUBSCRIBED_FIELDS if name not in subscribed]
+    missing = [name for name in REQUIRED_FIELDS if name not in subscribed]
     if missing:
         raise Refused(
             "not_subscribed",
             f"Meta does not send {_listed(missing)} of this account. Connect the account again, which subscribes it.",
         )
+    if optional := missing_fields(subscribed, login):
+        raise Incomplete(optional)
 
 
 def _listed(names: Iterable[str]) -> str:

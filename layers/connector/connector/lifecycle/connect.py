@@ -21,13 +21,15 @@ from connector.errors import (
 )
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import subscribe
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name
 from connector.lifecycle.credentials import Credentials, Examiner, describe_failure
 from connector.lifecycle.wish import Wish
 from connector.logs import count, logger
 from connector.storage.connections import Connections
-from connector.storage.secrets import Secrets, WebhookSecrets
+from connector.storage.secret_sets import SecretSets
+from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 
 _PROBE_SECONDS = 12
@@ -44,6 +46,7 @@ class Connecting:
     """Requires that a tenant's agent exists at Retell, by its id there; raises an OutsideError."""
     connections: Connections
     secrets: Secrets
+    secret_sets: SecretSets
     key_id: str
     clock: Callable[[], datetime]
 
@@ -72,7 +75,7 @@ class Connecting:
         holder = self.connections.of_account(account.account_id)
         if holder is not None and holder.tenant != tenant:
             raise AccountInUse
-        found += (self._subscribe(graph, credentials.grant.app_id),)
+        found += (self._subscribe(graph, login, credentials.grant.app_id),)
         connection = self._store(tenant, wish, account, credentials, key)
         self.connections.record_checks(connection, found)
         if before is not None:
@@ -133,12 +136,12 @@ class Connecting:
         seen = (Check(Name.TOKEN, Outcome.PASSED), Check(Name.ACCOUNT, Outcome.PASSED))  # else we were not here
         return seen + found
 
-    def _subscribe(self, graph: Graph, app_id: str | None) -> Check:
+    def _subscribe(self, graph: Graph, login: Login, app_id: str | None) -> Check:
         """Subscribe, and read the subscription back."""
         assets = Assets(graph)
-        assets.subscribe()
+        subscribe(assets, login)
         found = checks.check(
-            Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, app_id))
+            Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         )
         if found.outcome is Outcome.FAILED:
             raise _failure(found)
@@ -147,13 +150,15 @@ class Connecting:
     def _store(
         self, tenant: Tenant, wish: Wish, account: Account, credentials: Credentials, key: str | None
     ) -> Connection:
-        before = self.secrets.webhook(tenant)
-        # What is under way is signed with the secret of before, and if the last step fails it stays that of the
-        # connection. So both are good.
+        before = self.secrets.webhook(tenant, recent=True)
+        # What is under way is signed with the secret of before: both are good.
         own = (wish.app_secret, *(before.app_secrets if before else ()))
-        webhook = WebhookSecrets(wish.verify_token, tuple(dict.fromkeys(one for one in own if one))[:2])
-        version = self.secrets.put_access_token(tenant, credentials.token, key_id=self.key_id)
-        self.secrets.put_webhook(tenant, webhook, key_id=self.key_id)
+        app_secrets = tuple(dict.fromkeys(one for one in own if one))[:2]
+        secrets_id = self.secret_sets.begin(tenant)
+        version = self.secrets.put_access_token(tenant, secrets_id, credentials.token, key_id=self.key_id)
+        self.secrets.put_webhook(
+            tenant, secrets_id, verify_token=wish.verify_token, app_secrets=app_secrets, key_id=self.key_id
+        )
         request = Request(key, wish.fingerprint) if key else None
         try:
             return self.connections.connect(
@@ -161,26 +166,22 @@ class Connecting:
                 account,
                 retell_agent_id=wish.retell_agent_id,
                 token_version=version,
+                secrets_id=secrets_id,
                 grant=credentials.grant,
                 request=request,
             )
-        except AccountInUse:
-            # Somebody else was faster. Whatever else fails may have been done, and needs the secrets then.
+        except AccountInUse:  # another agent was faster
             with suppress(ConnectorError):
-                if before:
-                    self.secrets.put_webhook(tenant, before, key_id=self.key_id)
-                else:
-                    self.secrets.delete_connection(tenant)
+                self.secret_sets.give_up(tenant, secrets_id)
             raise
 
     def _leave(self, before: Connection, account: Account) -> None:
         """Have Meta tell nothing more of the account that was connected before, if it is another."""
         if before.account.node_id == account.node_id or not before.holds_account:
             return
-        token = self.secrets.access_token(before.tenant, version=before.token_version, generation=before.generation)
         try:
-            if token:
-                Assets(self.graph_of(before.account.login, token, before.account.node_id)).unsubscribe()
+            token = self.secrets.access_token(before)
+            Assets(self.graph_of(before.account.login, token, before.account.node_id)).unsubscribe()
         except OutsideError as error:
             count("UnsubscribeFailed")
             logger.warning("Meta did not unsubscribe the account of before", extra={"code": error.code})

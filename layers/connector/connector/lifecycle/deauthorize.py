@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from connector.instagram.signed_requests import SignedRequest
 from connector.storage.connections import Connections
 from connector.storage.owners import Owners
-from connector.storage.secrets import Secrets
+from connector.storage.secret_sets import SecretSets
 from connector.tenancy import Tenant
 
 
@@ -15,7 +15,7 @@ class Deauthorizing:
 
     connections: Connections
     owners: Owners
-    secrets: Secrets
+    secret_sets: SecretSets
 
     def deauthorize(self, told: SignedRequest, within: Tenant | None = None) -> int:
         """End all connections that rest on what this person allowed, and return how many there are.
@@ -27,5 +27,5 @@ class Deauthorizing:
             self.connections.disconnect(tenant)
         # Only now: whatever fails here, nobody is written to any more.
         for tenant in tenants:
-            self.secrets.delete_connection(tenant)
+            self.secret_sets.clear(tenant)
         return len(tenants)

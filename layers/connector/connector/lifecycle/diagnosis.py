@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 
 from connector.accounts import Check, Connection, ConnectionStatus, Login, Outcome
 from connector.errors import ReconnectNeeded
-from connector.lifecycle.checks import PERMISSIONS, Name
+from connector.instagram.subscriptions import OPTIONAL_FIELDS
+from connector.lifecycle.checks import OPTIONAL, PERMISSIONS, Name
 from connector.lifecycle.refresh import AHEAD, YOUNGEST
 
 _NOT_CHECKED = "not_checked"
 _NEVER_CALLED = "never_called"
 _MISSING = "permission_missing"
 _NOT_TOLD = "not_told"
+_FIELD_MISSING = "field_missing"
 _NEEDS_TOKEN = "needs_token"  # noqa: S105 - a code
 _NEEDS_PERMISSIONS = "needs_permissions"
 
@@ -36,6 +38,7 @@ def diagnose(connection: Connection, now: datetime) -> tuple[Check, ...]:
     for name in _OF_META:
         if name in rows and (missing := _unmet(name, rows)):
             rows[name] = Check(name, Outcome.UNKNOWN, missing, None, rows[name].at)
+    rows |= _warnings(rows[Name.SUBSCRIPTION])
     rows[Name.WEBHOOK] = _webhook(connection)
     rows[Name.LAST_ERROR] = _last_error(connection, now)
     return tuple(rows[name] for name in Name if name in rows)
@@ -84,6 +87,22 @@ def _unmet(name: Name, rows: Mapping[Name, Check]) -> str | None:
         return None
     # Without a permission Meta refuses, or leaves out what is there: the Page's link, for one.
     return _NEEDS_PERMISSIONS if rows[name].outcome is Outcome.FAILED else None
+
+
+def _warnings(subscription: Check) -> dict[Name, Check]:
+    """Return a row for each optional webhook field that Meta does not send."""
+    missing = subscription.missing if subscription.outcome is Outcome.PASSED else ()
+    return {
+        OPTIONAL[field.name]: Check(
+            OPTIONAL[field.name],
+            Outcome.WARNING,
+            _FIELD_MISSING,
+            f"Meta does not send {field.name} of this account. {field.lost}",
+            subscription.at,
+        )
+        for field in OPTIONAL_FIELDS
+        if field.name in missing
+    }
 
 
 def _webhook(connection: Connection) -> Check:

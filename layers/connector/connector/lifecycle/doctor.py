@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.accounts import AccessToken, App, Connection, Login
-from connector.errors import Misconfigured, ReconnectNeeded, Refused, TryLater, Unavailable
+from connector.errors import Misconfigured, OutsideError, Refused, TryLater, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
@@ -38,34 +38,37 @@ class Doctor:
         Raises:
             Unavailable, Misconfigured: its token, or our app, cannot be read.
         """
-        token = self.secrets.access_token(
-            connection.tenant, version=connection.token_version, generation=connection.generation
-        )
+        try:
+            token: AccessToken | OutsideError = self.secrets.access_token(connection)
+        except OutsideError as error:
+            token = error
         app = self.secrets.app_for(connection.account.login)
         found = checks.run(self._probes(connection, token, app), self.within.total_seconds())
         self.connections.record_checks(connection, found)
         judge(self.connections, connection, found)
         return self.connections.get(connection.tenant) or connection
 
-    def _probes(self, connection: Connection, token: AccessToken | None, app: App | None) -> dict[str, Probe]:
+    def _probes(self, connection: Connection, token: AccessToken | OutsideError, app: App | None) -> dict[str, Probe]:
         account, grant = connection.account, connection.grant
 
         def assets() -> Assets:
             """Each probe has a connection of its own: they run at the same time."""
-            if token is None:
-                raise ReconnectNeeded("The access token is gone. Connect the account again.")
+            if isinstance(token, OutsideError):
+                raise token
             return Assets(self.graph_of(account.login, token, account.node_id))
 
         probes: dict[str, Probe] = {
             Name.TOKEN: lambda: _require_life(assets()),
             Name.ACCOUNT: lambda: checks.require_account(assets(), account),
             Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
-            Name.SUBSCRIPTION: checks.only_telling(lambda: checks.require_subscription(assets(), grant.app_id)),
+            Name.SUBSCRIPTION: checks.only_telling(
+                lambda: checks.require_subscription(assets(), account.login, grant.app_id)
+            ),
             Name.AGENT: lambda: self._require_agent(connection),
         }
         if account.page_id:
             probes[Name.PAGE_LINK] = checks.only_telling(lambda: checks.require_page_link(assets(), account))
-        if token is not None and app is not None and app.app_id == grant.app_id:
+        if isinstance(token, AccessToken) and app is not None and app.app_id == grant.app_id:
             tokens = self.tokens_of(account.login)
             probes[Name.PERMISSIONS] = lambda: require_granted(
                 self.connections, connection, lambda: tokens.inspect(token.value, app)

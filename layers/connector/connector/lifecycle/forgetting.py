@@ -16,7 +16,7 @@ from connector.storage.connections import Connections
 from connector.storage.deletions import Deletions
 from connector.storage.erasure import Erasure
 from connector.storage.owners import Owners
-from connector.storage.secrets import Secrets
+from connector.storage.secret_sets import SecretSets
 from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
 
@@ -31,7 +31,7 @@ class Forgetting:
 
     connections: Connections
     owners: Owners
-    secrets: Secrets
+    secret_sets: SecretSets
     deletions: Deletions
     tombstones_of: Callable[[Tenant], Tombstones]
     erasure: Erasure
@@ -109,7 +109,7 @@ class Forgetting:
             self.owners.empty(part.tenant, part.account_id, asked_at)
             connection = self.connections.get(part.tenant)
             if connection is None or not connection.holds_account:
-                self.secrets.delete_connection(part.tenant)
+                self.secret_sets.clear(part.tenant)
         self.tombstones_of(part.tenant).put(part, asked_at)
         self.owners.record_deletion(part.tenant, asked_at)
 

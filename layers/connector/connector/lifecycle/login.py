@@ -123,12 +123,12 @@ class LoggingIn:
 
     def _wish(self, pending: PendingLogin, token: str, account_id: str, page_id: str | None) -> Wish:
         # Who has set up a webhook of this connection's own need not do it again.
-        before = self.secrets.webhook(pending.tenant)
+        before = self.secrets.webhook(pending.tenant, recent=True)
         return Wish(
             access_token=token,
             account_id=account_id,
             page_id=page_id,
-            verify_token=before.verify_token if before else secrets.token_urlsafe(),
+            verify_token=before.verify_tokens[0] if before and before.verify_tokens else secrets.token_urlsafe(),
             retell_agent_id=pending.retell_agent_id,
         )
 

@@ -15,7 +15,6 @@ from connector.instagram.tokens import Tokens
 from connector.lifecycle.pace import Pace
 from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
-from connector.tenancy import Tenant
 
 YOUNGEST = timedelta(hours=24)
 AHEAD = timedelta(days=10)
@@ -73,13 +72,13 @@ class Refreshing:
         if is_new:
             token = AccessToken(longer.value)
             self.writes.wait()
-            version = self.secrets.put_access_token(connection.tenant, token, key_id=self.key_id)
+            version = self.secrets.put_access_token(connection.tenant, connection.secrets_id, token, key_id=self.key_id)
         grant = replace(connection.grant, issued_at=self.clock(), expires_at=longer.expires_at)
         renewed = self.connections.renew(connection, grant, token_version=version)
         if renewed is not None:
             return renewed, token
         if is_new:
-            self._forget_orphan(connection.tenant)
+            self._forget_orphan(connection)
         return None
 
     def _has_moved_on(self, connection: Connection) -> bool:
@@ -87,8 +86,8 @@ class Refreshing:
         read = connection.generation, connection.token_version
         return current is None or (current.generation, current.token_version) != read
 
-    def _forget_orphan(self, tenant: Tenant) -> None:
-        """Delete the token of a connection that ended while it was renewed: disconnect came before it was stored."""
-        stands = self.connections.get(tenant)
-        if stands is None or not stands.holds_account:
-            self.secrets.delete_access_token(tenant)
+    def _forget_orphan(self, connection: Connection) -> None:
+        """Delete the token of a connection that ended, or was made anew, before it was stored."""
+        current = self.connections.get(connection.tenant)
+        if current is None or not current.holds_account or current.secrets_id != connection.secrets_id:
+            self.secrets.delete_access_token(connection.tenant, connection.secrets_id)

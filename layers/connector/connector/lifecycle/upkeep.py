@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from connector.accounts import AccessToken, App, Check, Connection, ConnectionStatus, Login, Outcome
-from connector.errors import OutsideError, RateLimited, ReconnectNeeded, Refused, Unavailable
+from connector.errors import OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import subscribe
 from connector.instagram.tokens import Tokens
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name, Probe
@@ -38,7 +39,6 @@ HOURLY = timedelta(hours=1)
 
 WAS_UNSUBSCRIBED = "was_unsubscribed"
 _GAP = "Meta had unsubscribed the account, and it is subscribed again. Messages of the time between may be missing."
-_GONE = "The access token is gone. Connect the account again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,10 @@ class Upkeep:
             Misconfigured: this function may not read or write a secret.
         """
         counted = Counter(ConnectionsChecked=1)
-        token = self.secrets.access_token(
-            connection.tenant, version=connection.token_version, generation=connection.generation
-        )
-        if token is None:
-            found = [checks.check(Name.TOKEN, _said(ReconnectNeeded(_GONE)))]
+        try:
+            token = self.secrets.access_token(connection)
+        except OutsideError as error:
+            found = [checks.check(Name.TOKEN, _said(error))]
         else:
             current = self._refreshed(connection, token, counted)
             if current is None:
@@ -127,11 +126,12 @@ class Upkeep:
     def _subscription(self, connection: Connection, assets: Assets) -> Check:
         """Check the subscription, and subscribe again where it is gone."""
         account = connection.account
-        probe = checks.only_telling(lambda: checks.require_subscription(assets, connection.grant.app_id))
+        login, app_id = account.login, connection.grant.app_id
+        probe = checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         found = checks.check(Name.SUBSCRIPTION, probe)
         if found.code != "not_subscribed":
             return found
-        found = checks.check(Name.SUBSCRIPTION, assets.subscribe)
+        found = checks.check(Name.SUBSCRIPTION, lambda: subscribe(assets, login))
         holder = self.connections.of_account(account.account_id)
         if holder is None or holder.account.node_id != account.node_id:
             with suppress(OutsideError):  # it was disconnected meanwhile, and must not stay subscribed

@@ -1,41 +1,89 @@
 """How a connection stands in `instagram_connections`."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
 from connector.storage.mongodb import Document
 from connector.tenancy import Tenant
 
+# How long secrets are kept that no connection uses: a request that is under way may read them, or connect with them.
+SECRETS_UNDER_WAY = timedelta(minutes=2)
+
 
 def joined(
-    tenant: Tenant, account: Account, grant: Grant, request: Request | None, agent_id: str, version: int, at: datetime
-) -> Document:
-    """Return the update that joins a tenant's agent (by its id at Retell) to an account, by a version of its token."""
+    tenant: Tenant,
+    account: Account,
+    grant: Grant,
+    request: Request | None,
+    agent_id: str,
+    token: tuple[str, int],
+    at: datetime,
+) -> list[Document]:
+    """Return the update that joins a tenant's agent (by its id at Retell) to an account.
+
+    `token` is the id of its secrets, and the version of its token. The secrets of before are deleted a little later:
+    requests that are under way may read them.
+    """
+    secrets_id, version = token
+    fields: Document = {
+        "subaccountId": tenant.subaccount_id,
+        "agentId": tenant.agent_id,
+        "instagramAccountId": account.account_id,
+        "pageId": account.page_id,
+        "username": account.username,
+        "name": account.name,
+        "retellAgentId": agent_id,
+        "status": ConnectionStatus.CONNECTED.value,
+        "secretsId": secrets_id,
+        "tokenVersion": version,
+        "tokenStoredAt": at,
+        "grant": written_grant(grant),
+        "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
+        "connectedAt": at,
+        "lastError": None,
+        "lastEventAt": None,
+        "limitedUntil": None,
+        "checks": [],
+        "checkedAt": None,
+        "updatedAt": at,
+    }
+    owner = {"ownerId": grant.owner_id, "accountId": account.account_id}
+    owners = {"owners": {"$setUnion": [{"$ifNull": ["$owners", []]}, [{"$literal": owner}]]}} if grant.owner_id else {}
+    changed = {
+        "createdAt": {"$ifNull": ["$createdAt", at]},
+        "generation": _RAISED,
+        "unusedSecrets": _unused_secrets(at + SECRETS_UNDER_WAY, keeps=secrets_id),
+    }
+    return [{"$set": {name: {"$literal": value} for name, value in fields.items()} | changed | owners}]
+
+
+def ended(at: datetime) -> Document:
+    """Return the fields of a connection that ends. They are expressions of an update that is a pipeline."""
     return {
-        "$set": {
-            "subaccountId": tenant.subaccount_id,
-            "agentId": tenant.agent_id,
-            "instagramAccountId": account.account_id,
-            "pageId": account.page_id,
-            "username": account.username,
-            "name": account.name,
-            "retellAgentId": agent_id,
-            "status": ConnectionStatus.CONNECTED.value,
-            "tokenVersion": version,
-            "grant": written_grant(grant),
-            "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
-            "connectedAt": at,
-            "lastError": None,
-            "lastEventAt": None,
-            "limitedUntil": None,
-            "checks": [],
-            "checkedAt": None,
-            "updatedAt": at,
-        },
-        "$inc": {"generation": 1},
-        "$setOnInsert": {"createdAt": at},
-    } | owned(account, grant)
+        "status": ConnectionStatus.DISCONNECTED.value,
+        "generation": _RAISED,
+        "unusedSecrets": _unused_secrets(at),
+        "updatedAt": at,
+    }
+
+
+def _unused_secrets(due_at: datetime, *, keeps: str | None = None) -> Document:
+    """Return the expression for a document's unused secrets: those listed, and the current ones, to be deleted then.
+
+    `keeps` is the id that is used from now on.
+    """
+    listed = {"$ifNull": ["$unusedSecrets", []]}
+    others = {"$filter": {"input": listed, "as": "one", "cond": {"$ne": ["$$one.id", {"$literal": keeps}]}}}
+    current_id = {"$ifNull": ["$secretsId", ""]}
+    has_current = {
+        "$and": [{"$ne": [{"$type": "$tokenVersion"}, "missing"]}, {"$ne": [current_id, {"$literal": keeps}]}]
+    }
+    current = {"$cond": [has_current, [{"id": current_id, "dueAt": due_at}], []]}
+    return {"$concatArrays": [others, current]}
+
+
+_RAISED: Document = {"$add": [{"$ifNull": ["$generation", 0]}, 1]}
 
 
 def read(document: Document) -> Connection:
@@ -54,13 +102,22 @@ def read(document: Document) -> Connection:
         paused_until=document.get("pausedUntil"),
         grant=_read_grant(document.get("grant") or {}),
         checks=tuple(
-            Check(one["name"], Outcome(one["outcome"]), one["code"], one["message"], one.get("at"))
+            Check(
+                one["name"],
+                Outcome(one["outcome"]),
+                one["code"],
+                one["message"],
+                one.get("at"),
+                tuple(one.get("missing") or ()),
+            )
             for one in document.get("checks") or ()
         ),
         checked_at=document.get("checkedAt"),
         webhook_verified_at=document.get("webhookVerifiedAt"),
         forgotten_at=document.get("forgottenAt"),
         request=Request(**document["request"]) if document.get("request") else None,
+        secrets_id=document.get("secretsId") or "",
+        token_stored_at=document.get("tokenStoredAt"),
     )
 
 
@@ -96,6 +153,7 @@ def checked(found: Iterable[Check], moment: datetime) -> list[Document]:
     """Return the update that records what was checked and found. What other checks have found before stays."""
     checks = [
         {"name": one.name, "outcome": one.outcome, "code": one.code, "message": one.message, "at": moment}
+        | ({"missing": list(one.missing)} if one.missing else {})
         for one in found
     ]
     is_new = {"$in": ["$$one.name", [one["name"] for one in checks]]}

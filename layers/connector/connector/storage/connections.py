@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
-from connector.storage.connection_documents import checked, joined, owned, read, spent, written_grant
+from connector.storage.connection_documents import checked, ended, joined, owned, read, spent, written_grant
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -67,20 +67,21 @@ class Connections:
         *,
         retell_agent_id: str,
         token_version: int,
+        secrets_id: str = "",
         grant: Grant | None = None,
         request: Request | None = None,
     ) -> Connection:
-        """Join the tenant to the account, and raise its generation.
+        """Join the tenant to the account, and raise its generation. The secrets of before are unused from then on.
 
         Raises:
             AccountInUse: another agent holds the account. The tenant's connection is as it was.
         """
-        moment = self._clock()
+        moment, token = self._clock(), (secrets_id, token_version)
         try:
             with translated():
                 document = self._collection.find_one_and_update(
                     {"_id": str(tenant)},
-                    joined(tenant, account, grant or Grant(), request, retell_agent_id, token_version, moment),
+                    joined(tenant, account, grant or Grant(), request, retell_agent_id, token, moment),
                     upsert=True,
                     return_document=ReturnDocument.AFTER,
                 )
@@ -91,15 +92,15 @@ class Connections:
         return read(document)
 
     def disconnect(self, tenant: Tenant) -> None:
-        """End the tenant's connection: its generation rises, so that no turn says anything more."""
+        """End the tenant's connection: its generation rises, so that no turn says anything more.
+
+        Its secrets are unused from then on.
+        """
         with translated():
             self._collection.update_one(
-                {"_id": str(tenant), "status": {"$ne": DISCONNECTED}},
-                {
-                    "$set": {"status": DISCONNECTED, "updatedAt": self._clock()},
-                    "$unset": {COMPARED: ""},  # what is written while nobody is connected is none of ours
-                    "$inc": {"generation": 1},
-                },
+                {"_id": str(tenant), "status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}},
+                # What is written while nobody is connected is none of ours: COMPARED goes.
+                [{"$set": ended(self._clock())}, {"$unset": COMPARED}],
             )
 
     def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
@@ -117,7 +118,10 @@ class Connections:
 
         Returns None, and changes nothing, where the connection has ended, or been renewed by somebody else, since.
         """
-        fields = {"tokenVersion": token_version, "grant": written_grant(grant), "updatedAt": self._clock()}
+        moment = self._clock()
+        fields = {"grant": written_grant(grant), "updatedAt": moment}
+        if token_version != connection.token_version:
+            fields |= {"tokenVersion": token_version, "tokenStoredAt": moment}
         with translated():
             document = self._collection.find_one_and_update(
                 self._still(connection) | {"tokenVersion": connection.token_version},

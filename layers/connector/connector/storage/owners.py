@@ -10,6 +10,7 @@ from datetime import datetime
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
+from connector.storage.connection_documents import ended
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -22,7 +23,7 @@ _INDEXES = (
 
 # What is left of a connection that is forgotten. The generation goes on, so that nothing that was read before is taken
 # for what comes after: a turn, a token.
-_LEFT = ("_id", "subaccountId", "agentId", "createdAt", "forgottenAt", "owners")
+_LEFT = ("_id", "subaccountId", "agentId", "createdAt", "forgottenAt", "owners")  # and what `ended` sets
 
 
 class Owners:
@@ -66,15 +67,10 @@ class Owners:
     def empty(self, tenant: Tenant, account_id: str, until: datetime) -> None:
         """End a tenant's connection to an account and forget all about it, unless it was made anew since then."""
         left = {name: f"${name}" for name in _LEFT}
-        ended = {
-            "status": "disconnected",
-            "generation": {"$add": ["$generation", 1]},
-            "updatedAt": {"$literal": self._clock()},
-        }
         with translated():
             self._collection.update_one(
                 {"_id": str(tenant), "instagramAccountId": account_id, "connectedAt": {"$lte": until}},
-                [{"$replaceWith": left | ended}],
+                [{"$replaceWith": left | ended(self._clock())}],
             )
 
     def record_deletion(self, tenant: Tenant, at: datetime) -> None:

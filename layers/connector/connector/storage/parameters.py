@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,21 +18,28 @@ from connector.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import GetParametersByPathRequestTypeDef, ParameterTypeDef
 
 FRESH_SECONDS = 300
 STALE_SECONDS = 3600
 MISS_SECONDS = 30
+RECENT_SECONDS = 2
 CAPACITY = 512
 MOST_BYTES = 4096  # of a standard parameter (AWS, "Systems Manager quotas")
+_MOST_DELETED = 10  # by one call of DeleteParameters
+_MOST_PAGES = 3  # of GetParametersByPath; each has up to ten parameters
 UNKNOWN_READS_PER_SECOND = 5
 
 _GONE = {"ParameterNotFound", "ParameterVersionNotFound"}
 _DENIED = {"AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException", "KMSAccessDeniedException"}
 
+type _Values = tuple[str, ...]
+
 
 @dataclass(slots=True)
 class _Entry:
-    value: str | None
+    values: _Values
+    """Empty for a miss."""
     read_at: float
 
 
@@ -45,36 +53,57 @@ class Parameters:
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown_reads: list[float] = []
 
-    def get(self, name: str, *, key: str | None = None, bounded: bool = False) -> str | None:
+    def get(self, name: str, *, key: str | None = None, keeps_miss: bool = True) -> str | None:
         """Return the value of `prefix/name`, decrypted, or None when there is no such parameter.
 
         `name` may end in `:version`; such a value never changes, and `key` may tell apart what a later parameter of
-        the same name and version would be. `bounded` is for names that a stranger chose: beyond a few reads a second
-        of names not seen before, the answer is None without asking SSM.
+        the same name and version would be. Without `keeps_miss` a missing parameter is looked for again each time.
 
         Raises:
             Unavailable: SSM does not answer and nothing is cached.
             Misconfigured: this function may not read the parameter.
         """
-        key = key or name
-        now = self._clock()
+        key, now = key or name, self._clock()
         entry = self._cache.get(key)
-        if entry and now - entry.read_at < (FRESH_SECONDS if entry.value is not None else MISS_SECONDS):
+        if entry and now - entry.read_at < (FRESH_SECONDS if entry.values else MISS_SECONDS if keeps_miss else 0):
             self._keep(key, entry)
-            return entry.value
-        if bounded and (entry is None or entry.value is None) and not self._may_ask(now):
-            return None
+        else:
+            entry = self._renewed(key, entry, now, lambda: self._read(name))
+        return entry.values[0] if entry.values else None
+
+    def below(self, name: str, *, recent: bool = False) -> _Values:
+        """Return the values of all parameters below `prefix/name`, newest first; else the one of that name itself.
+
+        Safe for names that a stranger chose: beyond a few reads a second of values that are unknown, or known and not
+        `recent` enough, the cached answer is returned without asking SSM.
+
+        Raises:
+            Unavailable: SSM does not answer and nothing is cached.
+            Misconfigured: this function may not read the parameters.
+        """
+        key, now = f"{name}/", self._clock()
+        entry = self._cache.get(key)
+        fresh = RECENT_SECONDS if recent else FRESH_SECONDS if entry and entry.values else MISS_SECONDS
+        if entry and now - entry.read_at < fresh:
+            self._keep(key, entry)
+            return entry.values
+        is_known = entry is not None and bool(entry.values)
+        if (recent or not is_known) and not self._may_ask(now):
+            return entry.values if entry else ()
+        return self._renewed(key, entry, now, lambda: self._read_below(name) or self._read(name)).values
+
+    def _renewed(self, key: str, entry: _Entry | None, now: float, read: Callable[[], _Values]) -> _Entry:
         try:
-            value = self._read(name)
+            renewed = _Entry(read(), now)
         except Unavailable:
-            if entry and entry.value is not None and now - entry.read_at < STALE_SECONDS:
-                return entry.value
+            if entry and entry.values and now - entry.read_at < STALE_SECONDS:
+                return entry
             raise
         except Misconfigured:
             self._cache.pop(key, None)
             raise
-        self._keep(key, _Entry(value, now))
-        return value
+        self._keep(key, renewed)
+        return renewed
 
     def put(self, name: str, value: str, *, key_id: str) -> int:
         """Write a SecureString under the KMS key `key_id` and return its new version.
@@ -91,7 +120,7 @@ class Parameters:
             )
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, f"{self._prefix}/{name}") from error
-        self._cache.pop(name, None)
+        self._forget(name)
         return answer["Version"]
 
     def delete(self, *names: str) -> None:
@@ -101,23 +130,46 @@ class Parameters:
             Unavailable: SSM did not answer.
             Misconfigured: this function may not delete them.
         """
-        try:
-            self._ssm.delete_parameters(Names=[f"{self._prefix}/{name}" for name in names])
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error, ", ".join(names)) from error
-        for name in names:
-            self._cache.pop(name, None)
+        for some in batched(names, _MOST_DELETED, strict=False):
+            try:
+                self._ssm.delete_parameters(Names=[f"{self._prefix}/{name}" for name in some])
+            except (ClientError, BotoCoreError) as error:
+                raise _translated(error, ", ".join(some)) from error
+            for name in some:
+                self._forget(name)
 
-    def _read(self, name: str) -> str | None:
+    def _forget(self, name: str) -> None:
+        """Drop what is cached of a parameter, and of those below the name that it is below."""
+        for key in (name, f"{name}/", f"{name.rpartition('/')[0]}/"):
+            self._cache.pop(key, None)
+
+    def _read(self, name: str) -> _Values:
+        path = f"{self._prefix}/{name}"
         try:
-            answer = self._ssm.get_parameter(Name=f"{self._prefix}/{name}", WithDecryption=True)
+            answer = self._ssm.get_parameter(Name=path, WithDecryption=True)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise _translated(error, f"{self._prefix}/{name}") from error
+                return ()
+            raise _translated(error, path) from error
         except BotoCoreError as error:
-            raise _translated(error, f"{self._prefix}/{name}") from error
-        return answer["Parameter"]["Value"]
+            raise _translated(error, path) from error
+        return (answer["Parameter"]["Value"],)
+
+    def _read_below(self, name: str) -> _Values:
+        """Read all parameters below a name. SSM may return fewer than there are, even none, and a token for more."""
+        path, more = f"{self._prefix}/{name}", ""
+        found: list[ParameterTypeDef] = []
+        try:
+            for _ in range(_MOST_PAGES):
+                asked: GetParametersByPathRequestTypeDef = {"Path": path, "WithDecryption": True}
+                answer = self._ssm.get_parameters_by_path(**(asked | ({"NextToken": more} if more else {})))
+                found += answer["Parameters"]
+                if not (more := answer.get("NextToken", "")):
+                    break
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, path) from error
+        newest = sorted(found, key=lambda one: one["LastModifiedDate"], reverse=True)
+        return tuple(one["Value"] for one in newest)
 
     def _keep(self, key: str, entry: _Entry) -> None:
         """Keep what was used last. Several threads may do so at once: no step rests on the one before it."""

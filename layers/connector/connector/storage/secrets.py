@@ -3,29 +3,38 @@
 | under the stack's prefix                        | holds                                                 |
 |-------------------------------------------------|-------------------------------------------------------|
 | `app-secrets`                                   | JSON: `appSecrets`, newest first; `verifyToken`;      |
-|                                                 | perhaps `facebookApp`, `instagramApp`: `{id, secret}` |
+|                                                 | perhaps `facebookApp`, `instagramApp`: `{id, secret}`, |
 | `jwt`                                           | JSON: `keys` (HS256, 32 bytes or more each) or `jwksUrl`; … |
 | `mongodb-uri`                                   | the URI, whose default database holds `chats`         |
 | `retell-api-key`                                | the key; `subaccounts/{id}/retell-api-key` overrides it |
-| `connections/{subaccount}/{agent}/access-token` | JSON: the account's `token`, perhaps its `proof`        |
-| `connections/{subaccount}/{agent}/webhook`      | JSON: `verifyToken`, perhaps `appSecrets` |
+| `connections/{subaccount}/{agent}/access-token/{id}` | JSON: the account's `token`, perhaps its `proof`   |
+| `connections/{subaccount}/{agent}/webhook/{id}`      | JSON: `verifyToken`, perhaps `appSecrets`          |
+
+Each connect stores its secrets under an `id` of its own (`storage/secret_sets.py`): AWS asks for 30 seconds before a
+deleted name is used again, and no name is ever used again here. The connection knows its id; the webhook, which knows
+no connection, reads all ids of the path. What older versions stored stands without `/{id}` until the next connect.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.accounts import AccessToken, App, Login
-from connector.errors import Misconfigured
+from connector.accounts import AccessToken, App, Connection, Login
+from connector.errors import Misconfigured, ReconnectNeeded, TryLater
 from connector.storage.parameters import Parameters
 from connector.tenancy import Tenant
+
+# SSM is eventually consistent. Within this time of a write, a missing parameter is not yet visible; later it is gone.
+VISIBLE_WITHIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecrets:
-    """What the webhook needs to know of an app, or of one connection."""
+    """What the webhook needs to know of an app, or of one connection; the newest first."""
 
-    verify_token: str = field(repr=False)
+    verify_tokens: tuple[str, ...] = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
 
 
@@ -42,8 +51,9 @@ class JwtKeys:
 class Secrets:
     """Reads and writes secrets by what they are for."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._parameters = parameters
+        self._clock = clock
 
     def app(self) -> WebhookSecrets:
         """Return the deployment's Meta app secrets and the verification token of the app-wide route.
@@ -54,7 +64,7 @@ class Secrets:
         value = self._required_json("app-secrets")
         apps = [app.secret for login in Login if (app := _app(value, login))]
         secrets = dict.fromkeys([*map(str, value.get("appSecrets") or ()), *apps])
-        return WebhookSecrets(str(value.get("verifyToken") or ""), tuple(secrets))
+        return WebhookSecrets(tuple(filter(None, [str(value.get("verifyToken") or "")])), tuple(secrets))
 
     def app_for(self, login: Login) -> App | None:
         """Return our app for a login, or None where the deployment names none.
@@ -95,48 +105,77 @@ class Secrets:
         own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
         return own or self._required("retell-api-key")
 
-    def access_token(self, tenant: Tenant, *, version: int, generation: int) -> AccessToken | None:
-        """Return the token of a connection, or None when it is gone.
+    def access_token(self, connection: Connection) -> AccessToken:
+        """Return the token of a connection.
 
-        A version never changes, but a parameter that was deleted and made again starts at version 1: the connection's
-        generation keeps the two apart.
+        A version never changes, but a parameter of an older version of this software, which was deleted and made
+        again, starts at version 1: the connection's generation keeps the two apart.
+
+        Raises:
+            TryLater: it was stored a moment ago, and SSM does not show it yet.
+            ReconnectNeeded: it is gone.
         """
-        name = f"connections/{tenant}/access-token:{version}"
-        value = self._parameters.get(name, key=f"{name}@{generation}")
-        if value is None or not value.startswith("{"):  # what older versions stored is the bare token
-            return AccessToken(value) if value else None
+        name = f"{_token_name(connection.tenant, connection.secrets_id)}:{connection.token_version}"
+        value = self._parameters.get(name, key=f"{name}@{connection.generation}", keeps_miss=False)
+        if value is None:
+            age = self._clock() - (connection.token_stored_at or connection.connected_at)
+            if connection.holds_account and age < VISIBLE_WITHIN:
+                raise TryLater("The access token was stored a moment ago and cannot be read yet. Try again.")
+            raise ReconnectNeeded("The access token is gone. Connect the account again.")
+        if not value.startswith("{"):  # what older versions stored is the bare token
+            return AccessToken(value)
         fields = json.loads(value)
         return AccessToken(fields["token"], fields.get("proof"))
 
-    def webhook(self, tenant: Tenant) -> WebhookSecrets | None:
-        """Return what the webhook knows of a connection, or None. Safe to call for a path that a stranger made up."""
-        value = self._parameters.get(f"connections/{tenant}/webhook", bounded=True)
-        if value is None:
-            return None
-        fields = json.loads(value)
-        own = fields.get("appSecrets") or [fields.get("appSecret")]
-        return WebhookSecrets(fields["verifyToken"], tuple(secret for secret in own if secret))
+    def webhook(self, tenant: Tenant, *, recent: bool = False) -> WebhookSecrets | None:
+        """Return what the webhook knows of a connection, or None. Safe to call for a path that a stranger made up.
 
-    def put_access_token(self, tenant: Tenant, token: AccessToken, *, key_id: str) -> int:
+        While the tenant connects again there are two sets of secrets, and both are good. `recent` accepts what is
+        cached for two seconds only.
+        """
+        found = [json.loads(value) for value in self._parameters.below(_webhook_name(tenant), recent=recent)]
+        if not found:
+            return None
+        own = [secret for one in found for secret in one.get("appSecrets") or [one.get("appSecret")] if secret]
+        return WebhookSecrets(
+            tuple(one["verifyToken"] for one in found if one["verifyToken"]), tuple(dict.fromkeys(own))
+        )
+
+    def webhook_passes(self, tenant: Tenant, test: Callable[[WebhookSecrets], bool]) -> bool:
+        """Return whether a connection's secrets pass a test: those cached, or else, when read again, the current ones.
+
+        Meta calls seconds after a connect. What was cached until then, a miss for one, does not decide.
+        """
+        cached = self.webhook(tenant)
+        if cached is not None and test(cached):
+            return True
+        current = self.webhook(tenant, recent=True)
+        return current is not None and current != cached and test(current)
+
+    def put_access_token(self, tenant: Tenant, secrets_id: str, token: AccessToken, *, key_id: str) -> int:
         """Store a connection's token under the KMS key `key_id`, and return its version.
 
         The version before can still be read, by who knows of no newer one.
         """
         value = {"token": token.value} | ({"proof": token.proof} if token.proof else {})
-        return self._parameters.put(f"connections/{tenant}/access-token", json.dumps(value), key_id=key_id)
+        return self._parameters.put(_token_name(tenant, secrets_id), json.dumps(value), key_id=key_id)
 
-    def put_webhook(self, tenant: Tenant, secrets: WebhookSecrets, *, key_id: str) -> None:
+    def put_webhook(
+        self, tenant: Tenant, secrets_id: str, *, verify_token: str, app_secrets: tuple[str, ...], key_id: str
+    ) -> None:
         """Store what the webhook needs to know of a connection."""
-        value = {"verifyToken": secrets.verify_token, "appSecrets": list(secrets.app_secrets)}
-        self._parameters.put(f"connections/{tenant}/webhook", json.dumps(value), key_id=key_id)
+        value = {"verifyToken": verify_token, "appSecrets": list(app_secrets)}
+        self._parameters.put(_webhook_name(tenant, secrets_id), json.dumps(value), key_id=key_id)
 
-    def delete_access_token(self, tenant: Tenant) -> None:
-        """Delete a connection's token, and nothing else; one already gone is no error."""
-        self._parameters.delete(f"connections/{tenant}/access-token")
+    def delete_access_token(self, tenant: Tenant, secrets_id: str) -> None:
+        """Delete one token, and nothing else; one already gone is no error."""
+        self._parameters.delete(_token_name(tenant, secrets_id))
 
-    def delete_connection(self, tenant: Tenant) -> None:
-        """Delete a connection's secrets; those already gone are no error."""
-        self._parameters.delete(f"connections/{tenant}/access-token", f"connections/{tenant}/webhook")
+    def delete(self, tenant: Tenant, *secrets_ids: str) -> None:
+        """Delete what one or several connects stored; secrets already gone are no error."""
+        self._parameters.delete(
+            *(name(tenant, secrets_id) for secrets_id in secrets_ids for name in (_token_name, _webhook_name))
+        )
 
     def _required(self, name: str) -> str:
         value = self._parameters.get(name)
@@ -158,4 +197,17 @@ def _app(value: dict[str, Any], login: Login) -> App | None:
     named = value.get(f"{login}App")
     if not isinstance(named, dict) or not named.get("id") or not named.get("secret"):
         return None
-    return App(str(named["id"]), str(named["secret"]))
+    config_id = named.get("configId") if login is Login.FACEBOOK else None
+    return App(str(named["id"]), str(named["secret"]), str(config_id) if config_id else None)
+
+
+def _token_name(tenant: Tenant, secrets_id: str) -> str:
+    return _name(tenant, "access-token", secrets_id)
+
+
+def _webhook_name(tenant: Tenant, secrets_id: str = "") -> str:
+    return _name(tenant, "webhook", secrets_id)
+
+
+def _name(tenant: Tenant, kind: str, secrets_id: str) -> str:
+    return f"connections/{tenant}/{kind}" + (f"/{secrets_id}" if secrets_id else "")

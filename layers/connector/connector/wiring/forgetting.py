@@ -8,7 +8,7 @@ from connector.wiring import stores
 
 def deauthorizing() -> Deauthorizing:
     """Return what ends the connections of owners who have removed the app."""
-    return Deauthorizing(stores.connections(), stores.owners(), stores.secrets())
+    return Deauthorizing(stores.connections(), stores.owners(), stores.secret_sets())
 
 
 def forgetting() -> Forgetting:
@@ -17,7 +17,7 @@ def forgetting() -> Forgetting:
     return Forgetting(
         stores.connections(),
         stores.owners(),
-        stores.secrets(),
+        stores.secret_sets(),
         stores.deletions(),
         stores.tombstones,
         stores.erasure(),

@@ -28,6 +28,7 @@ def connecting() -> Connecting:
         _require_agent,
         stores.connections(),
         stores.secrets(),
+        stores.secret_sets(),
         settings.secrets_key_id(),
         now,
     )
@@ -53,7 +54,7 @@ def patrol() -> Patrol:
 
 def disconnecting() -> Disconnecting:
     """Return what ends connections."""
-    return Disconnecting(meta.graph, stores.connections(), stores.secrets())
+    return Disconnecting(meta.graph, stores.connections(), stores.secrets(), stores.secret_sets())
 
 
 def doctor() -> Doctor:

@@ -45,11 +45,10 @@ def token_of(connection: Connection) -> AccessToken:
 
     Raises:
         ReconnectNeeded: it is gone.
+        TryLater: it was stored a moment ago, and cannot be read yet.
     """
-    token = stores.secrets().access_token(
-        connection.tenant, version=connection.token_version, generation=connection.generation
-    )
-    if token is None:
-        stores.connections().record_error(connection, ReconnectNeeded.code, needs_reconnection=True)
-        raise ReconnectNeeded("The access token is gone. Connect the account again.")
-    return token
+    try:
+        return stores.secrets().access_token(connection)
+    except ReconnectNeeded as error:
+        stores.connections().record_error(connection, error.code, needs_reconnection=True)
+        raise

@@ -28,6 +28,7 @@ from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
 from connector.storage.retention import Retention
 from connector.storage.rounds import Rounds
+from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
 from connector.storage.tombstones import COLLECTION as TOMBSTONES
 from connector.storage.tombstones import Tombstones
@@ -42,6 +43,11 @@ from connector.tenancy import Tenant
 def secrets() -> Secrets:
     """Return the secrets."""
     return Secrets(Parameters(aws.ssm(), settings.parameter_prefix()))
+
+
+def secret_sets() -> SecretSets:
+    """Return the sets of secrets of all connections."""
+    return SecretSets(_collection(CONNECTIONS), secrets())
 
 
 def connections() -> Connections:
