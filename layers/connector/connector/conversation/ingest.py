@@ -21,12 +21,13 @@ from connector.instagram.events import (
     MessageUnsent,
     Other,
     Parties,
+    PolicyEnforced,
     PostbackTapped,
     Reacted,
     Referred,
 )
 from connector.instagram.notifications import Notification
-from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
+from connector.instagram.reading import is_dashboard_test, is_unsend, read, read_as_it_came
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
@@ -115,6 +116,9 @@ class Ingest:
                 return changes.mark_read(who.user_id, event.mid, who.at)
             case Referred(parties=who):
                 return chats.refer(who.user_id, event.referral, who.at)
+            case PolicyEnforced(parties=who):
+                self.connections.record_enforcement(connection, event.action, event.reason, who.at)
+                return True
             case Other():
                 return False
 
@@ -184,8 +188,17 @@ class Ingest:
         self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:
-        """Keep what changes no message: an unknown kind, or a change to a message that has not come yet."""
-        self.kept_of(connection.tenant).keep(event)
+        """Keep what changes no message: an unknown kind, or a change to a message that has not come yet.
+
+        Of a message that was taken back, only that is kept: an edit would bring its words back.
+        """
+        kept = self.kept_of(connection.tenant)
+        kept.keep(event)
+        about = kept.about(event.mid) if event.mid else ()
+        if any(is_unsend(one) for one in about):
+            for one in about:
+                if not is_unsend(one):
+                    kept.forget(one)
         if event.mid and self.chats_of(connection.tenant).has(f"mid:{event.mid}"):
             self._apply_kept(connection, event.mid)  # it has come meanwhile
 

@@ -28,6 +28,7 @@ def joined(
             "connectedAt": at,
             "lastError": None,
             "lastEventAt": None,
+            "policyEnforcement": None,
             "limitedUntil": None,
             "checks": [],
             "checkedAt": None,
@@ -59,6 +60,7 @@ def read(document: Document) -> Connection:
         ),
         checked_at=document.get("checkedAt"),
         webhook_verified_at=document.get("webhookVerifiedAt"),
+        policy_enforcement=document.get("policyEnforcement"),
         forgotten_at=document.get("forgottenAt"),
         request=Request(**document["request"]) if document.get("request") else None,
     )
