@@ -396,7 +396,7 @@ def test_b9_f6_no_mutation_of_a_payload_raises_and_every_result_can_be_written_b
 
 @given(mutated_payloads())
 def test_no_mutation_is_read_beyond_the_bounds(told):
-    """What is read of a message must leave room for 500 of them in a document of 16 MB."""
+    """A chat document of 16 MB holds 500 messages."""
     for one in _notifications(told):
         event = read(one, RECEIVED_AT)
         if not isinstance(event, Other):
@@ -604,7 +604,7 @@ def test_a_reaction_shows_as_its_emoji_however_it_is_written(reaction, emoji):
 
 
 @pytest.mark.parametrize("channel", ["messaging", "standby"])
-def test_what_is_kept_of_an_unsend_has_nothing_that_was_unsent(channel):
+def test_a_kept_unsend_has_no_content(channel):
     told = item("unsend-with-text") | {"referral": {"ref": "555"}}
     kept = read_as_it_came(Notification(ACCOUNT, channel, told), RECEIVED_AT)
     assert set(kept.item["message"]) == {"mid", "is_deleted"}
@@ -614,7 +614,7 @@ def test_what_is_kept_of_an_unsend_has_nothing_that_was_unsent(channel):
     assert read(in_changes, RECEIVED_AT) == MessageUnsent(WHO, _mid("unsend-with-text"))
 
 
-def test_an_unsend_that_names_nobody_is_one():
+def test_an_unsend_without_parties_is_read():
     told = {"timestamp": item("unsend")["timestamp"], "message": {"mid": "m", "is_deleted": True}}
     assert read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT) == MessageUnsent(
         Parties(ACCOUNT, "", SENT_AT), "m"
@@ -635,7 +635,7 @@ def test_of_two_referrals_the_outer_one_counts(name):
     assert read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT).referral == REFERRAL
 
 
-def test_a_referral_is_read_within_bounds_and_without_what_nobody_reads():
+def test_a_referral_is_bounded_and_has_known_fields_only():
     told = {"ref": "r" * 100_000, "ad_id": 12, "new": {"x": 1}, "ads_context_data": {"product_id": 5, "ad_title": []}}
     event = read(Notification(ACCOUNT, "messaging", item("text") | {"referral": told}), RECEIVED_AT)
     assert len(event.referral.pop("ref")) == 2_500
