@@ -26,7 +26,7 @@ from connector.instagram.events import (
     Reacted,
     Referred,
 )
-from connector.instagram.fields import Json, id_of, is_person_id, object_of, text_of
+from connector.instagram.fields import Json, id_of, object_of, text_of
 from connector.instagram.notifications import Notification, customer_of, envelope_of
 from connector.instagram.reactions import emoji_of
 from connector.instagram.references import referral_of, reply_of
@@ -193,7 +193,7 @@ def _time(value: object, received_at: datetime) -> datetime:
 
 def _customer_id(item: Json, account_id: str) -> str:
     customer_id = customer_of(item, account_id)
-    return str(customer_id) if is_person_id(customer_id) else ""
+    return str(customer_id)[:64] if isinstance(customer_id, str | int) and not isinstance(customer_id, bool) else ""
 
 
 def _mid(about: Json) -> str | None:
