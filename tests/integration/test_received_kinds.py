@@ -122,9 +122,9 @@ def test_cards_that_a_colleague_sent_are_shown_and_told(inbox):
     inbox.receive("cards-echo", "buttons-echo", "text")
     inbox.deployment.call("POST", "resume", payload={"userId": USER})
     told = inbox.asked().split("\n")
-    assert told[:3] == ["[A colleague of yours sent the customer 2 cards:", *CARDS_TOLD]
+    assert told[:3] == ["[A colleague of yours sent 2 cards:", *CARDS_TOLD]
     assert told[3] == (
-        "[A colleague of yours sent the customer a card: “Shall we keep you one?”, "
+        "[A colleague of yours sent a card: “Shall we keep you one?”, "
         f"buttons: “Yes, please” (payload KEEP), “All cakes” ({SHOP}/cakes)]"
     )
     assert [len(one["attachments"][0]["cards"]) for one in inbox.shown()[:2]] == [2, 1]
