@@ -69,11 +69,18 @@ export function webUrl(url) {
   return parsed && ["http:", "https:"].includes(parsed.protocol) ? parsed.href : null;
 }
 
+/** Names an attachment: its kind, its title, and the titles of its cards, or its coordinates. */
+function nameAttachment({ kind, type, title, cards, coordinates }) {
+  const place = coordinates && `${coordinates.latitude}, ${coordinates.longitude}`;
+  const words = [title, place, ...(cards ?? []).map((card) => card.title)].filter(Boolean);
+  return [kind ?? type ?? "attachment", words.join(" · ")].filter(Boolean).join(": ");
+}
+
 /** Attachments are named and linked, never loaded: the page stays off the network. */
 export function showAttachments(list, attachments) {
   const items = (attachments ?? []).map((attachment, index) => ({
     index,
-    kind: attachment.kind ?? attachment.type ?? "attachment",
+    kind: nameAttachment(attachment),
     url: webUrl(attachment.url ?? attachment.payload?.url),
   }));
   reconcile(list, items, {

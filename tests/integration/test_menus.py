@@ -282,7 +282,11 @@ def test_the_agent_is_asked_what_the_customer_tapped_and_told_what_brought_them(
     connected.deliver("ingest", *connected.inbox())
     connected.deliver("reply", *connected.turns())
     *before, asked = (one.json for one in connected.retell.requests if one.method == "POST")
-    assert asked["content"] == "What are your hours?"
+    assert asked["content"].split("\n") == [
+        "[The customer came here through: ref “spring”, source “SHORTLINKS”]",
+        "What are your hours?",
+        "[The customer tapped this. Its payload: “HOURS”]",
+    ]
     assert "spring" in str(before)
     assert connected.sent == ["We open at nine."]
     message = connected.call("GET", "messages", query={"userId": USER})[1]["data"]["messages"][-1]

@@ -105,7 +105,10 @@ def test_the_quick_starts_body_is_sent_and_answered_as_a_message(send, meta):
         ({"type": "video", "url": "https://a.example/1.mp4"}, ["video"]),
         ({"type": "file", "url": "https://a.example/1.pdf"}, ["file"]),
         ({"type": "cards", "elements": [{"title": "Cake", "subtitle": "4 €"}]}, ["template"]),
-        ({"type": "buttons", "text": "Go?", "buttons": [{"type": "postback", "title": "Go", "payload": "GO"}]}, []),
+        (
+            {"type": "buttons", "text": "Go?", "buttons": [{"type": "postback", "title": "Go", "payload": "GO"}]},
+            ["template"],
+        ),
         ({"type": "post", "mediaId": "17900000000000001"}, ["ig_post"]),
         ({"type": "heart"}, ["like_heart"]),
     ],

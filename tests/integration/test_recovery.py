@@ -328,8 +328,8 @@ def test_i4_a_connection_that_was_made_anew_for_another_account_gets_nothing_of_
 
 def test_pictures_stories_and_shares_come_as_the_webhook_would_have_told_them(missed):
     url = "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id=1&signature=S"
-    told = {"payload": {"url": url}}
-    missed.write(None, 9 * MINUTE, attachments=[{"type": "image"} | told, {"type": "video"} | told])
+    told, moving = {"payload": {"url": url}}, {"payload": {"url": f"{url}2"}}
+    missed.write(None, 9 * MINUTE, attachments=[{"type": "image"} | told, {"type": "video"} | moving])
     missed.write(None, 8 * MINUTE, attachments=[{"type": "ig_reel"} | told])
     missed.write(None, 7 * MINUTE, attachments=[{"type": "story_mention"} | told])
     missed.write("nice!", 6 * MINUTE, replyTo={"story": {"id": "1789", "url": url}})
@@ -345,7 +345,7 @@ def test_pictures_stories_and_shares_come_as_the_webhook_would_have_told_them(mi
         [],
         [],
     ]
-    assert {one.url for message in stored for one in message.attachments} == {url}
+    assert {one.url for message in stored for one in message.attachments} == {url, f"{url}2"}
     assert [message.reply_to for message in stored[3:]] == [
         {"story": {"id": "1789", "url": url}},
         None,

@@ -111,7 +111,7 @@ class Both(RuleBasedStateMachine):
         self.both(lambda one, _: one.connections.disconnect(tenant))
         self.both(lambda one, _: one.connections.get(tenant))
 
-    @rule(what=st.sampled_from(["error", "reconnect", "limit", "event", "pause", "resume"]), ahead=SECONDS)
+    @rule(what=st.sampled_from(["error", "reconnect", "limit", "event", "policy", "pause", "resume"]), ahead=SECONDS)
     def record(self, what, ahead):
         moment = self.clock() + ahead
 
@@ -124,6 +124,8 @@ class Both(RuleBasedStateMachine):
                     one.connections.record_limit(connection, moment)
                 case "event":
                     one.connections.record_event(connection, moment)
+                case "policy":
+                    one.connections.record_enforcement(connection, "block", f"at {moment}", moment)
                 case _:
                     one.connections.pause(ONE, moment if what == "pause" else None)
             return one.connections.get(ONE)

@@ -38,6 +38,8 @@ KEYS = [
     *("object", "entry", "id", "time", "messaging", "standby", "changes", "field", "value", "sender", "recipient"),
     *("timestamp", "message", "message_edit", "mid", "text", "attachments", "type", "payload", "url", "title"),
     *("is_echo", "is_deleted", "is_unsupported", "is_self", "reply_to", "quick_reply", "referral", "read"),
+    *("elements", "generic", "product", "buttons", "coordinates", "lat", "subtitle", "default_action", "story", "URL"),
+    *("policy_enforcement", "ads_context_data", "ig_post_media_id", "is_deleted"),
     *("reaction", "action", "emoji", "postback", "", "\0", "a\0b", "\ud800", "$where", "a.b", "__proto__", "👋" * 300),
 ]
 VALUES: list[Json] = [

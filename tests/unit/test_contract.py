@@ -167,6 +167,7 @@ def test_the_status_of_a_connection_says_what_is_known():
         "nextRefreshAt": None,
         "lastEventAt": "2025-09-08T11:13:22.434Z",
         "lastError": {"code": "window_closed", "at": "2026-03-01T12:00:00.005Z"},
+        "policyEnforcement": None,
         "webhookPath": PATH,
     }
 
@@ -213,10 +214,20 @@ def test_a_page_of_messages_answers_to_the_letter():
                 "userId": USER,
                 "role": "user",
                 "text": "hi",
-                "attachments": [{"kind": "image", "url": "https://x", "title": None}],
+                "attachments": [
+                    {
+                        "kind": "image",
+                        "url": "https://x",
+                        "title": None,
+                        "mediaId": None,
+                        "coordinates": None,
+                        "cards": [],
+                    }
+                ],
                 "content": None,
                 "replyTo": {"mid": "z", "story": None},
                 "postback": None,
+                "referral": None,
                 "reactions": [],
                 "status": "received",
                 "error": None,

@@ -64,7 +64,7 @@ def test_what_was_found_too_late_is_told_as_what_was_missed():
         ),
         (
             "story-reply",
-            [f"[The customer answers to your story {_link('17890000000000001')}", "nice! 😍"],
+            [f"[The customer replied to your story {_link('17890000000000001')}", "nice! 😍"],
         ),
         ("story-mention", [f"[The customer sent a story that mentions you {_link('17891480018194744')}"]),
         ("ig-post", [f"[The customer sent a post: “New in: the “Sofia” coat” {_link('18139494541428835')}"]),
@@ -112,7 +112,7 @@ def test_a_link_is_told_where_instagram_gives_one_and_only_there():
 )
 def test_e14_an_answer_to_a_story_says_so(story, told):
     asked = question(CHAT, [_message("how much?", reply_to={"story": story})])
-    assert asked == f"[The customer answers to your story{told}]\nhow much?"
+    assert asked == f"[The customer replied to your story{told}]\nhow much?"
 
 
 def _with_earlier(*earlier):
@@ -126,7 +126,7 @@ def _with_earlier(*earlier):
 def test_an_answer_to_an_earlier_message_quotes_it_and_says_whose_it_is(role, whose):
     chat = _with_earlier(_message("another", mid="m1"), _message("We have red and blue.", role=role, mid="m2"))
     asked = question(chat, [_message("red", reply_to={"mid": "m2"})])
-    assert asked == f"[The customer answers to {whose} “We have red and blue.”]\nred"
+    assert asked == f"[The customer replied to {whose} “We have red and blue.”]\nred"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_an_answer_to_what_is_not_known_is_told_without_a_quote(reply_to):
 def test_a_long_message_is_not_quoted_as_a_whole(length, quoted):
     chat = _with_earlier(_message("x" * length, mid="m1", role=Role.AGENT))
     assert question(chat, [_message("yes", reply_to={"mid": "m1"})]) == (
-        f"[The customer answers to your message “{quoted}”]\nyes"
+        f"[The customer replied to your message “{quoted}”]\nyes"
     )
 
 

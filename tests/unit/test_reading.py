@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.chat import Attachment
+from connector.chat import Attachment, Button, Card, Coordinates
 from connector.instagram.events import (
     MessageEchoed,
     MessageEdited,
@@ -19,12 +19,14 @@ from connector.instagram.events import (
     MessageUnsent,
     Other,
     Parties,
+    PolicyEnforced,
     PostbackTapped,
     Reacted,
     Referred,
 )
 from connector.instagram.notifications import Notification, split
 from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
+from connector.storage.attachment_documents import read_attachment, write_attachment
 from tests.unit.payloads import ACCOUNT, NAMES, RECEIVED_AT, SENT_AT, USER, body, item, notification, payload
 
 WHO = Parties(ACCOUNT, USER, SENT_AT)
@@ -44,6 +46,43 @@ def _received(name, text=None, attachments=(), *, reply_to=None, quick_reply=Non
     return MessageReceived(WHO, _mid(name), text, attachments, reply_to, quick_reply, referral, standby)
 
 
+def _echoed(name, text=None, attachments=()):
+    return MessageEchoed(WHO, _mid(name), text, attachments)
+
+
+def _bought(title, subtitle, slug, payload):
+    url = f"https://shop.example.com/{slug}"
+    buttons = (Button("Buy", payload=payload), Button("Details", f"{url}#details"))
+    return Card(title, subtitle, url, f"{url}.jpg", buttons=buttons)
+
+
+CARDS = (
+    Attachment(
+        "template",
+        None,
+        cards=(
+            _bought("Espresso", "Dark roast", "espresso", "BUY_1"),
+            _bought("Filter", "Light roast", "filter", "BUY_2"),
+        ),
+    ),
+)
+PRODUCTS = (
+    Attachment(
+        "template",
+        None,
+        cards=(
+            Card("Sofia coat", "€ 120", None, "https://shop.example.com/coat.jpg", "24681012141618", "SKU-1"),
+            Card("Sofia hat", "€ 30", None, "https://shop.example.com/hat.jpg", "24681012141620", "SKU-2"),
+        ),
+    ),
+)
+ASKED_TO_KEEP = Card(
+    "Shall we keep you one?",
+    buttons=(Button("Yes, please", payload="KEEP"), Button("All cakes", "https://shop.example.com/cakes")),
+)
+BLOCKED = "The business violated our Platform Policies (https://developers.facebook.com/devpolicy)."
+
+
 EXPECTED = {
     "text": lambda: _received("text", "Привет 👋 what are your hours?"),
     "image": lambda: _received("image", None, (Attachment("image", _url("image")),)),
@@ -55,11 +94,15 @@ EXPECTED = {
     "story-reply": lambda: _received("story-reply", "nice! 😍", reply_to=item("story-reply")["message"]["reply_to"]),
     "story-mention": lambda: _received("story-mention", None, (Attachment("story_mention", _url("story-mention")),)),
     "ig-post": lambda: _received(
-        "ig-post", None, (Attachment("ig_post", _url("ig-post"), "New in: the “Sofia” coat"),)
+        "ig-post", None, (Attachment("ig_post", _url("ig-post", 1), "New in: the “Sofia” coat", "18139494541428835"),)
     ),
-    "ig-reel": lambda: _received("ig-reel", None, (Attachment("ig_reel", _url("ig-reel"), "Behind the scenes ✨"),)),
+    "ig-reel": lambda: _received(
+        "ig-reel", None, (Attachment("ig_reel", _url("ig-reel"), "Behind the scenes ✨", "17873858025351922"),)
+    ),
     "ig-story": lambda: _received(
-        "ig-story", "how much?", (Attachment("ig_story", _url("ig-story", key="story_media_url")),)
+        "ig-story",
+        "how much?",
+        (Attachment("ig_story", _url("ig-story", key="story_media_url"), media_id="17900000000000001"),),
     ),
     "ephemeral": lambda: _received("ephemeral", None, (Attachment("ephemeral", None),)),
     "unsupported": lambda: _received("unsupported", None, (Attachment("unsupported", None),)),
@@ -80,6 +123,60 @@ EXPECTED = {
     ),
     "postback-without-mid": lambda: PostbackTapped(WHO, None, "What are your hours?", "FAQ_HOURS", None, standby=False),
     "referral": lambda: Referred(WHO, REFERRAL),
+    "cards": lambda: _received("cards", None, CARDS),
+    "cards-echo": lambda: _echoed("cards-echo", None, CARDS),
+    "products": lambda: _received("products", None, PRODUCTS),
+    "buttons-echo": lambda: _echoed("buttons-echo", None, (Attachment("template", None, cards=(ASKED_TO_KEEP,)),)),
+    "fallback": lambda: _received(
+        "fallback", "is this yours?", (Attachment("fallback", "https://shop.example.com/coat", "Sofia coat"),)
+    ),
+    "fallback-url-in-capitals": lambda: _received(
+        "fallback-url-in-capitals", None, (Attachment("fallback", "https://shop.example.com/coat"),)
+    ),
+    "location": lambda: _received(
+        "location",
+        None,
+        (
+            Attachment(
+                "location",
+                "https://maps.example.com/?q=48.1372,11.5756",
+                "Ada's place",
+                coordinates=Coordinates(48.1372, 11.5756),
+            ),
+        ),
+    ),
+    "sticker": lambda: _received("sticker", None, (Attachment("sticker", _url("sticker")),)),
+    "like-heart": lambda: _received("like-heart", None, (Attachment("like_heart", None),)),
+    "unsupported-type": lambda: _received("unsupported-type", None, (Attachment("unsupported_type", None),)),
+    "share-and-ig-post": lambda: _received(
+        "share-and-ig-post",
+        None,
+        (Attachment("ig_post", _url("share-and-ig-post", 1), "New in: the “Sofia” coat", "18139494541428835"),),
+    ),
+    "two-posts": lambda: _received(
+        "two-posts",
+        None,
+        (
+            Attachment("share", _url("two-posts")),
+            Attachment("ig_post", _url("two-posts", 1), media_id="18139494541428836"),
+        ),
+    ),
+    "same-image-twice": lambda: _received("same-image-twice", None, (Attachment("image", _url("same-image-twice")),)),
+    "product": lambda: _received("product", referral={"product": {"id": "24681012141618"}}),
+    "ad": lambda: _received("ad", "is it in stock?", referral=item("ad")["message"]["referral"]),
+    "referral-beside-message": lambda: _received("referral-beside-message", "hi", referral=REFERRAL),
+    "quick-reply-without-text": lambda: _received("quick-reply-without-text", quick_reply="FAQ_HOURS"),
+    "tap-on-card": lambda: PostbackTapped(WHO, _mid("tap-on-card"), "Buy", "BUY_2", None, standby=False),
+    "story-reply-link-sticker": lambda: _received(
+        "story-reply-link-sticker",
+        "is it this one?",
+        reply_to={"story": {"link_sticker_url": "https://shop.example.com/coat"}},
+    ),
+    "react-in-escapes": lambda: Reacted(WHO, _mid("react-in-escapes"), "😍"),
+    "react-by-name": lambda: Reacted(WHO, _mid("react-by-name"), "😮"),
+    "unsend-with-text": lambda: MessageUnsent(WHO, _mid("unsend-with-text")),
+    "unsend-by-business": lambda: MessageUnsent(WHO, _mid("unsend-by-business")),
+    "policy-enforcement": lambda: PolicyEnforced(Parties(ACCOUNT, "", SENT_AT), "block", BLOCKED),
 }
 KEPT_AS_THEY_CAME = {
     "thread-control": ("pass_thread_control", USER),
@@ -271,7 +368,11 @@ def mutated_payloads(draw):
             case "double" if isinstance(parent, list):
                 parent.append(parent[key])
             case "rename" if isinstance(parent, dict):
-                names = ["message", "postback", "referral", "read", "reaction", "mid", "sender", "is_echo", "\ud800"]
+                names = [
+                    *("message", "postback", "referral", "read", "reaction", "mid", "sender", "is_echo", "\ud800"),
+                    *("attachments", "payload", "elements", "buttons", "generic", "coordinates", "product", "story"),
+                    *("policy_enforcement", "quick_reply", "is_deleted", "reply_to", "emoji", "URL"),
+                ]
                 parent[draw(st.sampled_from(names))] = parent.pop(key)
             case "deepen":
                 for _ in range(120):
@@ -297,7 +398,7 @@ def _fields(event):
     """Return an event as a document, as the stores write its parts."""
     values = {name: getattr(event, name) for name in event.__slots__}
     return {
-        name: [[one.kind, one.url, one.title] for one in value]
+        name: [write_attachment(one) for one in value]
         if name == "attachments"
         else [value.account_id, value.user_id, value.at]
         if isinstance(value, Parties)
@@ -311,6 +412,17 @@ def test_b9_f6_no_mutation_of_a_payload_raises_and_every_result_can_be_written_b
     for one in _notifications(told):
         for event in (read(one, RECEIVED_AT), read_as_it_came(one, RECEIVED_AT)):
             bson.encode(_fields(event))
+
+
+@given(mutated_payloads())
+def test_no_mutation_is_read_beyond_the_bounds(told):
+    """A chat document of 16 MB holds 500 messages."""
+    for one in _notifications(told):
+        event = read(one, RECEIVED_AT)
+        if not isinstance(event, Other):
+            assert len(json.dumps(_fields(event), default=str)) < 150_000
+        for attachment in getattr(event, "attachments", ()):
+            assert read_attachment(write_attachment(attachment)) == attachment
 
 
 @given(mutated_payloads())
@@ -338,3 +450,219 @@ def test_an_account_id_that_is_half_a_surrogate_pair_can_be_written_by_bson(acco
     raw = json.dumps({"object": "instagram", "entry": [{"id": account_id, "messaging": [{"x": 1}]}]}).encode()
     (one,) = split(raw)
     bson.encode({"instagramAccountId": one.account_id})
+
+
+# ── attachments
+
+
+def _attachments(*attachments, **fields):
+    told = {"mid": "m", "attachments": list(attachments)} | fields
+    return read(Notification(ACCOUNT, "messaging", item("text") | {"message": told}), RECEIVED_AT).attachments
+
+
+def _template(payload, **beside):
+    return _attachments({"type": "template", "payload": payload} | beside)
+
+
+ESPRESSO = {"title": "Espresso"}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param({"payload": {"generic": {"elements": [ESPRESSO]}}}, id="generic"),
+        pytest.param({"payload": {"product": {"elements": [ESPRESSO]}}}, id="product"),
+        pytest.param({"payload": {"carousel": {"elements": [ESPRESSO]}}}, id="a-word-of-tomorrow"),
+        pytest.param({"payload": {"elements": [ESPRESSO]}}, id="of-the-payload"),
+        pytest.param({"payload": {"elements": ESPRESSO}}, id="not-in-a-list"),
+        pytest.param({"payload": None, "elements": [ESPRESSO]}, id="beside-the-payload"),
+        pytest.param({"payload": {"product": ESPRESSO}}, id="without-elements"),
+        pytest.param(
+            {"payload": {"generic": {"elements": [None, 5, {}, ESPRESSO, {"title": {}}]}}}, id="among-nonsense"
+        ),
+    ],
+)
+def test_a_card_is_read_wherever_meta_lists_it(template):
+    (attachment,) = _attachments({"type": "template"} | template)
+    assert attachment.cards == (Card("Espresso"),)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"template_type": "button", "text": "Sure?", "buttons": [{"type": "postback", "title": "Yes", "payload": "Y"}]},
+        {"button": {"text": "Sure?", "buttons": [{"type": "postback", "title": "Yes", "payload": "Y"}]}},
+        {"generic": {"text": "Sure?", "call_to_actions": [{"title": "Yes", "payload": "Y"}]}},
+    ],
+    ids=["as-it-is-sent", "in-a-wrapper", "old-name"],
+)
+def test_a_text_with_buttons_is_read_as_a_card(payload):
+    (attachment,) = _template(payload)
+    assert attachment.cards == (Card("Sure?", buttons=(Button("Yes", payload="Y"),)),)
+
+
+@pytest.mark.parametrize("payload", [{}, {"generic": {"elements": []}}, {"generic": None}, None, [], "null", 5])
+def test_an_empty_template_has_no_cards(payload):
+    assert _template(payload) == (Attachment("template", None),)
+
+
+def test_lists_and_texts_of_cards_are_read_within_bounds():
+    button = {"type": "web_url", "title": "t" * 5_000, "url": "https://x/" + "y" * 9_000, "payload": "p" * 5_000}
+    card = {"title": "t" * 5_000, "image_url": "https://x/y", "buttons": [button] * 50}
+    (attachment,) = _template({"generic": {"elements": [card] * 500}})
+    assert len(attachment.cards) <= 10
+    assert all(len(card.buttons) <= 5 for card in attachment.cards)
+    first = attachment.cards[0]
+    assert (len(first.title), first.image_url) == (1_000, "https://x/y")
+    assert (len(first.buttons[0].title), first.buttons[0].url, len(first.buttons[0].payload)) == (1_000, None, 1_000)
+    assert len(json.dumps(write_attachment(attachment))) < 50_000
+    assert len(_attachments(*({"type": "image", "payload": {"url": f"https://x/{n}"}} for n in range(1_000)))) == 20
+
+
+@pytest.mark.parametrize(
+    ("payload", "beside"),
+    [
+        ({"url": "https://x/1"}, {}),
+        (None, {"url": "https://x/1"}),
+        ("null", {"URL": "https://x/1"}),
+        ({}, {"Url": "https://x/1"}),
+        ({"url": None}, {"url": "https://x/1"}),
+        ({"url": "null"}, {"url": "https://x/1"}),
+    ],
+    ids=str,
+)
+def test_a_link_is_kept_in_the_payload_or_beside_it(payload, beside):
+    assert _attachments({"type": "fallback", "payload": payload} | beside) == (Attachment("fallback", "https://x/1"),)
+
+
+@pytest.mark.parametrize(
+    ("place", "coordinates"),
+    [
+        ({"coordinates": {"lat": 48.1, "long": 11.5}}, Coordinates(48.1, 11.5)),
+        ({"coordinates": {"latitude": "48.1", "longitude": "11.5"}}, Coordinates(48.1, 11.5)),
+        ({"lat": -90, "lng": 180}, Coordinates(-90.0, 180.0)),
+        *(({"coordinates": {"lat": bad, "long": 11.5}}, None) for bad in (91, None, True, "x", "nan", 10**400, [], {})),
+        ({"coordinates": [48.1, 11.5]}, None),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_a_location_is_read_with_its_coordinates(place, coordinates):
+    assert _attachments({"type": "location", "payload": place}) == (
+        Attachment("location", None, coordinates=coordinates),
+    )
+
+
+CDN = "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id"
+
+
+@pytest.mark.parametrize(
+    ("share", "post", "number"),
+    [
+        ({"url": f"{CDN}=1&signature=a"}, {"url": f"{CDN}=1&signature=b"}, 1),
+        ({"url": "https://www.instagram.com/p/A/?igsh=1"}, {"url": "https://www.instagram.com/p/A/?utm_source=x"}, 1),
+        ({"url": "https://a.cdn/v/1_n.jpg?oh=1&oe=2"}, {"url": "https://b.cdn/v/1_n.jpg?oh=3&oe=4"}, 1),
+        ({"url": "https://x/1", "ig_post_media_id": 7}, {"url": "https://x/2", "ig_post_media_id": "7"}, 1),
+        ({"url": f"{CDN}=1&signature=a"}, {"url": f"{CDN}=2&signature=a"}, 2),
+        ({"url": "https://www.instagram.com/p/A/"}, {"url": "https://www.instagram.com/p/B/"}, 2),
+        ({"url": "https://x/1?s=1", "title": "Coat"}, {"url": "https://x/1?s=2", "title": "Hat"}, 2),
+        ({"url": "https://x/1?s=1", "title": "Coat…"}, {"url": "https://x/1?s=2", "title": "Coat and hat"}, 1),
+        ({"url": "https://x/1?s=1", "id": "7"}, {"url": "https://x/1?s=2", "id": "8"}, 2),
+        ({"url": "http://[x"}, {"url": "http://[y"}, 2),
+        ({}, {}, 2),
+    ],
+    ids=str,
+)
+def test_a_post_that_is_listed_as_two_kinds_is_one_and_two_posts_are_two(share, post, number):
+    told = [{"type": "share", "payload": share}, {"type": "ig_post", "payload": post}]
+    for listed in (told, told[::-1]):
+        kinds = [one.kind for one in _attachments(*listed)]
+        assert kinds == (["ig_post"] if number == 1 else [one["type"] for one in listed])
+
+
+def test_two_pictures_whose_urls_differ_in_the_query_only_are_two():
+    assert len(_attachments(*({"type": "image", "payload": {"url": f"https://x/?v={n}"}} for n in "12"))) == 2
+
+
+# ── reactions
+
+
+@pytest.mark.parametrize(
+    ("reaction", "emoji"),
+    [
+        ({"emoji": "❤️", "reaction": "love"}, "❤️"),
+        ({"emoji": r"\u2764"}, "❤"),
+        ({"emoji": r"\u2764\uFE0F"}, "❤️"),
+        ({"emoji": r"\ud83d\ude0d"}, "😍"),
+        ({"emoji": r"\\ud83d\\ude0d"}, "😍"),
+        ({"emoji": r"\u{1f60d}"}, "😍"),
+        ({"emoji": r"\U0001F60D"}, "😍"),
+        ({"emoji": "U+1F60D"}, "😍"),
+        *(
+            ({"reaction": name}, emoji)
+            for name, emoji in (("love", "❤️"), ("smile", "😄"), ("angry", "😠"), ("sad", "😢"))
+        ),
+        *(
+            ({"reaction": name}, emoji)
+            for name, emoji in (("WOW", "😮"), ("like", "👍"), ("dislike", "👎"), ("other", "❔"))
+        ),
+        ({"emoji": "love"}, "❤️"),
+        ({"emoji": "", "reaction": ":sad:"}, "😢"),
+        ({"emoji": r"\ud83d", "reaction": "sad"}, "😢"),
+        *(
+            (nothing, "❔")
+            for nothing in ({}, {"emoji": None}, {"emoji": 5}, {"emoji": "👍" * 500}, {"reaction": "brand_new"})
+        ),
+    ],
+    ids=ascii,
+)
+def test_a_reaction_shows_as_its_emoji_however_it_is_written(reaction, emoji):
+    told = item("react") | {"reaction": {"mid": "m", "action": "react"} | reaction}
+    assert read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT).emoji == emoji
+
+
+# ── unsends, referrals, policies
+
+
+@pytest.mark.parametrize("channel", ["messaging", "standby"])
+def test_a_kept_unsend_has_no_content(channel):
+    told = item("unsend-with-text") | {"referral": {"ref": "555"}}
+    kept = read_as_it_came(Notification(ACCOUNT, channel, told), RECEIVED_AT)
+    assert set(kept.item["message"]) == {"mid", "is_deleted"}
+    assert "555" not in json.dumps(kept.item)
+    in_changes = Notification(ACCOUNT, "changes", {"field": "messages", "value": told})
+    assert "555" not in json.dumps(read_as_it_came(in_changes, RECEIVED_AT).item)
+    assert read(in_changes, RECEIVED_AT) == MessageUnsent(WHO, _mid("unsend-with-text"))
+
+
+def test_an_unsend_without_parties_is_read():
+    told = {"timestamp": item("unsend")["timestamp"], "message": {"mid": "m", "is_deleted": True}}
+    assert read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT) == MessageUnsent(
+        Parties(ACCOUNT, "", SENT_AT), "m"
+    )
+
+
+@pytest.mark.parametrize("field", ["policy_enforcement", "messaging_policy_enforcement"])
+def test_a_policy_is_enforced_in_the_changes_form_too(field):
+    for value in (item("policy-enforcement"), item("policy-enforcement")["policy_enforcement"]):
+        event = read(Notification(ACCOUNT, "changes", {"field": field, "value": value}), RECEIVED_AT)
+        assert (event.action, event.reason) == ("block", BLOCKED)
+
+
+@pytest.mark.parametrize("name", ["message", "postback"])
+def test_of_two_referrals_the_outer_one_counts(name):
+    told = item("referral-beside-message")
+    told[name] = told.pop("message")
+    assert read(Notification(ACCOUNT, "messaging", told), RECEIVED_AT).referral == REFERRAL
+
+
+def test_a_referral_is_bounded_and_has_known_fields_only():
+    told = {"ref": "r" * 100_000, "ad_id": 12, "new": {"x": 1}, "ads_context_data": {"product_id": 5, "ad_title": []}}
+    event = read(Notification(ACCOUNT, "messaging", item("text") | {"referral": told}), RECEIVED_AT)
+    assert len(event.referral.pop("ref")) == 2_500
+    assert event.referral == {"ad_id": "12", "ads_context_data": {"product_id": "5"}}
+
+
+@pytest.mark.parametrize("payload", [5, "5"])
+def test_a_payload_that_is_a_number_is_one(payload):
+    tapped = item("quick-reply-without-text") | {"message": {"mid": "m", "quick_reply": {"payload": payload}}}
+    assert read(Notification(ACCOUNT, "messaging", tapped), RECEIVED_AT).quick_reply == "5"

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.accounts import Account
-from connector.chat import Attachment
+from connector.chat import Attachment, Button, Card
 from connector.instagram.events import MessageEchoed, MessageReceived
 from connector.instagram.reading import read
 from connector.instagram.retold import retell
@@ -109,9 +109,12 @@ def test_what_hangs_on_a_message_has_a_kind_and_an_address(fields, kind, title):
     assert event(message(**fields)).attachments == (Attachment(kind, URL, title),)
 
 
-def test_a_template_of_another_tool_is_a_template_without_an_address():
-    told = message(US, attachments={"data": [{"generic_template": {"title": "Cake"}}]})
-    assert event(told).attachments == (Attachment("template", None),)
+def test_a_template_of_another_tool_keeps_its_card():
+    card = {"title": "Cake", "subtitle": "4 €", "media_url": URL, "cta": {"title": "Buy", "url": URL}}
+    told = message(US, attachments={"data": [{"generic_template": card}]})
+    (attachment,) = event(told).attachments
+    assert attachment.kind == "template"
+    assert attachment.cards == (Card("Cake", "4 €", image_url=URL, buttons=(Button("Buy", URL),)),)
 
 
 def test_several_things_on_one_message_all_come():

@@ -48,8 +48,14 @@ def _row(connection=None, **chat):
         (None, None),
         ({}, None),
         ({"mid": "z", "is_self_reply": False}, {"mid": "z", "story": None}),
-        ({"story": {"id": "1", "url": "https://x"}}, {"mid": None, "story": {"id": "1", "url": "https://x"}}),
-        ({"story": {"id": 1}, "mid": {}}, {"mid": None, "story": {"id": None, "url": None}}),
+        (
+            {"story": {"id": "1", "url": "https://x"}},
+            {"mid": None, "story": {"id": "1", "url": "https://x", "linkStickerUrl": None}},
+        ),
+        (
+            {"story": {"link_sticker_url": "https://l"}, "mid": {}},
+            {"mid": None, "story": {"id": None, "url": None, "linkStickerUrl": "https://l"}},
+        ),
         ({"story": "x"}, {"mid": None, "story": None}),
     ],
 )
@@ -151,6 +157,7 @@ def test_a_row_says_what_brought_the_customer_and_no_more_of_what_meta_told():
         "source": None,
         "adId": "5",
         "adTitle": "T",
+        "postId": None,
         "productId": None,
         "at": "2025-09-08T11:13:22.434Z",
     }

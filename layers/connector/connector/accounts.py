@@ -137,6 +137,8 @@ class Connection:
     checked_at: datetime | None = None
     webhook_verified_at: datetime | None = None
     """When somebody last set the connection's own callback URL at Meta."""
+    policy_enforcement: Mapping[str, Any] | None = None
+    """What Meta last did about a violation of its policies: its `action`, the `reason` it gives, and when (`at`)."""
     forgotten_at: datetime | None = None
     """When something of the tenant's was last deleted for good: what happened until then may be deleted."""
     request: Request | None = None

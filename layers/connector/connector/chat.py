@@ -67,12 +67,47 @@ FINAL_STATES = frozenset({TurnState.DONE, TurnState.SKIPPED, TurnState.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """A button of a card: it opens a link, or sends its payload back."""
+
+    title: str | None
+    url: str | None = None
+    payload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card or a product of a template. A text with buttons under it is a card whose title is the text."""
+
+    title: str | None = None
+    subtitle: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    product_id: str | None = None
+    retailer_id: str | None = None
+    """The shop's own number for the product."""
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """A place on Earth, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """Something in a message that is not text. Media is never downloaded: the URL is Meta's, and expires."""
 
     kind: str
     url: str | None
     title: str | None = None
+    media_id: str | None = None
+    """Instagram's id of the post, reel or story that was shared."""
+    coordinates: Coordinates | None = None
+    cards: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +127,8 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     reply_to: Mapping[str, Any] | None = None
     postback: Mapping[str, Any] | None = None
+    referral: Mapping[str, Any] | None = None
+    """The link, ad or product by which the customer came to write this."""
     reactions: tuple[Mapping[str, Any], ...] = ()
     error: Mapping[str, Any] | None = None
     edited_at: datetime | None = None

@@ -14,7 +14,7 @@ from connector.envelopes import Handshake, InboxMessage, Route
 from connector.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, Unauthorized, Unavailable
 from connector.gateway import Request
 from connector.instagram import signatures
-from connector.instagram.notifications import UnreadableBody, split
+from connector.instagram.notifications import UnreadableBody, is_refused, split
 from connector.logs import count, logger
 from connector.queues import Queue
 from connector.storage.secrets import Secrets, WebhookSecrets
@@ -72,7 +72,7 @@ class Webhook:
         """Queue every event of a signed POST, and return how many there were.
 
         A signed body that cannot be read is counted and accepted: Meta would send the same bytes again, and an hour of
-        refusals unsubscribes the app.
+        refusals unsubscribes the app. So is an event whose sender has no numeric id.
 
         Raises:
             NotFound: the path is none of ours.
@@ -93,14 +93,16 @@ class Webhook:
             count("WebhookUnreadable")
             logger.warning("signed body is unreadable", extra={"why": str(error), "bytes": len(request.body)})
             return 0
+        accepted = [notification for notification in notifications if not is_refused(notification)]
+        if refused := len(notifications) - len(accepted):
+            count("WebhookSenderRefused", refused)
+            logger.warning("signed events name a sender by no id of Instagram's", extra={"events": refused})
         route = Route(tenant.subaccount_id, tenant.agent_id) if tenant else None
-        too_large = self.inbox.send_all(
-            InboxMessage(notification, route, received_at) for notification in notifications
-        )
+        too_large = self.inbox.send_all(InboxMessage(notification, route, received_at) for notification in accepted)
         if too_large:
             count("WebhookEventTooLarge")
             logger.warning("signed events are too large to be any", extra={"events": too_large})
-        return len(notifications) - too_large
+        return len(accepted) - too_large
 
     def _is_proven(self, request: Request, tenant: Tenant | None) -> bool:
         header = request.headers.get(signatures.HEADER)

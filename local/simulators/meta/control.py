@@ -78,10 +78,11 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
             message = _customer_message(thread, wanted)
             add_customer_message(thread, message)
             told = webhook_message(message) | _extras(wanted)
+            beside = {"referral": told.pop("referral")} if wanted.referral_beside and wanted.referral else {}
             if wanted.hint_only:
                 simulation.publish(world, hint_event(thread.account_id, user_id, message.at, message.mid))
             elif not wanted.silent:
-                simulation.publish(world, message_event(thread.account_id, user_id, message.at, told))
+                simulation.publish(world, message_event(thread.account_id, user_id, message.at, told, beside))
         return jsonify(mid=message.mid, timestamp=message.at)
 
     @control.post("/accounts/<account_id>/messages")

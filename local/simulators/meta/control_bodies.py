@@ -62,6 +62,9 @@ class QuickReply(ControlBody):
 class CustomerMessage(ControlBody):
     """A direct message to an account. `replyTo` is a mid, or Meta's `reply_to` object for a story.
 
+    `attachments` are Meta's, of any type: cards, products, links (`fallback`), stickers, locations, shares.
+    With `referralBeside`, the referral stands beside the webhook's `message` instead of inside.
+
     `silent`: it is in the thread, and no webhook tells of it. `hintOnly`: its webhook is lost, and Meta sends an edit
     with number 0 and no parties. `secondsAgo`: it was written then.
     """
@@ -72,14 +75,15 @@ class CustomerMessage(ControlBody):
     reply_to: str | Json | None = None
     quick_reply: QuickReply | None = None
     referral: Json | None = None
+    referral_beside: bool = False
     silent: bool = False
     hint_only: bool = False
     seconds_ago: SecondsAgo = 0
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.text is None and not self.attachments:
-            raise ValueError("a message needs a text or attachments")
+        if self.text is None and not (self.attachments or self.referral or self.quick_reply or self.reply_to):
+            raise ValueError("a message needs a text, attachments, a referral, a quickReply or a replyTo")
         return self
 
 

@@ -10,7 +10,7 @@ from local.simulators.meta import errors
 from local.simulators.meta.identifiers import conversation_id
 from local.simulators.meta.nodes import Edge, Node
 from local.simulators.meta.shapes import Json
-from local.simulators.meta.threads import Message, Thread
+from local.simulators.meta.threads import Message, Thread, payload_of
 from local.simulators.meta.world import Account, World
 
 READABLE = 20
@@ -99,7 +99,19 @@ def _attachment(attachment: Json) -> Json:
     kind = _kind(attachment)
     if kind in {"image", "video"}:
         return {f"{kind}_data": {"url": _url(attachment)}}
+    if kind == "template":
+        return {"generic_template": _first_card(attachment)}
     return {"file_url": _url(attachment)}
+
+
+def _first_card(attachment: Json) -> Json:
+    """Show the first card of a template; Meta's field has room for one."""
+    payload = payload_of(attachment)
+    for holder in (payload, *(inner for inner in payload.values() if isinstance(inner, dict))):
+        for element in holder.get("elements") or []:
+            shown = {"title": element.get("title"), "subtitle": element.get("subtitle")}
+            return shown | {"media_url": element.get("image_url"), "cta": (element.get("buttons") or [None])[0]}
+    return {"title": payload.get("text"), "cta": (payload.get("buttons") or [None])[0]}
 
 
 def _listed(items: Iterable[Json]) -> Json | None:
@@ -112,7 +124,7 @@ def _kind(attachment: Json) -> str:
 
 
 def _url(attachment: Json) -> str | None:
-    return (attachment.get("payload") or {}).get("url")
+    return payload_of(attachment).get("url") or attachment.get("url")
 
 
 def _person(world: World, person_id: str) -> Json:

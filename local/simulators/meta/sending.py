@@ -120,11 +120,13 @@ def _echoed(message: OutgoingMessage) -> list[Json]:
 
 
 def _echo_attachment(attachment: Attachment) -> Json:
-    """As webhooks show it: a template comes back under `generic`, the heart without a payload."""
+    """As webhooks show it: a template comes back under its type, the heart without a payload."""
     match attachment.type:
+        case "template" if attachment.payload.get("template_type") == "button":
+            return {"type": "template", "payload": attachment.payload}
         case "template":
-            elements = attachment.payload.get("elements", [])
-            return {"type": "template", "payload": {"generic": {"elements": elements}}}
+            kind = str(attachment.payload.get("template_type", "generic"))
+            return {"type": "template", "payload": {kind: {"elements": attachment.payload.get("elements", [])}}}
         case "like_heart":
             return {"type": "like_heart"}
         case "MEDIA_SHARE":

@@ -109,13 +109,19 @@ def apply_item(thread: Thread, item: Json, at: int) -> None:
         thread.opened_at = at
 
 
+def payload_of(attachment: Json) -> Json:
+    """Return an attachment's payload; Meta writes null, or the word "null", where there is none."""
+    payload = attachment.get("payload")
+    return payload if isinstance(payload, dict) else {}
+
+
 def story_of(message: Json) -> Json | None:
     """Show the story that a webhook's message answers or mentions as the Conversations API does."""
     if story := (message.get("reply_to") or {}).get("story"):
         return {"reply_to": {"link": story.get("url"), "id": story.get("id")}}
     for attachment in message.get("attachments") or []:
         if attachment.get("type") == "story_mention":
-            payload = attachment.get("payload") or {}
+            payload = payload_of(attachment)
             return {"mention": {"link": payload.get("url"), "id": payload.get("id")}}
     return None
 

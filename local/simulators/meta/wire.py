@@ -25,10 +25,15 @@ def encode_notification(events: Sequence[WebhookEvent], time_ms: int) -> str:
     return json.dumps({"object": "instagram", "entry": entries}, separators=(",", ":"))
 
 
-def message_event(account_id: str, user_id: str, timestamp: int, message: Json) -> WebhookEvent:
-    """Tell of a message between the two; the sender is the business where `message` is an echo."""
+def message_event(
+    account_id: str, user_id: str, timestamp: int, message: Json, beside: Json | None = None
+) -> WebhookEvent:
+    """Tell of a message between the two; the sender is the business where `message` is an echo.
+
+    `beside` holds the item's other keys.
+    """
     ends = (account_id, user_id) if message.get("is_echo") else (user_id, account_id)
-    return WebhookEvent(account_id, _item(*ends, timestamp, {"message": message}))
+    return WebhookEvent(account_id, _item(*ends, timestamp, {"message": message} | (beside or {})))
 
 
 def hint_event(account_id: str, user_id: str, timestamp: int, mid: str) -> WebhookEvent:

@@ -28,7 +28,8 @@ class Changes:
 
     def unsend(self, mid: str, at: datetime) -> bool:
         """Remove what a taken-back message said."""
-        gone = {"text": None, "content": None, "attachments": (), "reply_to": None, "postback": None, "deleted_at": at}
+        said = dict.fromkeys(("text", "content", "reply_to", "postback", "referral"))
+        gone = said | {"attachments": (), "deleted_at": at}
         return self._change(lambda one: one.mid == mid, lambda *_: True, **gone)
 
     def opt(self, user_id: str, at: datetime, *, out: bool) -> None:

@@ -86,6 +86,14 @@ class Connections:
         if known := self.get(connection.tenant):
             self._put(having(known, last_event_at=max(known.last_event_at or at, at)))
 
+    def record_enforcement(self, connection: Connection, action: str, reason: str | None, at: datetime) -> None:
+        """Record what Meta did about a violation of its policies, unless it has done something else since."""
+        known = self._same(connection)
+        if known is None or known.status is ConnectionStatus.DISCONNECTED:
+            return
+        if known.policy_enforcement is None or known.policy_enforcement["at"] < at:
+            self._put(having(known, policy_enforcement={"action": action, "reason": reason, "at": at}))
+
     def record_handshake(self, tenant: Tenant, at: datetime) -> None:
         """Record when somebody set the tenant's callback URL at Meta."""
         if known := self.get(tenant):

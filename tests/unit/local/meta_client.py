@@ -56,7 +56,7 @@ class MetaClient:
     def set_callback(self, url: str) -> Any:
         return self.control("POST", "/callback", {"url": f"{url}/webhook", "verifyToken": VERIFY_TOKEN})
 
-    def write_as_customer(self, text: str = "Hi", user: str = ANA, account: str = ACCOUNT, **more: Any) -> str:
+    def write_as_customer(self, text: str | None = "Hi", user: str = ANA, account: str = ACCOUNT, **more: Any) -> str:
         mid = self.control("POST", f"/users/{user}/messages", {"accountId": account, "text": text, **more})["mid"]
         assert isinstance(mid, str)
         return mid

@@ -140,6 +140,18 @@ def test_a_text_is_shown_with_what_it_answers(meta: MetaClient):
     assert read_message(meta, reply) == {"message": "and", "reply_to": {"mid": first}, "is_unsupported": False}
 
 
+def test_a_template_shows_its_first_card_and_a_link_its_url(meta: MetaClient):
+    button = {"type": "web_url", "title": "Buy", "url": "https://shop"}
+    element = {"title": "Espresso", "subtitle": "Dark", "image_url": "https://x", "buttons": [button]}
+    cards = {"type": "template", "payload": {"generic": {"elements": [element]}}}
+    link = {"type": "fallback", "url": "https://shop", "payload": "null"}
+    mid = meta.write_as_customer("", attachments=[cards, link])
+    shown = {"title": "Espresso", "subtitle": "Dark", "media_url": "https://x", "cta": button}
+    assert read_message(meta, mid)["attachments"] == {
+        "data": [{"generic_template": shown}, {"file_url": "https://shop"}]
+    }
+
+
 def test_attachments_shares_and_stories_have_places_of_their_own(meta: MetaClient):
     def attached(kind: str) -> dict[str, Any]:
         return {"type": kind, "payload": {"url": f"https://lookaside.fbsbx.com/{kind}"}}

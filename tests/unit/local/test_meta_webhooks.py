@@ -67,6 +67,36 @@ def test_a_customer_message_carries_attachments_reply_quick_reply_and_referral(
     assert message["referral"] == referral
 
 
+def test_a_customer_sends_what_is_no_text(connected: MetaClient, receiver: Receiver):
+    kinds = [
+        {"type": "template", "payload": {"generic": {"elements": [{"title": "Espresso"}]}}},
+        {"type": "template", "payload": {"product": {"elements": [{"id": "1"}]}}},
+        {"type": "fallback", "URL": "https://x", "payload": "null"},
+        {"type": "location", "payload": {"coordinates": {"lat": 1, "long": 2}}},
+    ]
+    connected.write_as_customer(None, attachments=kinds)
+    connected.write_as_customer(None, referral={"product": {"id": "1"}}, referralBeside=True)
+    connected.write_as_customer(None, quickReply={"payload": "P"})
+    connected.write_as_customer(None, replyTo={"story": {"link_sticker_url": "https://x"}})
+    items = [post.items[0] for post in receiver.wait_for(4)]
+    assert items[0]["message"]["attachments"] == kinds
+    assert (items[1]["referral"], set(items[1]["message"])) == ({"product": {"id": "1"}}, {"mid"})
+    assert items[2]["message"]["quick_reply"] == {"payload": "P"}
+    assert items[3]["message"]["reply_to"] == {"story": {"link_sticker_url": "https://x"}}
+
+
+def test_the_echo_of_a_template_has_its_content(connected: MetaClient, receiver: Receiver):
+    connected.write_as_customer()
+    elements = [{"title": "Espresso", "subtitle": "Dark"}]
+    buttons = {"template_type": "button", "text": "Sure?", "buttons": [{"type": "postback", "title": "Yes"}]}
+    for payload in ({"template_type": "generic", "elements": elements}, buttons):
+        body = {"recipient": {"id": ANA}, "message": {"attachment": {"type": "template", "payload": payload}}}
+        assert connected.graph("POST", "/v26.0/me/messages", json=body).status_code == 200
+    cards, card = (post.items[0]["message"]["attachments"][0] for post in receiver.wait_for(3)[1:])
+    assert cards["payload"] == {"generic": {"elements": elements}}
+    assert card["payload"] == buttons
+
+
 def test_an_accepted_send_causes_an_echo_with_the_answered_id(connected: MetaClient, receiver: Receiver):
     connected.write_as_customer()
     mid = connected.send("Welcome").json()["message_id"]

@@ -79,6 +79,14 @@ class LastError(Body):
     at: Time
 
 
+class PolicyEnforcementView(Body):
+    """What Meta last did about a violation of its policies: `action` is `warning`, `block` or `unblock`."""
+
+    action: str
+    reason: str | None
+    at: Time
+
+
 class Status(Body):
     """What is known of a connection."""
 
@@ -99,6 +107,7 @@ class Status(Body):
     next_refresh_at: Time | None = None
     last_event_at: Time | None = None
     last_error: LastError | None = None
+    policy_enforcement: PolicyEnforcementView | None = None
     webhook_path: str
     checks: tuple[CheckView, ...] = ()
 
@@ -129,6 +138,9 @@ class Status(Body):
             next_refresh_at=next_refresh_at(connection, now),
             last_event_at=connection.last_event_at,
             last_error=LastError.model_validate(connection.last_error) if connection.last_error else None,
+            policy_enforcement=PolicyEnforcementView.model_validate(connection.policy_enforcement)
+            if connection.policy_enforcement
+            else None,
             webhook_path=webhook_path,
             checks=tuple(CheckView.of(one, now) for one in diagnose(connection, now)),
         )

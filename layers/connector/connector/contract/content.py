@@ -1,12 +1,14 @@
 """What can be sent: a model for each kind, with Instagram's limits on its parts."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from connector.chat import Attachment
+from connector.chat import Attachment, Card
+from connector.chat import Button as CardButton
 from connector.contract.base import Asked, MetaId
 from connector.contract.texts import ButtonsText, ElementText, Mid, Payload, Text, Title, Url
 from connector.instagram import limits
@@ -159,10 +161,31 @@ def attachments_of(content: Content) -> tuple[Attachment, ...]:
         case FileContent():
             return (Attachment(content.type, content.url),)
         case CardsContent():
-            return tuple(Attachment("template", one.image_url, one.title) for one in content.elements)
+            return (Attachment("template", None, cards=tuple(_card(one) for one in content.elements)),)
+        case ButtonsContent():
+            return (Attachment("template", None, cards=(Card(content.text, buttons=_buttons(content.buttons)),)),)
         case PostContent():
-            return (Attachment("ig_post", None),)
+            return (Attachment("ig_post", None, media_id=content.media_id),)
         case HeartContent():
             return (Attachment("like_heart", None),)
         case _:
             return ()
+
+
+def _card(element: Element) -> Card:
+    return Card(
+        element.title,
+        element.subtitle,
+        element.url,
+        element.image_url,
+        buttons=_buttons(element.buttons),
+    )
+
+
+def _buttons(buttons: Iterable[Button]) -> tuple[CardButton, ...]:
+    return tuple(
+        CardButton(one.title, url=one.url)
+        if isinstance(one, LinkButton)
+        else CardButton(one.title, payload=one.payload)
+        for one in buttons
+    )

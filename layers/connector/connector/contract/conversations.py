@@ -1,15 +1,13 @@
 """Conversations, as an inbox shows them: a row for each customer."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from connector.accounts import Connection
 from connector.chat import PAUSED, Chat
 from connector.contract.base import Body, Time
 from connector.contract.messages import MessageView
+from connector.contract.referrals import LastReferralView
 from connector.conversation.conversations import Rows
-from connector.conversation.introduction import referred
 from connector.conversation.policy import PERSONS_WINDOW, WINDOW
 from connector.ports.reading import Conversation
 
@@ -54,22 +52,6 @@ class PauseView(Body):
         return max(pauses, key=lambda pause: pause.until, default=None)
 
 
-class ReferralView(Body):
-    """What last brought the customer here: a link, an ad, a product."""
-
-    ref: str | None = None
-    source: str | None = None
-    ad_id: str | None = None
-    ad_title: str | None = None
-    product_id: str | None = None
-    at: Time
-
-    @classmethod
-    def of(cls, referral: Mapping[str, Any]) -> "ReferralView":
-        """Return it for what Meta told."""
-        return cls(**referred(referral), at=referral["at"])
-
-
 class ConversationView(Body):
     """A row."""
 
@@ -81,7 +63,7 @@ class ConversationView(Body):
     window: WindowView
     paused: PauseView | None
     opted_out_at: Time | None
-    referral: ReferralView | None
+    referral: LastReferralView | None
     updated_at: Time
 
     @classmethod
@@ -97,7 +79,7 @@ class ConversationView(Body):
             window=WindowView.of(chat.window_opened_at, moment),
             paused=PauseView.of(chat, connection, moment),
             opted_out_at=chat.opted_out_at,
-            referral=ReferralView.of(chat.referral) if chat.referral else None,
+            referral=LastReferralView.of(chat.referral) if chat.referral else None,
             updated_at=row.updated_at,
         )
 

@@ -3,30 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connector.chat import Attachment, Message, MessageStatus, Role
+from connector.chat import Message, MessageStatus, Role
+from connector.contract.attachments import AttachmentView
 from connector.contract.base import Body, Time
+from connector.contract.referrals import ReferralView
 from connector.contract.remedies import remedy_of
 from connector.conversation.history import Page
 
 
-class AttachmentView(Body):
-    """Something in a message that is not text. The URL is Meta's, and expires."""
-
-    kind: str
-    url: str | None
-    title: str | None
-
-    @classmethod
-    def of(cls, attachment: Attachment) -> "AttachmentView":
-        """Return it for a stored attachment."""
-        return cls(kind=attachment.kind, url=attachment.url, title=attachment.title)
-
-
 class StoryView(Body):
-    """A story of the account that a customer answers to. The URL is Meta's, and expires."""
+    """A story of the account that a customer replied to. The URL is Meta's, and expires.
+
+    `linkStickerUrl` is where the link sticker on the story leads.
+    """
 
     id: str | None
     url: str | None
+    link_sticker_url: str | None
+
+    @classmethod
+    def of(cls, story: Mapping[str, Any]) -> "StoryView":
+        """Return it for what Meta told."""
+        return cls(id=_text(story, "id"), url=_text(story, "url"), link_sticker_url=_text(story, "link_sticker_url"))
 
 
 class ReplyView(Body):
@@ -39,8 +37,8 @@ class ReplyView(Body):
     def of(cls, reply_to: Mapping[str, Any]) -> "ReplyView":
         """Return it for what Meta told, or for what send was asked."""
         story = reply_to.get("story")
-        told = StoryView(id=_text(story, "id"), url=_text(story, "url")) if isinstance(story, Mapping) else None
-        return cls(mid=_text(reply_to, "mid"), story=told)
+        shown = StoryView.of(story) if isinstance(story, Mapping) else None
+        return cls(mid=_text(reply_to, "mid"), story=shown)
 
 
 class PostbackView(Body):
@@ -96,6 +94,7 @@ class MessageView(Body):
     content: Mapping[str, Any] | None
     reply_to: ReplyView | None
     postback: PostbackView | None
+    referral: ReferralView | None
     reactions: tuple[ReactionView, ...]
     status: MessageStatus
     error: ErrorView | None
@@ -120,6 +119,7 @@ class MessageView(Body):
             content=message.content,
             reply_to=ReplyView.of(message.reply_to) if message.reply_to else None,
             postback=PostbackView.of(message.postback) if message.postback else None,
+            referral=ReferralView.of(message.referral) if message.referral else None,
             reactions=tuple(ReactionView.of(one) for one in message.reactions),
             status=message.status,
             error=ErrorView.of(message.error) if message.error else None,

@@ -23,12 +23,13 @@ from connector.instagram.events import (
     MessageUnsent,
     Other,
     Parties,
+    PolicyEnforced,
     PostbackTapped,
     Reacted,
     Referred,
 )
 from connector.instagram.notifications import Notification
-from connector.instagram.reading import is_dashboard_test, read, read_as_it_came
+from connector.instagram.reading import is_dashboard_test, is_unsend, read, read_as_it_came
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
@@ -106,7 +107,7 @@ class Ingest:
 
         `lost_for` says how old a message was that was recovered; None for one that was told.
         """
-        chats, changes = self.chats_of(connection.tenant), self.changes_of(connection.tenant)
+        chats = self.chats_of(connection.tenant)
         match event:
             case MessageReceived() | PostbackTapped():
                 self._store_words(connection, chats, event, lost_for)
@@ -114,20 +115,29 @@ class Ingest:
             case MessageEchoed():
                 self._store_echo(connection, chats, event, recovered=lost_for is not None)
                 return True
-            case MessageEdited(parties=who):
-                return changes.edit(event.mid, event.text, who.at)
             case MessageHinted():
                 return self._is_known(connection, event.mid)
-            case MessageUnsent(parties=who):
-                return changes.unsend(event.mid, who.at)
-            case Reacted(parties=who):
-                return changes.react(event.mid, who.user_id, event.emoji, who.at)
-            case MessageRead(parties=who):
-                return changes.mark_read(who.user_id, event.mid, who.at)
             case Referred(parties=who):
                 return chats.refer(who.user_id, event.referral, who.at)
+            case PolicyEnforced(parties=who):
+                self.connections.record_enforcement(connection, event.action, event.reason, who.at)
+                return True
             case Other():
                 return False
+        return self._change(self.changes_of(connection.tenant), event)
+
+    def _change(self, changes: Changes, event: MessageEdited | MessageUnsent | Reacted | MessageRead) -> bool:
+        """Change a stored message. Returns whether it is stored."""
+        who = event.parties
+        match event:
+            case MessageEdited():
+                return changes.edit(event.mid, event.text, who.at)
+            case MessageUnsent():
+                return changes.unsend(event.mid, who.at)
+            case Reacted():
+                return changes.react(event.mid, who.user_id, event.emoji, who.at)
+            case MessageRead():
+                return changes.mark_read(who.user_id, event.mid, who.at)
 
     def _store_words(
         self,
@@ -223,8 +233,17 @@ class Ingest:
         self._apply_kept(connection, event.mid)
 
     def _keep(self, connection: Connection, event: Other) -> None:
-        """Keep an event of an unknown kind, or one whose message or chat does not exist yet."""
-        self.kept_of(connection.tenant).keep(event)
+        """Keep an event of an unknown kind, or one whose message or chat does not exist yet.
+
+        Of a message that was taken back, only that is kept: an edit would bring its words back.
+        """
+        kept = self.kept_of(connection.tenant)
+        kept.keep(event)
+        about = kept.about(event.mid) if event.mid else ()
+        if any(is_unsend(one) for one in about):
+            for one in about:
+                if not is_unsend(one):
+                    kept.forget(one)
         self._apply(connection, [event])  # its message or chat may have been stored meanwhile
 
     def _apply_kept(self, connection: Connection, mid: str) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 from connector.chat import Chat
 
 # Where Meta puts what brought the customer here (Meta, "Referrals": ig.me links, ads, shops), and our names for it.
-_REFERRAL = {
-    "ref": ("ref",),
-    "source": ("source",),
-    "ad_id": ("ad_id",),
-    "ad_title": ("ads_context_data", "ad_title"),
-    "product_id": ("product", "id"),
-}
+_REFERRAL = (
+    ("ref", ("ref",)),
+    ("source", ("source",)),
+    ("ad_id", ("ad_id",)),
+    ("ad_title", ("ads_context_data", "ad_title")),
+    ("post_id", ("ads_context_data", "post_id")),
+    ("product_id", ("product", "id")),
+    ("product_id", ("ads_context_data", "product_id")),
+)
 _LONGEST = 500  # characters of one variable
 
 
@@ -29,8 +31,11 @@ def variables(chat: Chat) -> dict[str, str]:
 
 def referred(referral: Mapping[str, Any]) -> dict[str, str]:
     """Return what is known of what brought a customer here."""
-    known = {name: _at(referral, path) for name, path in _REFERRAL.items()}
-    return {name: str(value) for name, value in known.items() if value is not None}
+    known: dict[str, str] = {}
+    for name, path in _REFERRAL:
+        if (value := _at(referral, path)) is not None:
+            known.setdefault(name, str(value))
+    return known
 
 
 def metadata(chat: Chat, previous: str | None) -> dict[str, str]:

@@ -1,76 +1,80 @@
 """What the agent is told of what the customer wrote: text, since that is all it reads."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from connector.chat import RECOVERED_LATE, Attachment, Chat, Message, Role
-
-_NAMES = {
-    "image": "a picture",
-    "video": "a video",
-    "audio": "a voice message",
-    "file": "a file",
-    "share": "a post",
-    "ig_post": "a post",
-    "ig_reel": "a reel",
-    "reel": "a reel",
-    "ig_story": "a story",
-    "story": "a story",
-    "story_mention": "a story that mentions you",
-    "ephemeral": "a picture or video that can be seen once",
-    "unsupported": "something that Instagram does not pass on",
-}
+from connector.chat import RECOVERED_LATE, Chat, Message, Role
+from connector.conversation.describing import described
+from connector.conversation.introduction import referred
 
 _MISSED = "[The customer wrote this some time ago, and has had no answer to it]"
 
-# How much of an earlier message is repeated to say what the customer answers to, in characters.
+# How much of an earlier message is repeated to say what the customer replied to, in characters.
 _LONGEST_QUOTE = 200
 
 
 def question(chat: Chat, messages: Sequence[Message]) -> str:
     """Return what to tell the agent of these messages, in their order. "" when all were taken back."""
-    return "\n".join(told for message in messages if message.deleted_at is None and (told := _tell(chat, message)))
+    told = [told for message in messages if message.deleted_at is None and (told := _tell(chat, message))]
+    return "\n".join([*_arrived(chat, messages), *told] if told else [])
+
+
+def _arrived(chat: Chat, messages: Sequence[Message]) -> list[str]:
+    """Return how the customer came back since the last turn, where none of these messages says so itself."""
+    at = (chat.referral or {}).get("at")
+    mine = [message for message in messages if message.role is Role.USER]
+    earlier = [one.created_at for one in chat.messages if one.role is Role.USER and one not in mine]
+    if not isinstance(at, datetime) or not earlier or at <= max(earlier) or any(one.referral for one in mine):
+        return []
+    return _referral(chat.referral or {})
 
 
 def _tell(chat: Chat, message: Message) -> str:
     if message.role is Role.HUMAN:
-        return _tell_of_other(message)
-    lines = [_describe(attachment) for attachment in message.attachments]
-    if message.text:
-        lines.append(message.text)
-    said = "\n".join(lines) or "[The customer sent an empty message]"
-    missed = _MISSED if (message.error or {}).get("code") == RECOVERED_LATE else ""
-    return "\n".join(filter(None, (missed, _context(chat, message.reply_to or {}), said)))
+        return "\n".join(_tell_of_other(message))
+    missed = [_MISSED] if (message.error or {}).get("code") == RECOVERED_LATE else []
+    context = [*_referral(message.referral or {}), *_context(chat, message.reply_to or {})]
+    said = [*(f"[The customer sent {one}]" for one in described(message.attachments)), *_words(message)]
+    return "\n".join([*missed, *context, *(said if said or context else ["[The customer sent an empty message]"])])
 
 
-def _tell_of_other(message: Message) -> str:
+def _tell_of_other(message: Message) -> list[str]:
     """Return what somebody else of the business said: a colleague, or an automation."""
     who = "Another automation of this business" if message.app_id else "A colleague of yours"
-    lines = [_describe(attachment, who) for attachment in message.attachments]
-    if message.text:
-        lines.append(f"[{who} wrote to the customer: “{message.text}”]")
-    return "\n".join(lines)
+    # A text with buttons under it is stored as a text, and as the card that it is.
+    is_card = any(card.title == message.text for one in message.attachments for card in one.cards)
+    wrote = [f"[{who} wrote to the customer: “{message.text}”]"] if message.text and not is_card else []
+    return [*(f"[{who} sent {one}]" for one in described(message.attachments)), *wrote]
 
 
-def _context(chat: Chat, reply_to: Mapping[str, Any]) -> str:
-    """Return what a message answers to, where it says so: a story, or an earlier message."""
+def _words(message: Message) -> list[str]:
+    """Return what was written, or tapped: two buttons of one title differ in their payloads."""
+    tapped = message.postback
+    if not tapped:
+        return [message.text] if message.text else []
+    payload = tapped.get("payload")
+    if not message.text:
+        return ["[The customer tapped a button]"]
+    is_told = not payload or payload == message.text
+    return [message.text, *([] if is_told else [f"[The customer tapped this. Its payload: “{payload}”]"])]
+
+
+def _referral(referral: Mapping[str, Any]) -> list[str]:
+    known = [f"{name.replace('_', ' ')} “{value}”" for name, value in referred(referral).items()]
+    return [f"[The customer came here through: {', '.join(known)}]"] if known else []
+
+
+def _context(chat: Chat, reply_to: Mapping[str, Any]) -> list[str]:
+    """Return what a message replies to, where it says so: a story, or an earlier message."""
     story = reply_to.get("story")
     if isinstance(story, Mapping):
-        links = [str(story[name]) for name in ("url", "link_sticker_url") if story.get(name)]
-        return f"[The customer answers to your story{_links(links)}]"
+        links = ", ".join(str(story[name]) for name in ("url", "link_sticker_url") if story.get(name))
+        return [f"[The customer replied to your story{f' ({links})' if links else ''}]"]
     quoted = next((one for one in chat.messages if one.mid and one.mid == reply_to.get("mid")), None)
-    if quoted is None or not quoted.text:
-        return ""
+    if quoted is None:
+        return []
+    text = quoted.text or ", ".join(described(quoted.attachments))
     whose = "their own message" if quoted.role is Role.USER else "your message"
-    text = quoted.text if len(quoted.text) <= _LONGEST_QUOTE else f"{quoted.text[:_LONGEST_QUOTE]}…"
-    return f"[The customer answers to {whose} “{text}”]"
-
-
-def _describe(attachment: Attachment, who: str = "The customer") -> str:
-    name = _NAMES.get(attachment.kind, f"something of the kind “{attachment.kind}”")
-    title = f": “{attachment.title}”" if attachment.title else ""
-    return f"[{who} sent {name}{title}{_links([attachment.url] if attachment.url else [])}]"
-
-
-def _links(links: Sequence[str]) -> str:
-    return f" ({', '.join(links)})" if links else ""
+    cut = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+    return [f"[The customer replied to {whose} “{cut}”]"] if text else []

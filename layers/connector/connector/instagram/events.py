@@ -71,7 +71,7 @@ class MessageHinted:
 
 @dataclass(frozen=True, slots=True)
 class MessageUnsent:
-    """A customer took a message back."""
+    """A customer, or the business, took a message back."""
 
     parties: Parties
     mid: str
@@ -115,6 +115,17 @@ class Referred:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyEnforced:
+    """Meta warned the account, blocked it from messaging, or lifted the block."""
+
+    parties: Parties
+    """The account, and no customer."""
+    action: str
+    """`warning`, `block` or `unblock`."""
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Anything else, named by its key and kept as it came."""
 
@@ -139,5 +150,6 @@ type Event = (
     | MessageRead
     | PostbackTapped
     | Referred
+    | PolicyEnforced
     | Other
 )

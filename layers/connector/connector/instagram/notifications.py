@@ -7,9 +7,11 @@ only; what an item means is `events.py`'s business. So a malformed item can neve
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from connector.instagram.fields import is_person_id, object_of
 
 type Channel = Literal["messaging", "standby", "changes"]
 
@@ -56,6 +58,23 @@ def split(body: bytes) -> list[Notification]:
     return notifications
 
 
+def is_refused(notification: Notification) -> bool:
+    """Return whether a notification names a customer by what can be no id of Instagram's."""
+    customer_id = customer_of(envelope_of(notification), notification.account_id)
+    return customer_id is not None and not is_person_id(customer_id)
+
+
+def envelope_of(notification: Notification) -> dict[str, Any]:
+    """Return what holds the parties: the item, or in `changes` its value."""
+    item = notification.item
+    return object_of(item.get("value")) if notification.channel == "changes" else item
+
+
+def customer_of(item: Mapping[str, Any], account_id: str) -> object:
+    """Return what an item gives as the customer's id: the sender's, or the recipient's of what the business did."""
+    return _party(item, "recipient" if _is_of_business(item, account_id) else "sender")
+
+
 def _of_entry(entry: dict[str, Any]) -> Iterator[Notification]:
     entry_id = _id(entry.get("id"))
     for item in _dicts(entry.get("messaging")):
@@ -78,16 +97,19 @@ def _of_change(change: dict[str, Any], entry_id: str) -> Notification:
 
 
 def _account(item: dict[str, Any], entry_id: str) -> str:
-    """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else.
+    """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else."""
+    return _id(_party(item, "sender" if _is_of_business(item, entry_id) else "recipient")) or entry_id
 
-    Edits have no mark of an echo: those of the business's own messages are sent by `entry.id`.
-    """
-    message, sender = item.get("message"), item.get("sender")
-    is_echo = isinstance(message, dict) and message.get("is_echo") is True
-    if "message_edit" in item and isinstance(sender, dict) and _id(sender.get("id")) == entry_id:
-        is_echo = True
-    party = item.get("sender" if is_echo else "recipient")
-    return (_id(party.get("id")) if isinstance(party, dict) else "") or entry_id
+
+def _is_of_business(item: Mapping[str, Any], account_id: str) -> bool:
+    """Return whether the business did it. Its edits have no `is_echo`, nor at times its unsends."""
+    message = object_of(item.get("message"))
+    may_lack_mark = message.get("is_deleted") is True or "message_edit" in item
+    return message.get("is_echo") is True or (may_lack_mark and _id(_party(item, "sender")) == account_id)
+
+
+def _party(item: Mapping[str, Any], side: str) -> object:
+    return object_of(item.get(side)).get("id")
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

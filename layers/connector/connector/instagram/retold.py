@@ -74,7 +74,7 @@ def _attachment(attachment: Json) -> dict[str, Any]:
         if data := _dict(attachment.get(f"{kind}_data")):
             return _attached(kind, data.get("url") or data.get("animated_gif_url"))
     if "generic_template" in attachment:
-        return _attached("template", None)
+        return {"type": "template", "payload": {"generic": {"elements": [attachment["generic_template"]]}}}
     kind = str(attachment.get("mime_type") or "").partition("/")[0]
     known = kind if kind in ("image", "video", "audio") else "file"
     return _attached(known, attachment.get("file_url"), attachment.get("name"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.echoes import Echo
 from connector.errors import Refused, TryLater
-from connector.instagram.reading import attachments_of
+from connector.instagram.attachments import attachments_of
 from connector.instagram.retold import said
 from connector.instagram.threads import READABLE, listed, written_at
 

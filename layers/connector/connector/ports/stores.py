@@ -47,6 +47,10 @@ class Connections(Protocol):
         """Record when Meta last told us something."""
         ...
 
+    def record_enforcement(self, connection: Connection, action: str, reason: str | None, at: datetime) -> None:
+        """Record what Meta did about a violation of its policies."""
+        ...
+
     def record_handshake(self, tenant: Tenant, at: datetime) -> None:
         """Record when somebody set the tenant's callback URL at Meta."""
         ...

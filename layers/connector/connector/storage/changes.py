@@ -33,7 +33,7 @@ class Changes:
 
     def unsend(self, mid: str, at: datetime) -> bool:
         """Remove what a taken-back message said, and keep that it was there. Returns whether it is known."""
-        gone: Document = dict.fromkeys(("text", "content", "replyTo", "postback")) | {
+        gone: Document = dict.fromkeys(("text", "content", "replyTo", "postback", "referral")) | {
             "attachments": [],
             "deletedAt": at,
         }

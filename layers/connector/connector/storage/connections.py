@@ -185,6 +185,13 @@ class Connections:
         with translated():
             self._collection.update_one({"_id": str(connection.tenant)}, {"$max": {"lastEventAt": at}})
 
+    def record_enforcement(self, connection: Connection, action: str, reason: str | None, at: datetime) -> None:
+        """Record what Meta did about a violation of its policies, unless it has done something else since."""
+        earlier = [{"policyEnforcement": None}, {"policyEnforcement.at": {"$lt": at}}]
+        fields = {"policyEnforcement": {"action": action, "reason": reason, "at": at}, "updatedAt": self._clock()}
+        with translated():
+            self._collection.update_one(self._still(connection) | {"$or": earlier}, {"$set": fields})
+
     def record_handshake(self, tenant: Tenant, at: datetime) -> None:
         """Record when somebody set the tenant's callback URL at Meta. It outlives the connection, as it does there."""
         with translated():

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from connector.chat import PAUSED, Attachment, Chat, Message, MessageStatus, Person, Role, Turn, TurnState
+from connector.chat import PAUSED, Chat, Message, MessageStatus, Person, Role, Turn, TurnState
+from connector.storage.attachment_documents import read_attachment, write_attachment
 from connector.storage.mongodb import Document
 
 
@@ -14,9 +15,10 @@ def write_message(message: Message) -> Document:
         "mid": message.mid,
         "role": message.role.value,
         "text": message.text,
-        "attachments": [{"kind": one.kind, "url": one.url, "title": one.title} for one in message.attachments],
+        "attachments": [write_attachment(attachment) for attachment in message.attachments],
         "replyTo": message.reply_to,
         "postback": message.postback,
+        "referral": message.referral,
         "reactions": [dict(reaction) for reaction in message.reactions],
         "reactedAt": None,
         "status": message.status.value,
@@ -44,9 +46,10 @@ def read_message(document: Document) -> Message:
         mid=document["mid"],
         role=Role(document["role"]),
         text=document["text"],
-        attachments=tuple(Attachment(one["kind"], one["url"], one["title"]) for one in document["attachments"]),
+        attachments=tuple(read_attachment(attachment) for attachment in document["attachments"]),
         reply_to=document["replyTo"],
         postback=document["postback"],
+        referral=document.get("referral"),
         reactions=tuple(document["reactions"]),
         status=MessageStatus(document["status"]),
         error=document["error"],
