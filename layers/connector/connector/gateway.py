@@ -7,10 +7,10 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from connector.errors import ConnectorError, InvalidRequest
+from connector.errors import ConnectorError, InvalidRequest, quote_of
 
 type LambdaEvent = Mapping[str, Any]
 type LambdaAnswer = dict[str, Any]
@@ -94,4 +94,6 @@ def failure(error: ConnectorError) -> dict[str, Any]:
     told: dict[str, Any] = {"code": error.code, "message": message}
     if error.details:
         told["details"] = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
+    if not inside and (quote := quote_of(error)):
+        told["meta"] = asdict(quote)
     return {"success": False, "error": told}
