@@ -7,7 +7,8 @@ _LOOK = "Look into the conversation in Instagram before you send it again."
 
 _PUBLISH = (
     "The operator must publish the app with Advanced Access; or, while it is in development, invite the account as an "
-    "Instagram Tester, and its owner must accept. A new access token changes nothing."
+    "Instagram Tester, and its owner must accept. It must be a Business or Creator account. A new access token changes "
+    "nothing."
 )
 APP_ACCESS_MISSING = (
     "The app may not act for this account: it has no Advanced Access or is not live, and the account is no tester.",

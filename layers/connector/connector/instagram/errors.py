@@ -61,8 +61,8 @@ _DEFAULTS = {10: "permission_missing", 200: "app_access_missing"}
 TEXTS = {
     "account_blocked": "Meta has blocked this account from sending, for a policy violation.",
     "app_access_missing": "Meta does not let this app act for the account: the app has no Advanced Access or is not "
-    "live, and the account has no role on it or has not accepted the invitation as Instagram Tester. A new access "
-    "token does not change that.",
+    "live, and the account has no role on it or has not accepted the invitation as Instagram Tester; or it is no "
+    "Business or Creator account. A new access token does not change that.",
     "app_not_installed": "The app is not installed for this Page or account.",
     "graph_refused": "Meta refused the call for a reason that has no name here. Meta's own words stand beside this.",
     "human_agent_missing": "Meta has not granted this app the feature Human Agent, which a person's reply needs after "

@@ -18,7 +18,7 @@ _ANOTHER_KIND = (
 NOT_SHOWN = (
     "Authentication failed. Meta does not show this account or Page to the access token. Meta has also answered so for "
     "hours during outages: if the token worked before, try again later, before you make a new token. Else check "
-    "instagramAccountId, pageId and the token's permissions."
+    "instagramAccountId, pageId, the token's permissions, and that it is a Business or Creator account."
 )
 _DEAD = "Authentication failed. The access token is not valid, or has expired. Generate a new one."
 
