@@ -111,7 +111,7 @@ def test_a_refusal_for_one_customer_is_409_and_spares_the_connection(connected, 
     assert meta.count("POST", "messages") == 1
 
 
-def test_a_closed_window_has_one_status_whoever_notices_it(connected, meta, send, database):
+def test_a_closed_window_is_409_from_meta_and_from_the_policy(connected, meta, send, database):
     meta.answers("POST", "messages", said(code=10, error_subcode=2534022), 403)
     by_meta = send()
     database["chats"].update_one({}, {"$set": {"windowOpenedAt": now() - timedelta(days=8)}})

@@ -137,7 +137,7 @@ def test_a_send_that_names_its_message_was_carried_out():
     assert is_error(Answer(400, said(code=2) | {"message_id": "m"}, {}))
 
 
-# ── words, where a code stands for several conditions
+# ── message text, for codes with several meanings
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,6 @@ def test_a_call_inside_a_batch_can_fail(meta):
 
 
 @pytest.mark.parametrize("status", [199, 600])
-def test_a_status_that_is_none_is_refused(meta, status):
+def test_an_impossible_status_is_refused(meta, status):
     answer = requests.put(f"{meta}/_simulator/faults", json={"fail_calls": {"status": status}}, timeout=10)
     assert answer.status_code == 400

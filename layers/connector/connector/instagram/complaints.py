@@ -1,4 +1,4 @@
-"""The error in an answer of Meta's, in whichever form it comes.
+"""Read the error in a Graph API answer, in every form that Meta uses.
 
 The Graph API documents `{"error": {message, type, code, error_subcode, …}}` (Meta, "Graph API: handling errors"), the
 exchange of a code `{error_type, code, error_message}` (Meta, "Business Login for Instagram"). Public reports show both
@@ -14,7 +14,7 @@ from connector.errors import Quote
 from connector.transport import Answer
 
 _HTTP = {400, 401, 403, 404, 408, 429, 500, 502, 503, 504}
-"""HTTP statuses that stand in a body as `code`. The Graph API has none of these numbers."""
+"""HTTP statuses that some bodies carry as `code`. The Graph API has no such error codes."""
 
 _QUOTED_CHARACTERS = 300
 _READ_CHARACTERS = 2000

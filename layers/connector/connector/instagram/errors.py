@@ -1,9 +1,9 @@
-"""Meta's errors, sorted into what can be done about them.
+"""Classify Meta's errors by how the connector can react.
 
-Sorted by (code, subcode), since the same condition comes as HTTP 400, 401, 403 or 500. Meta's words decide only where a
-code stands for several conditions and no subcode tells them apart; the HTTP status only where Meta gives no number that
-is known. Sources: Meta, "Messenger Platform: common error codes", "Graph API: handling errors", "Graph API: rate
-limits".
+The code and subcode decide, since the same condition comes as HTTP 400, 401, 403 or 500. The message text decides only
+for codes with several meanings that come without a subcode, the HTTP status only for unknown or missing codes.
+
+Sources: Meta, "Messenger Platform: common error codes", "Graph API: handling errors", "Graph API: rate limits".
 """
 
 import json
@@ -53,7 +53,7 @@ _LATER_CODES = {1200, 2018321}
 
 _NOT_SHOWN = (100, 33)
 _SEVERAL = {10, 100, 200}
-"""Codes that stand for several conditions."""
+"""Codes with several meanings."""
 
 _DEFAULTS = {10: "permission_missing", 200: "app_access_missing"}
 """What these mean where Meta's words do not say either."""
@@ -64,7 +64,7 @@ TEXTS = {
     "live, and the account has no role on it or has not accepted the invitation as Instagram Tester; or it is no "
     "Business or Creator account. A new access token does not change that.",
     "app_not_installed": "The app is not installed for this Page or account.",
-    "graph_refused": "Meta refused the call for a reason that has no name here. Meta's own words stand beside this.",
+    "graph_refused": "Meta refused the call for an unlisted reason. Read Meta's own message and code.",
     "human_agent_missing": "Meta has not granted this app the feature Human Agent, which a person's reply needs after "
     "24 hours.",
     "media_refused": "Meta could not fetch the file, or it is not of a kind or size that Instagram takes.",
@@ -113,7 +113,7 @@ REASONS: dict[tuple[int, int | None], str] = {
     (2018300, None): "other_app_in_control",
 }
 
-# Subcodes of the Messenger Platform mean the same with whichever code they come.
+# Messenger Platform subcodes are unique: they mean the same with every code.
 _BY_SUBCODE = {subcode: reason for (_, subcode), reason in REASONS.items() if subcode and subcode > 2_000_000}
 
 _WORDS: dict[str, str] = {
@@ -131,7 +131,7 @@ _WORDS: dict[str, str] = {
     "permission_missing": r"requires? [\w ,]*permission|permissions? (is|are|was|were) (needed|required|missing)"
     r"|(authorized|permission to) (the|this) app|does not have (the )?permission|permissions error",
 }
-"""Words of Meta's by which a reason is known, the first that fits."""
+"""Patterns in Meta's message text; the first match is the reason."""
 
 _OBJECT_WORDS = r"object with id .* does not exist"
 _RATE_WORDS = r"rate limit|too many (calls|requests)|request limit"
@@ -142,7 +142,7 @@ def is_error(answer: Answer) -> bool:
     """Return whether an answer is none: by its status, or by what its body says in spite of that."""
     if not answer.is_success:
         return True
-    # A send that names its message was carried out, whatever else stands there.
+    # Meta has carried out a send that returns a message id, even if the body also holds an error.
     return complaint_of(answer) is not None and not (answer.body or {}).get("message_id")
 
 
@@ -161,7 +161,7 @@ def refused(reason: str) -> Refused:
 
 
 def _by_number(told: Complaint, answer: Answer) -> OutsideError | None:
-    """Return what a code and subcode mean by themselves; None where they leave it open."""
+    """Classify by code and subcode; None if they are not enough."""
     code, subcode = told.code, told.subcode
     if code in _TOKEN_CODES:
         return ReconnectNeeded(DEAD, because=_DEATHS.get(subcode or 0))
@@ -183,7 +183,7 @@ def _by_number(told: Complaint, answer: Answer) -> OutsideError | None:
 
 
 def _by_words(told: Complaint) -> OutsideError | None:
-    """Return what Meta's words mean, where its numbers leave it open; None where the words do too."""
+    """Classify by the message text; None if no pattern matches."""
     if told.code not in _SEVERAL and (told.status >= 500 or told.status == 429):
         return None
     reason = next((reason for reason, pattern in _WORDS.items() if _says(told, pattern)), None)
@@ -196,7 +196,7 @@ def _says(told: Complaint, pattern: str) -> bool:
 
 
 def _by_kind(told: Complaint, answer: Answer) -> OutsideError:
-    """Return what an error means whose number says nothing: it is unknown, or missing."""
+    """Classify an error whose code is unknown or missing."""
     if told.status < 500 and told.status != 429:
         if told.is_transient:
             return TryLater("Meta failed for the moment.")
@@ -209,7 +209,7 @@ def _by_kind(told: Complaint, answer: Answer) -> OutsideError:
 
 
 def _by_status(answer: Answer, status: int) -> OutsideError:
-    """Return what an HTTP status means by itself. A 4xx certainly did nothing."""
+    """Classify by the HTTP status alone. After a 4xx nothing was done."""
     if status == 429:
         return RateLimited("Meta limits the rate of calls.", after_seconds=_wait_seconds(answer))
     if status == 401:

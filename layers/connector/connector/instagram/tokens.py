@@ -133,7 +133,7 @@ class Tokens:
 
 
 def _single(told: object) -> dict[str, Any]:
-    """Return the body of the only answer in a batch. Each has an HTTP status of its own, as `code`.
+    """Return the body of the only answer in a batch. Each answer carries its own HTTP status as `code`.
 
     Raises:
         OutsideError: as `error_of`.
