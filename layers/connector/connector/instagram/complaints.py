@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.errors import Quote
-from connector.transport import Answer
 
 _HTTP = {400, 401, 403, 404, 408, 429, 500, 502, 503, 504}
 """HTTP statuses that some bodies carry as `code`. The Graph API has no such error codes."""
@@ -44,9 +43,9 @@ class Complaint:
     quote: Quote
 
 
-def complaint_of(answer: Answer) -> Complaint | None:
-    """Return the error in an answer, whatever its HTTP status; None where it has none."""
-    error = _error(answer.body or {})
+def complaint_of(body: Mapping[str, Any] | None, status: int) -> Complaint | None:
+    """Return the error in the body of an answer, whatever its HTTP status; None if it has none."""
+    error = _error(body or {})
     if error is None:
         return None
     texts = [error.get(name) for name in ("message", "error_user_title", "error_user_msg", "error_description")]
@@ -54,7 +53,6 @@ def complaint_of(answer: Answer) -> Complaint | None:
     code = _number(error.get("code"))
     if code is None and words and (numbered := _NUMBER_IN_WORDS.search(words[0])):
         code = int(numbered[1])
-    status = answer.status
     if code in _HTTP:
         status, code = code, None
     subcode = _number(error.get("error_subcode")) or _number(error.get("subcode")) or None

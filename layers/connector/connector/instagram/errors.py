@@ -8,6 +8,7 @@ Sources: Meta, "Messenger Platform: common error codes", "Graph API: handling er
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from connector.errors import (
@@ -143,16 +144,28 @@ def is_error(answer: Answer) -> bool:
     if not answer.is_success:
         return True
     # Meta has carried out a send that returns a message id, even if the body also holds an error.
-    return complaint_of(answer) is not None and not (answer.body or {}).get("message_id")
+    return complaint_of(answer.body, answer.status) is not None and not (answer.body or {}).get("message_id")
 
 
 def error_of(answer: Answer) -> OutsideError:
     """Return the error that an answer of the Graph API means."""
-    complaint = complaint_of(answer)
+    complaint = complaint_of(answer.body, answer.status)
     if complaint is None:
         return _by_status(answer, answer.status)
     error = _by_number(complaint, answer) or _by_words(complaint) or _by_kind(complaint, answer)
     return error.quoting(complaint.quote)
+
+
+def body_of(status: int, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body of an answer that came inside another one.
+
+    Raises:
+        OutsideError: as `error_of`.
+    """
+    answer = Answer(status, body, {})
+    if is_error(answer):
+        raise error_of(answer)
+    return body
 
 
 def refused(reason: str) -> Refused:

@@ -100,7 +100,7 @@ def _permissions(told: object) -> tuple[str, ...] | None:
 
 def _refusal(answer: Answer) -> ConnectorError:
     """Sort a refusal by its words: of Instagram's, nothing else tells one from another."""
-    complaint, by_code = complaint_of(answer), error_of(answer)
+    complaint, by_code = complaint_of(answer.body, answer.status), error_of(answer)
     said = complaint.words if complaint else ""
     if (complaint and complaint.subcode in _OVER_SUBCODES) or _OVER_WORDS.search(said):
         refused = LoginFailed(

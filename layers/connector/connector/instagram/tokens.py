@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 from connector.accounts import AccessToken, App
 from connector.errors import OutcomeUnknown, Refused, TryLater
-from connector.instagram.errors import error_of, is_error
+from connector.instagram.errors import body_of
 from connector.instagram.graph import Graph
-from connector.transport import Answer
 
 _PAGE = "PAGE"
 
@@ -132,7 +131,7 @@ class Tokens:
         return LongToken(value, self._clock() + lives if lives else None)
 
 
-def _single(told: object) -> dict[str, Any]:
+def _single(told: object) -> Mapping[str, Any]:
     """Return the body of the only answer in a batch. Each answer carries its own HTTP status as `code`.
 
     Raises:
@@ -141,11 +140,8 @@ def _single(told: object) -> dict[str, Any]:
     first = told[0] if isinstance(told, list) and told else None
     if not isinstance(first, dict):
         raise TryLater("Meta did not answer a call within a batch.")  # null, where it took too long
-    status, body = first.get("code"), _object(first.get("body"))
-    answer = Answer(status if isinstance(status, int) else HTTPStatus.OK, body, {})
-    if is_error(answer):
-        raise error_of(answer)
-    return body
+    status = first.get("code")
+    return body_of(status if isinstance(status, int) else HTTPStatus.OK, _object(first.get("body")))
 
 
 def _object(text: object) -> dict[str, Any]:
