@@ -25,6 +25,8 @@ FAILURES = tuple(
 EVERYWHERE = ("invalid_request", "unauthorized", "not_found", "payload_too_large", "internal_error", "unavailable")
 OF_META = (*(one.code for one in FAILURES if one.status in (502, 504)), "reconnect_needed", "rate_limited", "try_later")
 """Of whatever calls Meta."""
+OF_ONE = ("media_refused", "other_app_in_control", "user_not_found", "user_unavailable", "window_closed")
+"""Of what is said to one customer."""
 
 # What API Gateway answers by itself, before a function is reached or when one has failed.
 _OF_THE_GATEWAY = {
@@ -52,6 +54,10 @@ SCHEMAS: Mapping[str, Json] = {
                 "properties": {
                     "code": {"type": "string", "pattern": "^[a-z]+(_[a-z]+)*$"},
                     "message": {"type": "string", "description": "What happened and what to do, in a sentence or two."},
+                    "meta": {
+                        "description": "There when Meta refused: its own words and numbers.",
+                        "$ref": "#/components/schemas/MetaView",
+                    },
                     "details": {
                         "type": "array",
                         "description": "There when single fields are to blame.",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.openapi.failures import OF_META
+from local.openapi.failures import OF_META, OF_ONE
 
 type Json = dict[str, Any]
 
@@ -77,9 +77,9 @@ OPERATIONS: Mapping[str, Operation] = {
         "sends nothing twice. A person who writes takes the conversation over: the agent falls silent in it for a "
         "while, unless `pauseAgent` is false.",
         (
-            *("not_connected", "reconnect_needed", "window_closed", "opted_out"),
+            *("not_connected", "reconnect_needed", "opted_out"),
             *("idempotency_key_reused", "in_progress"),
-            *OF_META,
+            *(*OF_ONE, *OF_META),
         ),
         (
             Link(
@@ -169,7 +169,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Find messages that Instagram did not tell of",
         "Compares what Instagram keeps of the newest messages with what is stored, and has what is missing taken in. "
         "With `userId`, one customer's conversation; else all in which something was written since the last time.",
-        ("not_connected", "reconnect_needed", *OF_META),
+        ("not_connected", "reconnect_needed", "user_not_found", *OF_META),
         (Link("listMessages", "With `recovered: true`, what was missing."), Link("listConversations", "The inbox.")),
     ),
     "forget": Operation(

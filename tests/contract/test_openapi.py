@@ -158,12 +158,14 @@ def test_the_codes_of_all_operations_together_are_those_of_the_guide(described):
 def test_send_names_all_its_refusals(described):
     (send,) = (one for _, _, one in operations(described) if one["operationId"] == "sendMessage")
 
-    conflicts = {"not_connected", "reconnect_needed", "window_closed", "opted_out", "idempotency_key_reused"}
-    assert codes(send)["409"] == conflicts | {"in_progress"}
+    conflicts = {"not_connected", "reconnect_needed", "opted_out", "idempotency_key_reused", "in_progress"}
+    of_one = {"media_refused", "other_app_in_control", "user_not_found", "user_unavailable", "window_closed"}
+    assert codes(send)["409"] == conflicts | of_one
     assert codes(send)["429"] == {"rate_limited"}
     assert codes(send)["503"] == {"try_later", "unavailable"}
     assert codes(send)["504"] == {"outcome_unknown"}
-    assert {"window_closed", "user_not_found", "graph_refused"} <= codes(send)["502"]
+    assert {"account_blocked", "app_access_missing", "graph_refused", "human_agent_missing"} <= codes(send)["502"]
+    assert not codes(send)["502"] & of_one, "no operator can mend what concerns one customer"
 
 
 def test_a_failure_that_a_retry_may_cure_says_where_to_read_when(described):

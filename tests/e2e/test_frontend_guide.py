@@ -45,7 +45,6 @@ from connector.http import MAX_BODY_BYTES
 from connector.instagram import errors as instagram_errors
 from connector.instagram import limits
 from connector.instagram.limits import MAX_TEXT_BYTES
-from connector.transport import Answer
 from connector.webhook import MAX_BODY_BYTES as MAX_WEBHOOK_BYTES
 from local.settings import read_settings
 from local.simulators.meta.signed_requests import request_payload, sign_request
@@ -524,7 +523,7 @@ def test_watch_messages_of_the_guide_shows_the_first_page_oldest_first(ran: dict
 
 def test_the_table_of_all_codes_has_exactly_the_codes_and_statuses_that_the_api_can_answer():
     classes = {(kind.code, kind.status) for kind in _error_classes() if kind.code not in NOT_TOLD}
-    refusals = {(reason, errors.Refused.status) for reason in _reasons_of_instagram()}
+    refusals = {(reason, errors.refusal(reason, "").status) for reason in _reasons_of_instagram()}
     refusals |= {(reason, errors.NotAllowed.status) for reason in (policy.WINDOW_CLOSED, policy.OPTED_OUT)}
     rows = guide.table("All codes")
     assert {(row["Code"], HTTPStatus(int(row["HTTP status"]))) for row in rows} == classes | refusals
@@ -570,7 +569,7 @@ def test_the_table_of_a_logins_codes_has_exactly_those_that_only_a_login_can_end
     modules = ("lifecycle/login.py", "instagram/oauth.py")
     codes = {code for module in modules for code in _texts(module, "LoginFailed", argument=0)}
     assert sorted(row["code"] for row in guide.table("Codes of a login")) == sorted(codes)
-    assert len(codes) == 7
+    assert len(codes) == 8
 
 
 def test_the_table_of_message_statuses_has_exactly_those_of_the_code():
@@ -704,8 +703,10 @@ def test_h19_the_api_sends_no_cors_headers_as_the_guide_says(agent: Agent):
 # ── each refusal, provoked ───────────────────────────────────────────────────────────────────────────────────────────
 
 _PROVOKED = {
-    **{place: reason for place, (reason, _) in instagram_errors._REASONS.items()},
-    (200, None): "permission_missing",
+    **instagram_errors.REASONS,
+    (10, None): "permission_missing",
+    (100, 33): "try_later",
+    (200, None): "app_access_missing",
     (100, None): "graph_refused",
     (190, 463): "reconnect_needed",
     (613, None): "rate_limited",
@@ -743,19 +744,12 @@ def _error_classes() -> set[type[errors.ConnectorError]]:
         kind = waiting.pop()
         found.add(kind)
         waiting += kind.__subclasses__()
-    return found - {errors.Refused, errors.NotAllowed, errors.LoginFailed}
+    return found - {errors.Refused, errors.Undeliverable, errors.NotAllowed, errors.LoginFailed}
 
 
 def _reasons_of_instagram() -> set[str]:
     """Return every reason that Meta's errors come out as. (`not_professional` is told as authentication_failed.)"""
-    known = instagram_errors._REASONS
-    places = {*known, *((code, None) for code, _ in known), *((code, None) for code in range(1000))}
-    told = (instagram_errors.error_of(_refusal(code, subcode)) for code, subcode in places)
-    return {error.code for error in told if isinstance(error, errors.Refused)}
-
-
-def _refusal(code: int | None, subcode: int | None) -> Answer:
-    return Answer(400, {"error": {"code": code, "error_subcode": subcode}}, {})
+    return {*instagram_errors.TEXTS}
 
 
 def _texts(path: str, name: str, *, argument: int) -> list[str]:

@@ -208,7 +208,7 @@ def test_a_permission_that_is_missing_is_refused_also_where_the_deployment_names
 @both_logins
 def test_a_personal_account_is_refused(world, account, login):
     world.meta.control("PUT", f"accounts/{account['instagramAccountId']}", professional=False)
-    error = refusal_of(world, account, (AuthenticationFailed, PageNotLinked), login)
+    error = refusal_of(world, account, (AuthenticationFailed, PageNotLinked, NotReady), login)
     assert "Business or Creator" in error.message or "linked" in error.message
 
 

@@ -11,9 +11,9 @@ from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
     Misconfigured,
+    NotReady,
     OutcomeUnknown,
     PageNotLinked,
-    Refused,
     TryLater,
     Unavailable,
 )
@@ -245,7 +245,7 @@ def test_i1_of_eight_agents_racing_for_one_account_one_is_connected(setting, rac
 @pytest.mark.parametrize(
     ("how", "kind"),
     [
-        (answer({"error": {"code": 200}}, 403), Refused),
+        (answer({"error": {"code": 200}}, 403), NotReady),
         (answer({"error": {"code": 4}}, 400), TryLater),
         (answer({"error": {"code": 2}}, 500), OutcomeUnknown),
         (answer({"success": False}), OutcomeUnknown),

@@ -192,11 +192,11 @@ def test_a_limit_of_metas_is_429_with_the_time_to_wait_and_metas_silence_503(sen
 
 
 def test_what_meta_refuses_is_502_with_its_reason(send, meta, connected):
-    meta.refusal = {"error": {"code": 100, "error_subcode": 2534014, "message": "no"}}, 400
+    meta.refusal = {"error": {"code": 368, "message": "no"}}, 400
     status, told = send({"type": "heart"})
-    assert (status, told["error"]["code"]) == (502, "user_not_found")
+    assert (status, told["error"]["code"]) == (502, "account_blocked")
     (one,) = stored(connected, role="human")
-    assert (one["status"], one["error"]["code"]) == ("failed", "user_not_found")
+    assert (one["status"], one["error"]["code"]) == ("failed", "account_blocked")
 
 
 # ── once

@@ -111,7 +111,12 @@ class Both(RuleBasedStateMachine):
         self.both(lambda one, _: one.connections.disconnect(tenant))
         self.both(lambda one, _: one.connections.get(tenant))
 
-    @rule(what=st.sampled_from(["error", "reconnect", "limit", "event", "policy", "pause", "resume"]), ahead=SECONDS)
+    @rule(
+        what=st.sampled_from(
+            ["error", "reconnect", "clear", "clear-old", "limit", "event", "policy", "pause", "resume"]
+        ),
+        ahead=SECONDS,
+    )
     def record(self, what, ahead):
         moment = self.clock() + ahead
 
@@ -120,6 +125,11 @@ class Both(RuleBasedStateMachine):
             match what:
                 case "error" | "reconnect":
                     one.connections.record_error(connection, "code", needs_reconnection=what == "reconnect")
+                case "clear":
+                    one.connections.clear_error(connection)
+                case "clear-old":
+                    old = {"code": "code", "at": moment}
+                    one.connections.clear_error(replace(connection, last_error=old))
                 case "limit":
                     one.connections.record_limit(connection, moment)
                 case "event":

@@ -20,9 +20,10 @@ from connector.errors import (
     Refused,
     TryLater,
     Unavailable,
+    Undeliverable,
 )
 from connector.gateway import Request, answer_error, answer_text, retry_after
-from connector.instagram.errors import _REASONS
+from connector.instagram.errors import REASONS, TEXTS
 from tests.unit.payloads import http_event
 
 
@@ -41,15 +42,15 @@ def test_each_code_is_unique():
 
 
 def test_each_code_is_snake_case():
-    reasons = [code for code, _ in _REASONS.values()]
-    assert [code for code in [*_codes(), *reasons] if not re.fullmatch(r"[a-z]+(_[a-z]+)*", code)] == []
+    assert set(REASONS.values()) <= TEXTS.keys()
+    assert [code for code in [*_codes(), *TEXTS] if not re.fullmatch(r"[a-z]+(_[a-z]+)*", code)] == []
 
 
 def test_every_kind_stands_in_the_modules_own_table_with_its_status_and_code():
     table = errors.__doc__
     missing = []
     for kind in _kinds():
-        code = r"\(its reason\)" if kind in (LoginFailed, Refused, NotAllowed) else kind.code
+        code = r"\(its reason\)" if kind in (LoginFailed, Refused, Undeliverable, NotAllowed) else kind.code
         if not re.search(rf"\b{kind.__name__} +{kind.status:d} +{code}", table):
             missing.append(kind.__name__)
     assert missing == []
@@ -57,12 +58,12 @@ def test_every_kind_stands_in_the_modules_own_table_with_its_status_and_code():
 
 def test_every_message_ends_as_a_sentence():
     messages = [NotFound().message, errors.NotConnected().message, errors.AccountInUse().message]
-    assert [one for one in messages + [text for _, text in _REASONS.values()] if not one.endswith(".")] == []
+    assert [one for one in [*messages, *TEXTS.values()] if not one.endswith(".")] == []
 
 
 def test_only_what_may_work_next_time_is_retryable():
     retryable = {kind.__name__ for kind in _kinds() if kind.retryable}
-    assert retryable == {"Unavailable", "TryLater", "RateLimited", "InProgress"}
+    assert retryable == {"Unavailable", "TryLater", "RateLimited", "NotShown", "TokenInDoubt", "InProgress"}
 
 
 def test_whoever_may_try_again_is_told_when_and_nobody_else():

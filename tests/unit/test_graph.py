@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from connector.accounts import AccessToken
 from connector.chat import Message, MessageStatus, Person, Role
 from connector.echoes import Echo
-from connector.errors import OutcomeUnknown, OutsideError, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.errors import (
+    NotShown,
+    OutcomeUnknown,
+    OutsideError,
+    RateLimited,
+    ReconnectNeeded,
+    Refused,
+    TryLater,
+    Undeliverable,
+)
 from connector.instagram.assets import Assets
 from connector.instagram.errors import error_of
 from connector.instagram.graph import Graph
@@ -52,35 +61,54 @@ SORTED = [
     # limits of the rate
     *((code, None, RateLimited, "rate_limited") for code in (4, 17, 32, 341, 613, 80001, 80002, 80006)),
     (613, 2534040, RateLimited, "rate_limited"),
+    (1200, None, TryLater, "try_later"),
+    (100, 33, NotShown, "try_later"),  # "Object with ID … does not exist", seen for hours in an outage
+    (2018321, None, TryLater, "try_later"),  # Meta's automated answers have the conversation
     (1200, 2018024, TryLater, "try_later"),  # "Temporary send message failure. Please try again later."
     # perhaps done
     (1, None, OutcomeUnknown, "outcome_unknown"),
     (1, 1357046, OutcomeUnknown, "outcome_unknown"),  # "messages are all sent, but the endpoint returns an error"
     (2, None, OutcomeUnknown, "outcome_unknown"),
+    (-1, None, OutcomeUnknown, "outcome_unknown"),  # "Unexpected internal error"
     (2, 1545133, OutcomeUnknown, "outcome_unknown"),
     # for good
-    (10, 2534022, Refused, "window_closed"),
-    (10, 2018278, Refused, "window_closed"),
-    (10, 2018065, Refused, "window_closed"),  # outside the window, and the permission that would allow it is missing
-    (10, 2018108, Refused, "user_unavailable"),
+    (10, 2534022, Undeliverable, "window_closed"),
+    (10, 2018278, Undeliverable, "window_closed"),
+    (
+        10,
+        2018065,
+        Undeliverable,
+        "window_closed",
+    ),  # outside the window, and the permission that would allow it is missing
+    (10, 2018108, Undeliverable, "user_unavailable"),
     (10, 1893063, Refused, "account_blocked"),  # "temporarily restricted from sending (policy)"
     (10, 2534077, Refused, "not_linked"),
     (10, None, Refused, "permission_missing"),
-    (3, None, Refused, "permission_missing"),
-    (200, None, Refused, "permission_missing"),
+    (3, None, Refused, "app_access_missing"),
+    (200, None, Refused, "app_access_missing"),
     (299, None, Refused, "permission_missing"),
-    (200, 1545041, Refused, "user_unavailable"),
+    (200, 1545041, Undeliverable, "user_unavailable"),
     (200, 2534041, Refused, "messages_not_allowed"),
-    (551, None, Refused, "user_unavailable"),
-    (551, 1545041, Refused, "user_unavailable"),
-    (100, 2534014, Refused, "user_not_found"),
-    (100, 2018001, Refused, "user_not_found"),
+    (551, None, Undeliverable, "user_unavailable"),
+    (551, 1545041, Undeliverable, "user_unavailable"),
+    (100, 2534014, Undeliverable, "user_not_found"),
+    (100, 2018001, Undeliverable, "user_not_found"),
     (100, 2534013, Refused, "not_linked"),
-    (100, 2534037, Refused, "other_app_in_control"),
+    (100, 2534037, Undeliverable, "other_app_in_control"),
     (100, 2534029, Refused, "account_blocked"),
-    (2018300, None, Refused, "other_app_in_control"),
+    (2018300, None, Undeliverable, "other_app_in_control"),
     (368, None, Refused, "account_blocked"),
     (613, 2018338, Refused, "graph_refused"),  # a warning about abuse: stop, and do not go on after a while
+    (10, 2018300, Undeliverable, "other_app_in_control"),
+    (200, 2018028, Refused, "app_access_missing"),  # as 200 without a subcode
+    (803, None, Refused, "unknown_id"),  # "Some of the aliases you requested do not exist"
+    (9010, None, Undeliverable, "user_not_found"),
+    # files that Meta cannot fetch, of another kind, too large, or too slow
+    *((100, subcode, Undeliverable, "media_refused") for subcode in (2018008, 2018047, 2018109, 2018294)),
+    (546, None, Undeliverable, "media_refused"),
+    # subcodes of the Messenger Platform say the same with any code
+    (200, 2534022, Undeliverable, "window_closed"),
+    (None, 2018300, Undeliverable, "other_app_in_control"),
     (100, None, Refused, "graph_refused"),
     (506, None, Refused, "graph_refused"),
     (2500, None, Refused, "graph_refused"),
@@ -99,7 +127,7 @@ def test_e1_e3_e4_e5_e6_e7_e12_each_code_of_metas_tables_is_sorted_by_what_can_b
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize(
     ("code", "subcode", "kind"),
-    [(190, None, ReconnectNeeded), (10, 2534022, Refused), (4, None, RateLimited), (2, None, OutcomeUnknown)],
+    [(190, None, ReconnectNeeded), (10, 2534022, Undeliverable), (4, None, RateLimited), (2, None, OutcomeUnknown)],
 )
 def test_the_code_decides_and_the_status_does_not(status, code, subcode, kind):
     """The same condition comes as 400, 401, 403 or 500."""

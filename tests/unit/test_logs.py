@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from connector import logs
-from connector.errors import InvalidRequest, Misconfigured, Refused
+from connector.errors import InvalidRequest, Misconfigured, Quote, Refused, Undeliverable
 from connector.logs import RedactingFormatter, log_crash, log_refusal, logger
 
 CANARIES = [
@@ -70,7 +70,10 @@ def test_a_refusal_is_logged_by_its_code(lines):
 
 def test_what_a_caller_sent_is_not_repeated_in_the_log(lines):
     log_refusal(InvalidRequest("The request cannot be used. See to: canary."))
-    assert "canary" not in lines()[0]
+    log_refusal(Undeliverable("media_refused", "Meta could not use https://canary.example/a.png."))
+    log_refusal(Refused("graph_refused", "Meta refused.").quoting(Quote("canary", 1, None)))
+    assert len(lines()) == 3
+    assert "canary" not in "".join(lines())
 
 
 @pytest.mark.parametrize("text", ["a\r\nb", "a\x1b[31mb", '"},{"level":"ERROR', "\u2028"])

@@ -87,7 +87,13 @@ def test_an_error_says_what_happened_and_what_to_do_in_a_sentence_each(code):
 def test_an_error_repeats_what_was_said_when_it_happened_and_hides_nothing_that_has_no_name():
     told = {"code": "window_closed", "message": "Instagram's 24 hours closed then.", "at": SENT_AT}
     assert _view(error=told)["error"]["message"] == "Instagram's 24 hours closed then."
-    assert set(_view(error={"code": "brand_new"})["error"]) == {"code", "message", "remedy"}
+    assert set(_view(error={"code": "brand_new"})["error"]) == {"code", "message", "remedy", "meta"}
+
+
+@pytest.mark.parametrize("meta", [None, {"message": "(#10) …", "code": 10, "subcode": None}])
+def test_an_error_shows_what_meta_said_where_it_did(meta):
+    assert _view(error={"code": "window_closed", "meta": meta})["error"]["meta"] == meta
+    assert _view(error={"code": "window_closed"})["error"]["meta"] is None
 
 
 # ── a row of the inbox

@@ -20,20 +20,23 @@
     ├── Unavailable                 503  unavailable            a part of ours does not answer
     └── OutsideError                502  outside_error          another company's API said no
         ├── Refused                 502  (its reason)           not done, and asking again will not help
+        │   └── Undeliverable       409  (its reason)           because of this customer or message: the caller's matter
         ├── ReconnectNeeded         409  reconnect_needed       the stored token has died
         ├── SessionEnded            502  session_ended          the agent's chat is over
         ├── TryLater                503  try_later              certainly not done
-        │   └── RateLimited         429  rate_limited           too many calls: this account must wait
+        │   ├── RateLimited         429  rate_limited           too many calls: this account must wait
+        │   ├── NotShown            503  try_later              Meta does not find an object: an outage, or a wrong id
+        │   └── TokenInDoubt        503  try_later              refused like a dead token, without saying so
         └── OutcomeUnknown          504  outcome_unknown        perhaps done: asking again may double it
 
-The last six are how each adapter sorts what it met, so that the business decides by kind and never by
+The last nine are how each adapter sorts what it met, so that the business decides by kind and never by
 somebody's status code.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,15 @@ class Detail:
 
     field: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """How another company worded a refusal: bounded, without secrets, for people to read. It is never logged."""
+
+    message: str | None
+    code: int | None
+    subcode: int | None
 
 
 class ConnectorError(Exception):
@@ -213,6 +225,13 @@ class OutsideError(ConnectorError):
 
     status = HTTPStatus.BAD_GATEWAY
     code = "outside_error"
+    quote: Quote | None = None
+    """The other company's own words and numbers, where it gave any."""
+
+    def quoting(self, quote: Quote | None) -> Self:
+        """Return this error with what the other company said."""
+        self.quote = quote
+        return self
 
 
 class Refused(OutsideError):
@@ -221,6 +240,12 @@ class Refused(OutsideError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Undeliverable(Refused):
+    """Raised when the refusal concerns one customer or one message only. It says nothing against the connection."""
+
+    status = HTTPStatus.CONFLICT
 
 
 class ReconnectNeeded(OutsideError):
@@ -260,8 +285,35 @@ class RateLimited(TryLater):
     code = "rate_limited"
 
 
+class NotShown(TryLater):
+    """Raised when Meta does not find an object: the id is wrong, the token may not see it, or Meta has an outage."""
+
+
+class TokenInDoubt(TryLater):
+    """Raised when Meta refuses the caller without a number that says why: a probe must tell whether the token lives."""
+
+
 class OutcomeUnknown(OutsideError):
     """Raised when the request may or may not have been carried out. Never repeated without proof."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
     code = "outcome_unknown"
+
+
+# The reasons that concern one customer or one message.
+_OF_ONE = frozenset({"media_refused", "other_app_in_control", "user_not_found", "user_unavailable", "window_closed"})
+
+
+def refusal(code: str, message: str, quote: Quote | None = None) -> Refused:
+    """Return the refusal of this reason."""
+    return (Undeliverable if code in _OF_ONE else Refused)(code, message).quoting(quote)
+
+
+def quote_of(error: BaseException) -> Quote | None:
+    """Return what another company said, if an error is its refusal or was raised because of one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OutsideError) and cause.quote is not None:
+            return cause.quote
+        cause = cause.__cause__
+    return None

@@ -8,10 +8,10 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from connector.errors import ConnectorError, InvalidRequest
+from connector.errors import ConnectorError, InvalidRequest, quote_of
 
 _BELOW_BASE = re.compile(r"/api/(database/[^/]+/chat-agents|instagram)/")
 _BASE = "basePath"
@@ -122,4 +122,6 @@ def failure(error: ConnectorError) -> dict[str, Any]:
     told: dict[str, Any] = {"code": error.code, "message": message}
     if error.details:
         told["details"] = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
+    if not inside and (quote := quote_of(error)):
+        told["meta"] = asdict(quote)
     return {"success": False, "error": told}

@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from connector.errors import ConnectorError, InvalidRequest, Misconfigured
+from connector.errors import ConnectorError, InvalidRequest, Misconfigured, Undeliverable
 
 # Tokens of Meta (EAA…, IGA…), bearer headers and JWTs, wherever an exception may have carried them.
 _SECRET = re.compile(r"EAA[\w-]{8,}|IGA[\w-]{8,}|Bearer [\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
@@ -41,10 +41,10 @@ def count(name: str, value: int = 1) -> None:
 def log_refusal(error: ConnectorError) -> None:
     """Log an error that was told to a caller. A fault of the deployment is an error, the rest is daily life.
 
-    What a caller sent is not repeated: even the name of an unknown field is theirs.
+    What a caller sent is not repeated: even the name of an unknown field is theirs, and so is the URL of a file.
     """
     write = logger.error if isinstance(error, Misconfigured) else logger.warning
-    why = {} if isinstance(error, InvalidRequest) else {"why": error.message}
+    why = {} if isinstance(error, InvalidRequest | Undeliverable) else {"why": error.message}
     write("request refused", extra={"code": error.code, "status": int(error.status)} | why)
 
 

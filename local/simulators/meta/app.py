@@ -76,6 +76,12 @@ def create_app(
     app.register_error_handler(NotFound, lambda _: _refuse(errors.unknown_path(request.path)))
     app.register_error_handler(MethodNotAllowed, lambda _: _refuse(errors.unsupported_method(request.method)))
 
+    @app.before_request
+    def refuse_any() -> None:
+        if not request.path.startswith("/_simulator"):
+            with faults.open() as settings:
+                settings.refuse_any(request.method, request.path)
+
     @app.after_request
     def log_call(response: Response) -> Response:
         if not request.path.startswith("/_simulator"):
@@ -105,6 +111,10 @@ class _GraphVersion(BaseConverter):
 
 
 def _refuse(error: GraphError) -> tuple[Response, int]:
+    if isinstance(error, errors.ScriptedError):
+        raw = Response(error.body, mimetype="text/html") if isinstance(error.body, str) else jsonify(error.body)
+        raw.headers.update(error.headers)
+        return raw, error.status
     response = jsonify(errors.envelope(error, instagram_login=speaks_instagram(request_token())))
     if error.usage is not None:
         response.headers["X-Business-Use-Case-Usage"] = json.dumps(error.usage)

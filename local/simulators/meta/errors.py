@@ -3,7 +3,8 @@
 Codes: Meta's pages "Common Error Codes" (Messenger Platform) and "Handling Errors" (Graph API).
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from local.simulators.meta.identifiers import new_trace_id
 from local.simulators.meta.shapes import Json
@@ -46,6 +47,15 @@ class GraphError(Exception):
         self.status = status
         self.kind = kind
         self.numbered = numbered
+
+
+class ScriptedError(GraphError):
+    """A refused call with a body of the test's own."""
+
+    def __init__(self, body: Any, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__("", 1, status=status)
+        self.body = body
+        self.headers = headers
 
 
 def envelope(error: GraphError, *, instagram_login: bool) -> Json:
@@ -99,6 +109,11 @@ def unsupported_method(method: str) -> GraphError:
     """Refuse a verb that the edge does not have."""
     text = f"Unsupported request - method type: {method.lower()}"
     return GraphError(text, 100, kind="GraphMethodException", numbered=False)
+
+
+def missing_capability() -> GraphError:
+    """Refuse an app that has neither Advanced Access nor this account among its testers."""
+    return GraphError("Application does not have the capability to make this API call.", 3)
 
 
 def no_matching_user() -> GraphError:

@@ -4,7 +4,7 @@ A "send" is a POST to `/messages` that carries a message; sender actions (typing
 delayed or refused by a fault.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,14 +16,38 @@ type Size = Annotated[int, Field(ge=1, le=1000)]
 
 
 class FailedCalls(BaseModel):
-    """Refuse the next `times` of them with this error."""
+    """Refuse the next `times` of them: with this error, or with any body, status and headers.
+
+    A `body` that is a string is answered as it is, as HTML; anything else as JSON.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    code: int
+    code: int = 1
     subcode: int | None = None
-    status: int = Field(default=400, ge=400, le=599)
+    message: str = "An error was requested of the simulator."
+    body: Any = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    status: int = Field(default=400, ge=200, le=599)
     times: Size = 1
+
+    def error(self) -> GraphError:
+        """Make one refusal."""
+        if self.body is not None or self.headers:
+            plain = {"message": self.message, "code": self.code, "error_subcode": self.subcode}
+            return errors.ScriptedError({"error": plain} if self.body is None else self.body, self.status, self.headers)
+        return GraphError(self.message, self.code, self.subcode, self.status)
+
+
+class FailedPath(FailedCalls):
+    """Refuse calls by their method and the end of their path, such as `GET` and `/me`; those of a batch too."""
+
+    method: str | None = None
+    path: str = ""
+
+    def is_about(self, method: str, path: str) -> bool:
+        """Tell whether a call is to be refused."""
+        return self.method in (None, method) and path.endswith(self.path)
 
 
 class RateLimit(BaseModel):
@@ -69,6 +93,7 @@ class MetaFaults(BaseModel):
     fail_sends: FailedCalls | None = None
     fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
     limit_conversations: bool = False  # the third call of the Conversations API in one second is refused: 613
+    fail_calls: FailedPath | None = None  # any call, before Meta looks at it
     fail_token_calls: FailedCalls | None = None  # exchanging, refreshing and debugging tokens
     rate_limit: RateLimit | None = None
     lose_token_answer: Count = 0  # the next n exchanges and refreshes are made, their answers never arrive
@@ -85,6 +110,12 @@ class MetaFaults(BaseModel):
         """Raise if a limit is reached that hits all calls of the Page or account `business_id`."""
         if self.rate_limit is not None and self.rate_limit.code != errors.SEND_LIMIT:
             raise self._spend_rate_limit(self.rate_limit, business_id)
+
+    def refuse_any(self, method: str, path: str) -> None:
+        """Raise if this call is to be refused, whatever it is."""
+        if self.fail_calls is not None and self.fail_calls.is_about(method, path):
+            failed, self.fail_calls = _spend(self.fail_calls)
+            raise failed
 
     def refuse_send(self, business_id: str) -> None:
         """Raise if this send of the Page or account `business_id` is to be refused."""
@@ -136,8 +167,7 @@ class MetaFaults(BaseModel):
         return limit.error(business_id)
 
 
-def _spend(failed: FailedCalls) -> tuple[GraphError, FailedCalls | None]:
+def _spend[Failed: FailedCalls](failed: Failed) -> tuple[GraphError, Failed | None]:
     """Return the error, and what is left of them."""
     failed.times -= 1
-    error = GraphError("An error was requested of the simulator.", failed.code, failed.subcode, failed.status)
-    return error, failed if failed.times else None
+    return failed.error(), failed if failed.times else None

@@ -88,6 +88,8 @@ def _subscriber(simulation: Simulation, world: World, node_id: str, method: str)
     caller = identify_caller(simulation, world)
     target = subscriber(caller, node_id, method)
     require(caller, "webhooks")
+    if method == "post" and caller.account is not None and not caller.account.has_role:
+        raise errors.missing_capability()
     return target
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, g, request
 
 from local.simulators.clock import now_ms
 from local.simulators.meta import errors, token_errors
-from local.simulators.meta.errors import GraphError
+from local.simulators.meta.errors import GraphError, ScriptedError
 from local.simulators.meta.identity import AccountCaller, identify, request_token
 from local.simulators.meta.issuing import issue_instagram_token
 from local.simulators.meta.oauth_codes import answer_unless_lost, find_code, is_secret
@@ -25,6 +25,8 @@ def add_instagram_token_routes(routes: Blueprint, simulation: Simulation) -> Non
         with simulation.state.change() as world, simulation.faults.open() as faults:
             try:
                 faults.refuse_token_call()
+            except ScriptedError:
+                raise
             except GraphError as error:
                 raise OAuthError(error.text, error.code, error.status) from error
             return answer_unless_lost(faults, _exchange_code(world, flat=faults.flat_code_answer))

@@ -61,6 +61,12 @@ class Connections:
             status = ConnectionStatus.NEEDS_RECONNECTION if needs_reconnection else known.status
             self._put(having(known, last_error={"code": code, "at": self._clock()}, status=status))
 
+    def clear_error(self, connection: Connection) -> None:
+        """Clear the last error that a connection was read with, unless something else went wrong since."""
+        known = self._same(connection)
+        if known and known.is_connected and known.last_error == connection.last_error:
+            self._put(having(known, last_error=None))
+
     def record_limit(self, connection: Connection, until: datetime) -> None:
         """Record until when Meta takes no more calls for this account."""
         if known := self._same(connection):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from connector.accounts import Check, Outcome
 from connector.contract.base import Body, Time
-from connector.contract.remedies import REMEDIES
+from connector.contract.remedies import APP_ACCESS_MISSING, APP_NOT_INSTALLED, REMEDIES, UNKNOWN_ID
 from connector.lifecycle.checks import Name
 
 _CONNECT = "Connect the account again, with a new access token."
@@ -12,6 +12,10 @@ _CHECK = "Check again in a minute (live=true); if it stays, tell the operator."
 _NO_ACCESS = (
     "Make it a Business or Creator account; if the app has no Advanced Access, its owner must accept the invitation as "
     "Instagram Tester."
+)
+_NOT_SHOWN = (
+    "Meta has answered so during outages: check again in an hour, before you make a new token. If it stays: it must be "
+    "a Business or Creator account, and the token must have all permissions."
 )
 _SET_WEBHOOK = (
     "Write it a direct message. If nothing comes: in Meta's dashboard, under Webhooks, enter the base URL followed by "
@@ -30,6 +34,8 @@ FINDINGS = {
     ),
     "agent_refused": ("Retell refused the request.", "Look at the agent at Retell."),
     "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell."),
+    "app_access_missing": APP_ACCESS_MISSING,
+    "app_not_installed": APP_NOT_INSTALLED,
     "field_missing": (
         "Meta does not send an optional kind of event of this account.",
         "Choose the field in Meta's dashboard, under Webhooks, Instagram; then connect the account again.",
@@ -58,6 +64,10 @@ FINDINGS = {
         "The account is not a Business or Creator account.",
         "Make it one in the Instagram app: Settings, Account type and tools.",
     ),
+    "not_shown": (
+        "Meta does not show us the account, and did not say why.",
+        _NOT_SHOWN,
+    ),
     "not_subscribed": (
         "Meta does not send us this account's messages.",
         "Connect the account again, which subscribes it.",
@@ -83,6 +93,7 @@ FINDINGS = {
     "reconnect_needed": ("Meta no longer accepts the access token.", _CONNECT),
     "token_refresh_refused": ("Meta refused to renew the access token.", _CONNECT),
     "try_later": ("Meta or Retell could not be reached.", _CHECK),
+    "unknown_id": UNKNOWN_ID,
     "was_unsubscribed": (
         "Meta had unsubscribed the account, and it is subscribed again.",
         "Look in Instagram for messages of the time between.",

@@ -66,19 +66,29 @@ class ReactionView(Body):
         return cls(user_id=reaction["userId"], emoji=reaction["emoji"], at=reaction["at"])
 
 
+class MetaView(Body):
+    """What Meta answered, in its own words and numbers: bounded, and without what looks like a secret."""
+
+    message: str | None
+    code: int | None
+    subcode: int | None
+
+
 class ErrorView(Body):
     """Why a message was not sent or not answered, and what to do about it."""
 
     code: str
     message: str
     remedy: str
+    meta: MetaView | None
 
     @classmethod
     def of(cls, error: Mapping[str, Any]) -> "ErrorView":
         """Return it for a stored error. What was said when it happened says more than what its code means."""
         code = str(error.get("code"))
         message, remedy = remedy_of(code)
-        return cls(code=code, message=str(error.get("message") or message), remedy=remedy)
+        meta = MetaView.model_validate(error["meta"]) if error.get("meta") else None
+        return cls(code=code, message=str(error.get("message") or message), remedy=remedy, meta=meta)
 
 
 class MessageView(Body):

@@ -5,6 +5,24 @@ _RECONNECT = "Connect the account again with a new access token; the customer ca
 _ANSWER_YOURSELF = "Answer the customer yourself, with send or in the Instagram app."
 _LOOK = "Look into the conversation in Instagram before you send it again."
 
+_PUBLISH = (
+    "The operator must publish the app with Advanced Access; or, while it is in development, invite the account as an "
+    "Instagram Tester, and its owner must accept. It must be a Business or Creator account. A new access token changes "
+    "nothing."
+)
+APP_ACCESS_MISSING = (
+    "The app may not act for this account: it has no Advanced Access or is not live, and the account is no tester.",
+    _PUBLISH,
+)
+APP_NOT_INSTALLED = (
+    "The app is not installed for this Page or account.",
+    "Connect the account again, which installs it.",
+)
+UNKNOWN_ID = (
+    "Meta knows no Page or account under the id of this connection.",
+    "Check that the Page and the account still exist, then connect again with their ids.",
+)
+
 REMEDIES = {
     "account_blocked": ("Meta has blocked the account from sending.", _CALL_META),
     "agent_key_refused": (
@@ -22,6 +40,8 @@ REMEDIES = {
         "Add one at Retell; until then, answer the customer yourself.",
     ),
     "answer_lost": ("The agent was asked, and its answer was lost. It is not asked twice.", _ANSWER_YOURSELF),
+    "app_access_missing": APP_ACCESS_MISSING,
+    "app_not_installed": APP_NOT_INSTALLED,
     "chat_full": ("The conversation's document was full before the agent was asked.", _ANSWER_YOURSELF),
     "disconnected": (
         "The account was disconnected, or connected again, before the answer was out.",
@@ -29,10 +49,21 @@ REMEDIES = {
     ),
     "empty_answer": ("The agent had nothing to say.", f"{_ANSWER_YOURSELF} If it happens often, look at its prompt."),
     "given_up": ("The agent's turn failed five times for reasons of our own.", _ANSWER_YOURSELF),
-    "graph_refused": ("Meta refused, for a reason without a name here.", "Sending the same again will not help."),
+    "graph_refused": (
+        "Meta refused, for a reason without a name here.",
+        "Read Meta's own words and numbers, under meta. Sending the same again will not help.",
+    ),
+    "human_agent_missing": (
+        "Meta has not granted the app the feature Human Agent, which a reply needs after 24 hours.",
+        "The operator must request it in App Review. Until then, reply within 24 hours, or in the Instagram app.",
+    ),
     "loop": (
         "What answers the agent seems to be a machine, so the agent fell silent for an hour.",
         "If it is a person, let the agent speak again with resume, or answer yourself.",
+    ),
+    "media_refused": (
+        "Meta could not fetch the file, or it is not of a kind or size that Instagram takes.",
+        "Check that the URL can be opened without a login and leads to such a file, then send it with a new key.",
     ),
     "messages_not_allowed": (
         "The account does not allow access to its messages.",
@@ -67,6 +98,7 @@ REMEDIES = {
     "session_ended": ("The agent's chat at Retell was over, twice.", _ANSWER_YOURSELF),
     "taken_back": ("The customer took the message back before the agent was asked.", "Nothing is to be done."),
     "try_later": ("Meta could not be reached.", "Send it again after a minute."),
+    "unknown_id": UNKNOWN_ID,
     "user_not_found": ("Instagram knows no such user for this account.", "Use a userId from messages."),
     "user_unavailable": ("This person cannot receive messages right now.", "Try on another day."),
     "window_closed": (

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from connector.accounts import Connection
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
+from connector.conversation import faults
 from connector.conversation.ends import Unproven
 from connector.echoes import is_alike, is_text
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
@@ -36,7 +37,7 @@ class Delivery:
         With `chat`, the message is part of its turn, and waits again after a `TryLater`; without, it has then failed.
 
         Raises:
-            Refused, ReconnectNeeded, TryLater: it was not sent. The message says so.
+            Refused, ReconnectNeeded, TryLater: it was not sent. The message says so, in Meta's words too.
             OutcomeUnknown: it may have been sent. The message says so, until an echo or `find` settles it.
         """
         if not self.outbox.begin_sending(message, chat=chat):
@@ -46,21 +47,21 @@ class Delivery:
             self._spend(message)
             mid = self.messenger.send(user_id, message)
         except OutcomeUnknown as error:
-            self.outbox.record_unsent(message, MessageStatus.UNKNOWN, {"code": error.code})
+            self.outbox.record_unsent(message, MessageStatus.UNKNOWN, faults.kept(error))
             raise
         except TryLater as error:
             waits = chat is not None
-            status, record = (MessageStatus.PENDING, None) if waits else (MessageStatus.FAILED, {"code": error.code})
+            status, record = (MessageStatus.PENDING, None) if waits else (MessageStatus.FAILED, faults.kept(error))
             self.outbox.record_unsent(message, status, record)
             self._remember_limit(error)
             raise
         except (Refused, ReconnectNeeded) as error:
-            self.outbox.record_unsent(message, MessageStatus.FAILED, {"code": error.code})
-            self.connections.record_error(
-                self.connection, error.code, needs_reconnection=isinstance(error, ReconnectNeeded)
-            )
+            self.outbox.record_unsent(message, MessageStatus.FAILED, faults.kept(error))
+            faults.record(self.connections, self.connection, error)
             raise
         self.outbox.record_sent(message, mid)
+        disproved = faults.SENDING_LATE if message.by_person_only else faults.SENDING
+        faults.disprove(self.connections, self.connection, disproved)
         return replace(message, mid=mid, status=MessageStatus.SENT)
 
     def find(self, message: Message, chat: Chat) -> bool:

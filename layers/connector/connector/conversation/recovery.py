@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from connector.accounts import Connection, ConnectionStatus
+from connector.conversation import faults
 from connector.envelopes import FetchMessage, InboxMessage, Route
-from connector.errors import NotConnected, RateLimited, ReconnectNeeded, Refused, TryLater
+from connector.errors import NotConnected, NotShown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
 from connector.ports.recovery import Compared, Comparisons, Inbox, InboxQueue, Retold, Thread
 from connector.ports.stores import Connections, Outbox
@@ -100,8 +101,10 @@ class Recovery:
             comparing = _Comparing(self, connection, since, began_at - _SETTLED, until, self.inbox_of(connection))
             findings = comparing.run(user_id)
         except (Refused, ReconnectNeeded) as error:
-            self.connections.record_error(connection, error.code, needs_reconnection=isinstance(error, ReconnectNeeded))
+            faults.record(self.connections, connection, error)
             raise
+        if findings.is_complete or findings.checked:
+            faults.disprove(self.connections, connection, faults.READING)
         if user_id is None and findings.is_complete:
             self.comparisons.record(connection, Compared(stands.since, began_at))
         return findings
@@ -207,7 +210,7 @@ class _Comparing:
             return None
         try:
             lost = [one for one in self.inbox.messages(thread.id) if one.mid in missing]
-        except Refused:
+        except (Refused, NotShown):
             return 0  # this thread cannot be read, since it was deleted say; the others can
         ours, theirs = [one for one in lost if one.is_ours], [one for one in lost if not one.is_ours]
         self.recovery.take_in(self.connection, ours)

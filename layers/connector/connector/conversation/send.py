@@ -18,10 +18,12 @@ from connector.errors import (
     NotAllowed,
     NotConnected,
     OutcomeUnknown,
+    Quote,
     RateLimited,
     ReconnectNeeded,
     Refused,
     TryLater,
+    refusal,
 )
 from connector.ports.stores import Changes, Chats, Connections, Outbox
 from connector.tenancy import Tenant
@@ -179,7 +181,8 @@ class Sender:
                 "Instagram did not accept the access token. Send it with a new key after a reconnect."
             )
         message = str(error.get("message") or "It was refused when it was first sent.")
-        raise NotAllowed(code, message) if error.get("at") else Refused(code, message)
+        quote = Quote(**error["meta"]) if error.get("meta") else None
+        raise NotAllowed(code, message) if error.get("at") else refusal(code, message, quote)
 
     def _proven(self, connection: Connection, chat: Chat, stored: Message) -> Message:
         """Return a message whose answer was lost as the thread proves it to be: sent, or to be sent again."""

@@ -25,7 +25,7 @@ from connector.chat import (
     TurnState,
     claimed,
 )
-from connector.conversation import policy
+from connector.conversation import faults, policy
 from connector.conversation.asking import Asker
 from connector.conversation.background import heartbeat, in_background
 from connector.conversation.delivery import Delivery
@@ -135,8 +135,8 @@ class TurnTaker:
             state, reason = TurnState.FAILED, error.code
         except TryLater as error:
             return self._put_off(chat, error)
-        if state is TurnState.FAILED and connection is not None and reason is not None:
-            self.connections.record_error(connection, reason)
+        if state is TurnState.FAILED and connection is not None and reason in faults.ASKING:
+            self.connections.record_error(connection, reason)  # what Meta refuses, the delivery records
         if self.turns.finish(chat, state, reason, end_chat_because="agent_ended" if ends_chat else None):
             self._schedule_next(chat.user_id)
         return Outcome(state, reason)
@@ -167,6 +167,7 @@ class TurnTaker:
             return self._excused(chat, error.reason if isinstance(error, Unproven) else "agent_unavailable", error)
         except Refused as error:
             return self._excused(chat, error.code, error)
+        faults.disprove(self.connections, connection, faults.ASKING)
         parts = parts_of(chat, answer.texts, self.clock(), self.part_bytes)
         return self.turns.store_answer(chat, parts, ends_chat=answer.ends_session)
 

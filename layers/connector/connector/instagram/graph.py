@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector.accounts import AccessToken
-from connector.errors import OutcomeUnknown, TryLater
-from connector.instagram.errors import error_of
-from connector.transport import Transport
+from connector.errors import OutcomeUnknown, OutsideError, ReconnectNeeded, TokenInDoubt, TryLater
+from connector.instagram.errors import DEAD, error_of, is_error, refused
+from connector.transport import Answer, Transport
 
 _SECONDS = 10
+_PROBE_SECONDS = 5
 
 
 class Graph:
@@ -35,9 +36,9 @@ class Graph:
             TryLater: Meta does not answer within `timeout` seconds, or limits the rate.
         """
         answer = self._transport.get(path, params={**params, **self._proof}, timeout=timeout)
-        if answer.is_success and answer.body is not None:
+        if answer.body is not None and not is_error(answer):
             return dict(answer.body)
-        error = error_of(answer)
+        error = self._error(answer)
         # Reading changes nothing, so what may have been done may be done again.
         raise TryLater(error.message) if isinstance(error, OutcomeUnknown) else error
 
@@ -60,6 +61,22 @@ class Graph:
         answer = self._transport.send(
             method, path, params={**(params or {}), **self._proof}, json=json, form=form, timeout=timeout
         )
-        if not answer.is_success or (answer.body or {}).get("success") is False:
-            raise error_of(answer)
+        if is_error(answer) or (answer.body or {}).get("success") is False:
+            raise self._error(answer)
         return dict(answer.body or {})
+
+    def _error(self, answer: Answer) -> OutsideError:
+        """Return what an answer means. Where it only looks like a dead token's, a second call tells: it needs no more.
+
+        Raises:
+            TryLater: that call was not answered.
+        """
+        error = error_of(answer)
+        if not isinstance(error, TokenInDoubt):
+            return error
+        probe = self._transport.get("me", params={"fields": "id", **self._proof}, timeout=_PROBE_SECONDS)
+        found = error_of(probe) if is_error(probe) else None
+        if isinstance(found, ReconnectNeeded | TokenInDoubt):
+            return ReconnectNeeded(DEAD).quoting(error.quote)
+        # The token lives. A 401 is then a fault that passes; any other refusal is one without a name.
+        return error if answer.status == 401 or found else refused("graph_refused").quoting(error.quote)

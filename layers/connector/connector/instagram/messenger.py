@@ -5,9 +5,10 @@ from datetime import datetime
 
 from connector.chat import Message, Person, clean
 from connector.echoes import Echo
-from connector.errors import OutcomeUnknown
+from connector.errors import OutcomeUnknown, Refused
 from connector.instagram.graph import Graph
 from connector.instagram.outgoing import body_of
+from connector.instagram.refusals import refusal_of
 from connector.instagram.sent import THREAD_FIELDS, sent_since
 from connector.instagram.threads import listed
 
@@ -28,12 +29,16 @@ class Messenger:
         """Send one message, once, and return the mid that Meta gives it. A text has at most 1000 UTF-8 bytes.
 
         Raises:
+            Undeliverable: it was not sent, because of this customer or message; `code` says why.
             Refused: it was not sent, and `code` says why.
             ReconnectNeeded, TryLater: it was not sent.
             OutcomeUnknown: it may have been sent.
         """
         seconds = _FILE_SECONDS if message.content else _SEND_SECONDS
-        answer = self._graph.change("POST", self._messages, json=body_of(message, user_id), timeout=seconds)
+        try:
+            answer = self._graph.change("POST", self._messages, json=body_of(message, user_id), timeout=seconds)
+        except Refused as error:
+            raise refusal_of(message, error) from error
         mid = answer.get("message_id")
         if not isinstance(mid, str) or not mid:
             raise OutcomeUnknown("Meta answered without naming the message.")

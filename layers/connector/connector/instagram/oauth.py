@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connector.accounts import App, Login
-from connector.errors import ConnectorError, LoginFailed, ReconnectNeeded, Refused, TryLater
-from connector.instagram.errors import error_of
+from connector.errors import ConnectorError, LoginFailed, ReconnectNeeded, Refused, TokenInDoubt, TryLater
+from connector.instagram.complaints import complaint_of
+from connector.instagram.errors import error_of, is_error
 from connector.logs import logger
 from connector.transport import Answer, Transport
 
@@ -73,7 +74,7 @@ def exchange(base_url: str, app: App, code: str, redirect_uri: str) -> Given:
         "code": code.removesuffix("#_"),  # Instagram appends it; browsers keep it to themselves
     }
     answer = Transport("Meta", base_url, None).send("POST", "oauth/access_token", form=form)
-    if not answer.is_success:
+    if is_error(answer):
         raise _refusal(answer)
     given = _given(answer.body or {})
     token = given.get("access_token")
@@ -97,20 +98,24 @@ def _permissions(told: object) -> tuple[str, ...] | None:
 
 def _refusal(answer: Answer) -> ConnectorError:
     """Sort a refusal by its words: of Instagram's, nothing else tells one from another."""
-    body = answer.body or {}
-    error = body.get("error")
-    told = error if isinstance(error, Mapping) else {}
-    said = str(body.get("error_message") or told.get("message") or "")
-    if told.get("error_subcode") in _OVER_SUBCODES or _OVER_WORDS.search(said):
-        return LoginFailed("login_over", "Meta says that this login was used already, or took too long. Start again.")
-    if _APP_WORDS.search(said):
-        logger.error("Meta refuses our app", extra={"said": said[:200]})
-        return LoginFailed(
+    complaint, by_code = complaint_of(answer.body, answer.status), error_of(answer)
+    said = complaint.words if complaint else ""
+    if (complaint and complaint.subcode in _OVER_SUBCODES) or _OVER_WORDS.search(said):
+        refused = LoginFailed(
+            "login_over", "Meta says that this login was used already, or took too long. Start again."
+        )
+    elif _APP_WORDS.search(said):
+        logger.error("Meta refuses our app", extra={"code": complaint.code if complaint else None})
+        refused = LoginFailed(
             "login_refused",
             "Meta does not accept this login. The operator must check the app's id and secret, and the redirect URIs "
             "that are registered for it.",
         )
-    by_code = error_of(answer)
-    if isinstance(by_code, Refused | ReconnectNeeded):
-        return LoginFailed("login_refused", "Meta does not accept this login. Start again.")
-    return by_code
+    elif by_code.code == "app_access_missing":
+        refused = LoginFailed("app_access_missing", by_code.message)
+    elif isinstance(by_code, Refused | ReconnectNeeded | TokenInDoubt):
+        refused = LoginFailed("login_refused", "Meta does not accept this login. Start again.")
+    else:
+        return by_code
+    refused.__cause__ = by_code
+    return refused

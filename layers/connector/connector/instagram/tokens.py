@@ -8,11 +8,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from connector.accounts import AccessToken, App
-from connector.errors import Refused, TryLater
+from connector.errors import OutcomeUnknown, Refused, TryLater
+from connector.instagram.errors import body_of
 from connector.instagram.graph import Graph
 
 _PAGE = "PAGE"
@@ -61,13 +63,15 @@ class Tokens:
 
         Raises:
             ReconnectNeeded, Refused: Meta does not say; the app's id or secret is wrong, most often.
-            TryLater: not now.
+            TryLater: not now, or Meta refuses without saying why.
         """
         graph = self._graph_of(AccessToken(f"{app.app_id}|{app.secret}"))
         request = {"method": "GET", "relative_url": f"debug_token?input_token={quote(token, safe='')}"}
-        answers = graph.change("POST", "", json={"batch": [request], "include_headers": False}).get("data") or [None]
-        body = answers[0].get("body") if isinstance(answers[0], dict) else None
-        data = _object(body).get("data")
+        try:
+            told = graph.change("POST", "", json={"batch": [request], "include_headers": False}).get("data")
+            data = _single(told).get("data")
+        except OutcomeUnknown as error:
+            raise TryLater(error.message).quoting(error.quote) from error  # it only reads
         if not isinstance(data, dict):
             raise Refused("graph_refused", "Meta does not say what kind of token this is.")
         return _inspection(data)
@@ -125,6 +129,19 @@ class Tokens:
             raise TryLater("Meta answered without a token.")
         lives = timedelta(seconds=seconds) if isinstance(seconds, int) and 0 < seconds < 10**9 else None
         return LongToken(value, self._clock() + lives if lives else None)
+
+
+def _single(told: object) -> Mapping[str, Any]:
+    """Return the body of the only answer in a batch. Each answer carries its own HTTP status as `code`.
+
+    Raises:
+        OutsideError: as `error_of`.
+    """
+    first = told[0] if isinstance(told, list) and told else None
+    if not isinstance(first, dict):
+        raise TryLater("Meta did not answer a call within a batch.")  # null, where it took too long
+    status = first.get("code")
+    return body_of(status if isinstance(status, int) else HTTPStatus.OK, _object(first.get("body")))
 
 
 def _object(text: object) -> dict[str, Any]:

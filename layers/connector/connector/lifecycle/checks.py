@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from enum import StrEnum
 
 from connector.accounts import Account, Check, Login, Outcome
-from connector.errors import OutsideError, ReconnectNeeded, Refused, TryLater
+from connector.errors import NotShown, OutsideError, ReconnectNeeded, Refused, TryLater
 from connector.instagram.assets import Assets
 from connector.instagram.subscriptions import REQUIRED_FIELDS, missing_fields
 
@@ -20,8 +20,11 @@ PERMISSIONS = {
 # The refusals that say what is wrong. Any other may be about how we asked.
 _TELLING = frozenset(
     {
+        "app_access_missing",
+        "app_not_installed",
         "permission_missing",
         "messages_not_allowed",
+        "unknown_id",
         "not_linked",
         "account_blocked",
         "not_professional",
@@ -93,6 +96,8 @@ def check(name: str, probe: Probe) -> Check:
         return Check(name, Outcome.FAILED, error.code, error.because or error.message)
     except Refused as error:
         return Check(name, Outcome.FAILED, error.code, error.message)
+    except NotShown as error:
+        return Check(name, Outcome.UNKNOWN, "not_shown", error.message)
     except OutsideError as error:
         return Check(name, Outcome.UNKNOWN, error.code, error.message)
     return Check(name, Outcome.PASSED)

@@ -13,6 +13,7 @@ from connector.errors import (
     Detail,
     KeyReused,
     NotReady,
+    NotShown,
     OutsideError,
     PageNotLinked,
     ReconnectNeeded,
@@ -24,7 +25,7 @@ from connector.instagram.graph import Graph
 from connector.instagram.subscriptions import subscribe
 from connector.lifecycle import checks
 from connector.lifecycle.checks import Name
-from connector.lifecycle.credentials import Credentials, Examiner, describe_failure
+from connector.lifecycle.credentials import NOT_SHOWN, Credentials, Examiner, describe_failure
 from connector.lifecycle.wish import Wish
 from connector.logs import count, logger
 from connector.storage.connections import Connections
@@ -34,6 +35,12 @@ from connector.tenancy import Tenant
 
 _PROBE_SECONDS = 12
 _KEY_LIVES = timedelta(hours=24)
+_NO_ACCESS = "app_access_missing"
+_OUTAGE_SECONDS = 300
+_OUTAGE = (
+    "Meta does not show the account to the access token. Meta has answered so for hours during outages: try again in a "
+    "few minutes, and several times, before you make a new token."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Connecting:
         Raises:
             AuthenticationFailed: Meta does not accept the token, or it may not see the account.
             PageNotLinked: the Page belongs to no account, or to another.
+            TryLater: Meta does not answer, or does not show what the token is known to see.
             NotReady: something else that would keep messages from coming or going; `details` says what.
             AccountInUse: another agent has the account.
             KeyReused: the Idempotency-Key has been used for another wish.
@@ -70,7 +78,7 @@ class Connecting:
         login, node_id = wish.login, wish.page_id or wish.account_id
         credentials = self.examiner_of(login).examine(wish.access_token, node_id, wish.app_secret, wish.expires_at)
         graph = self.graph_of(login, credentials.token, node_id)
-        account, credentials = self._account(graph, wish, credentials)
+        account, credentials = self._account(graph, wish, credentials, before)
         found = self._checked(tenant, wish, account, credentials)
         holder = self.connections.of_account(account.account_id)
         if holder is not None and holder.tenant != tenant:
@@ -92,12 +100,21 @@ class Connecting:
             raise KeyReused
         return True
 
-    def _account(self, graph: Graph, wish: Wish, credentials: Credentials) -> tuple[Account, Credentials]:
+    def _account(
+        self, graph: Graph, wish: Wish, credentials: Credentials, before: Connection | None
+    ) -> tuple[Account, Credentials]:
         """Return the account that the token sees, under the id that webhooks carry."""
         assets = Assets(graph)
         try:
             profile = assets.account(wish.account_id) if wish.page_id else assets.own_account()
+        except NotShown as error:
+            # A token that is shown not even its own account has met an outage, and so may one that knew the account.
+            if wish.page_id is None or (before is not None and before.account.account_id == wish.account_id):
+                raise TryLater(_OUTAGE, after_seconds=_OUTAGE_SECONDS).quoting(error.quote) from error
+            raise AuthenticationFailed(NOT_SHOWN) from error
         except (ReconnectNeeded, Refused) as error:
+            if error.code == _NO_ACCESS:
+                raise NotReady(error.message, details=[Detail(Name.ACCOUNT, _NO_ACCESS)]) from error
             raise AuthenticationFailed(describe_failure(error)) from error
         if profile.account_id != wish.account_id:
             raise AuthenticationFailed(
@@ -139,7 +156,12 @@ class Connecting:
     def _subscribe(self, graph: Graph, login: Login, app_id: str | None) -> Check:
         """Subscribe, and read the subscription back."""
         assets = Assets(graph)
-        subscribe(assets, login)
+        try:
+            subscribe(assets, login)
+        except Refused as error:
+            if error.code == _NO_ACCESS:
+                raise NotReady(error.message, details=[Detail(Name.SUBSCRIPTION, _NO_ACCESS)]) from error
+            raise
         found = checks.check(
             Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         )

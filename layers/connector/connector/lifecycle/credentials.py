@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connector.accounts import AccessToken, App, Grant, Login
-from connector.errors import AuthenticationFailed, OutsideError, ReconnectNeeded, Refused
+from connector.errors import AuthenticationFailed, NotShown, OutsideError, ReconnectNeeded, Refused
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.signatures import proof_of
@@ -14,6 +14,11 @@ from connector.instagram.tokens import Inspection, Tokens
 _ANOTHER_KIND = (
     "Authentication failed. This is not the access token of the Facebook Page. Generate a Page Access Token for the "
     "Page that is linked to the Instagram account."
+)
+NOT_SHOWN = (
+    "Authentication failed. Meta does not show this account or Page to the access token. Meta has also answered so for "
+    "hours during outages: if the token worked before, try again later, before you make a new token. Else check "
+    "instagramAccountId, pageId, the token's permissions, and that it is a Business or Creator account."
 )
 _DEAD = "Authentication failed. The access token is not valid, or has expired. Generate a new one."
 
@@ -51,8 +56,8 @@ class Examiner:
         is of an account's token that is known to live long.
 
         Raises:
-            AuthenticationFailed: the token is dead, or another Page's or person's.
-            TryLater: Meta does not say now.
+            AuthenticationFailed: the token is dead, or another Page's or person's, or may not see the Page.
+            TryLater: Meta does not say now, or does not even show the token who it speaks for.
         """
         if self.login is Login.INSTAGRAM:
             return self._account_token(token, own_secret, expires_at)
@@ -114,11 +119,17 @@ class Examiner:
             if extend and self.app:
                 token = self.tokens.extend_person(token, self.app).value
             found = self.tokens.page_token(token, page_id)
+        except NotShown as error:
+            raise AuthenticationFailed(NOT_SHOWN) from error
         except (Refused, ReconnectNeeded) as error:
             raise AuthenticationFailed(f"{_ANOTHER_KIND} (Meta says: {error.code}.)") from error
         if found is None:
             raise AuthenticationFailed(_ANOTHER_KIND)
         return found
+
+
+# Refusals that may come of several mistakes.
+_UNTOLD = {"graph_refused", "not_professional", "permission_missing"}
 
 
 def _grant_of(found: Inspection | None) -> Grant:
@@ -129,6 +140,8 @@ def _grant_of(found: Inspection | None) -> Grant:
 
 def describe_failure(error: OutsideError) -> str:
     """Return what to tell a caller whose token does not let us see the account."""
+    if isinstance(error, Refused) and error.code not in _UNTOLD:
+        return f"Authentication failed. {error.message}"
     return (
         "Authentication failed. Verify that the access token is valid and has not expired, that it has the permissions "
         "instagram_basic, pages_messaging and instagram_manage_messages, and that the Instagram account is a Business "

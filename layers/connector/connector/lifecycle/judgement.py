@@ -1,28 +1,45 @@
 """What follows from what was found about a connection: it needs its owner, or is well again."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from connector.accounts import Check, Connection, ConnectionStatus, Grant, Outcome
+from connector.conversation import faults
 from connector.errors import ReconnectNeeded, Refused, TryLater
 from connector.instagram.tokens import Inspection
 from connector.lifecycle.checks import Name, require_permissions
 from connector.storage.connections import Connections
 
-# What only the account's owner can mend, by letting us in again.
-_OWNER_NEEDED = {ReconnectNeeded.code, "permission_missing"}
+_MISSING = "permission_missing"
+
+# The last errors that a check disproves when it passes.
+_DISPROVED: Mapping[str, Collection[str]] = {
+    Name.PERMISSIONS: {_MISSING},
+    Name.ACCOUNT: {"not_professional", "other_account", "unknown_id"},
+    Name.PAGE_LINK: {"not_linked", "page_not_linked"},
+    Name.MESSAGE_ACCESS: {"messages_not_allowed"},
+    Name.SUBSCRIPTION: {"app_not_installed", "not_subscribed"},
+    Name.AGENT: {"agent_key_missing", "agent_key_refused", "agent_not_found", "agent_unpaid"},
+}
 
 
 def judge(connections: Connections, connection: Connection, found: Collection[Check]) -> ConnectionStatus:
     """Record and return where a connection stands now.
 
-    It needs its owner when its token has died or may no longer do what messages need. It is well again when everything
+    It needs its owner when its token has died or may no longer do what messages need. A permission counts as missing
+    only where a new token would have it: not where Meta tells that this one has all, and not for the subscription,
+    without which messages can still be sent. The connection is well again when everything
     that Meta was asked is known, and nothing of that is so: what was found out by nobody restores nothing.
     """
-    lost = _OWNER_NEEDED & {str(one.code) for one in found if one.outcome is Outcome.FAILED}
+    failed = [one for one in found if one.outcome is Outcome.FAILED]
+    passed = {one.name for one in found if one.outcome is Outcome.PASSED}
+    lost = {ReconnectNeeded.code} & {one.code for one in failed}
+    if Name.PERMISSIONS not in passed:
+        lost |= {_MISSING} & {one.code for one in failed if one.name != Name.SUBSCRIPTION}
     if lost:
         if connection.is_connected:
             connections.record_error(connection, max(lost), needs_reconnection=True)
         return ConnectionStatus.NEEDS_RECONNECTION
+    faults.disprove(connections, connection, {code for name in passed for code in _DISPROVED.get(name, ())})
     is_certain = all(one.outcome is not Outcome.UNKNOWN for one in found if one.name != Name.AGENT)
     needed_owner = connection.status is ConnectionStatus.NEEDS_RECONNECTION
     if needed_owner and is_certain and connections.restore(connection):

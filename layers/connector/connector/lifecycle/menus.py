@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from connector.accounts import Connection
+from connector.conversation import faults
 from connector.errors import NotConnected, ReconnectNeeded, Refused
 from connector.instagram.menus import Localized, Menu, Menus
 from connector.ports.stores import Connections
@@ -55,6 +56,5 @@ class MenuKeeper:
         try:
             yield self.menus_of(connection)
         except (Refused, ReconnectNeeded) as error:
-            needs_reconnection = isinstance(error, ReconnectNeeded)
-            self.connections.record_error(connection, error.code, needs_reconnection=needs_reconnection)
+            faults.record(self.connections, connection, error)
             raise

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from connector.accounts import AccessToken, App, Check, Connection, ConnectionStatus, Login, Outcome
-from connector.errors import OutsideError, RateLimited, Refused, Unavailable
+from connector.conversation import faults
+from connector.errors import NotShown, OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.subscriptions import subscribe
@@ -38,6 +39,9 @@ WRITE_SECONDS = 1
 HOURLY = timedelta(hours=1)
 
 WAS_UNSUBSCRIBED = "was_unsubscribed"
+_REFRESH_REFUSED = "token_refresh_refused"
+_APPS = {"app_access_missing"}
+"""Why a token is not renewed that no new token would cure."""
 _GAP = "Meta had unsubscribed the account, and it is subscribed again. Messages of the time between may be missing."
 
 
@@ -89,10 +93,12 @@ class Upkeep:
             logger.warning("token not refreshed", extra={"code": error.code})
             counted["TokenRefreshFailed"] += 1
             if isinstance(error, Refused):
-                self.connections.record_error(connection, "token_refresh_refused")
+                code = error.code if error.code in _APPS else _REFRESH_REFUSED
+                self.connections.record_error(connection, code)
             return connection, token
         if current is not None and current[0] is not connection:
             counted["TokensRefreshed"] += 1
+            faults.disprove(self.connections, connection, {*_APPS, _REFRESH_REFUSED})
         return current
 
     def _found(self, connection: Connection, token: AccessToken) -> Iterator[Check]:
@@ -103,6 +109,8 @@ class Upkeep:
             checks.require_account(assets, account)
         except Refused as error:
             yield Check(Name.TOKEN, Outcome.PASSED)
+            yield checks.check(Name.ACCOUNT, _said(error))
+        except NotShown as error:
             yield checks.check(Name.ACCOUNT, _said(error))
         except OutsideError as error:
             yield checks.check(Name.TOKEN, _said(error))
@@ -129,7 +137,7 @@ class Upkeep:
         login, app_id = account.login, connection.grant.app_id
         probe = checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         found = checks.check(Name.SUBSCRIPTION, probe)
-        if found.code != "not_subscribed":
+        if found.code not in ("not_subscribed", "app_not_installed"):
             return found
         found = checks.check(Name.SUBSCRIPTION, lambda: subscribe(assets, login))
         holder = self.connections.of_account(account.account_id)

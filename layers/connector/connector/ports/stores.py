@@ -31,6 +31,10 @@ class Connections(Protocol):
         """Record what last went wrong."""
         ...
 
+    def clear_error(self, connection: Connection) -> None:
+        """Clear the last error that a connection was read with."""
+        ...
+
     def record_limit(self, connection: Connection, until: datetime) -> None:
         """Record until when Meta takes no more calls for the account."""
         ...

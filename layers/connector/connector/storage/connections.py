@@ -113,6 +113,18 @@ class Connections:
         with translated():
             self._collection.update_one(same, {"$set": fields})
 
+    def clear_error(self, connection: Connection) -> None:
+        """Clear the last error that a connection was read with, unless something else went wrong since.
+
+        A connection that needs its owner keeps it: only `restore` knows that it works again.
+        """
+        error = connection.last_error or {}
+        known = {"status": CONNECTED, "lastError.code": error.get("code"), "lastError.at": error.get("at")}
+        with translated():
+            self._collection.update_one(
+                self._still(connection) | known, {"$set": {"lastError": None, "updatedAt": self._clock()}}
+            )
+
     def renew(self, connection: Connection, grant: Grant, *, token_version: int) -> Connection | None:
         """Record under which version the token stands now, and what its owner allows. What is under way goes on.
 
