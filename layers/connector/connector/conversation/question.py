@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector.chat import RECOVERED_LATE, Attachment, Chat, Message, Role
+from connector.chat import OTHER_APP, RECOVERED_LATE, Attachment, Chat, Message, Role
 
 _NAMES = {
     "image": "a picture",
@@ -21,7 +21,10 @@ _NAMES = {
     "unsupported": "something that Instagram does not pass on",
 }
 
-_MISSED = "[The customer wrote this some time ago, and has had no answer to it]"
+_MISSED = {
+    RECOVERED_LATE: "[The customer wrote this some time ago, and has had no answer to it]",
+    OTHER_APP: "[The customer wrote this while another app had the conversation]",
+}
 
 # How much of an earlier message is repeated to say what the customer answers to, in characters.
 _LONGEST_QUOTE = 200
@@ -39,7 +42,7 @@ def _tell(chat: Chat, message: Message) -> str:
     if message.text:
         lines.append(message.text)
     said = "\n".join(lines) or "[The customer sent an empty message]"
-    missed = _MISSED if (message.error or {}).get("code") == RECOVERED_LATE else ""
+    missed = _MISSED.get((message.error or {}).get("code", ""), "")
     return "\n".join(filter(None, (missed, _context(chat, message.reply_to or {}), said)))
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from connector.chat import Attachment, clean
 from connector.instagram.events import (
+    INBOXES,
     NO_APP,
+    ControlPassed,
     Event,
     MessageEchoed,
     MessageEdited,
@@ -33,7 +35,7 @@ _EARLIEST = datetime(2010, 10, 6, tzinfo=UTC)  # Instagram's first day
 _LONGEST_TEXT = 10_000  # characters; Instagram takes 1,000 bytes
 _MOST_ATTACHMENTS = 50  # Instagram takes 10
 _LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
-_INBOXES = {"263902037430900", "1217981644879628"}  # the Page's and Instagram's (Meta, "Conversation Routing")
+_AS_ITEMS = {"messages", "messaging_handover", "messaging_handovers"}  # changes whose value is an item of `messaging`
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 
 
@@ -42,7 +44,7 @@ def read(notification: Notification, received_at: datetime) -> Event:
     item = clean(notification.item)
     if notification.channel == "changes":
         # The dashboard's test button sends a message in this form; comments and mentions come in it too.
-        item = item["value"] if item.get("field") == "messages" and isinstance(item.get("value"), dict) else {}
+        item = item["value"] if item.get("field") in _AS_ITEMS and isinstance(item.get("value"), dict) else {}
     message = _dict(item.get("message"))
     user_id = _party(item, "recipient" if message and message.get("is_echo") is True else "sender")
     if not user_id or user_id == notification.account_id:
@@ -96,6 +98,10 @@ def _read_known(
         return PostbackTapped(parties, _text(postback, "mid"), title, payload, referral, standby)
     if referral := _dict(item.get("referral")):
         return Referred(parties, referral)
+    for name in ("pass_thread_control", "take_thread_control"):
+        if (passed := _dict(item.get(name))) and "new_owner_app_id" in passed:
+            to_app_id = _id(passed["new_owner_app_id"]) or None
+            return ControlPassed(parties, to_app_id, is_taken=name == "take_thread_control")
     if (seen := _dict(item.get("read"))) and (mid := _text(seen, "mid")):
         return MessageRead(parties, mid)
     return None
@@ -131,7 +137,7 @@ def _read_echo(
     """
     is_generated = message.get("ai_generated") is True
     app_id = _id(message.get("app_id")) or (NO_APP if standby or is_generated else None)
-    by_person = not is_generated and (app_id is None or app_id in _INBOXES)
+    by_person = not is_generated and (app_id is None or app_id in INBOXES)
     return MessageEchoed(parties, mid, _text(message, "text"), attachments, app_id, by_person)
 
 
