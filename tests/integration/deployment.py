@@ -93,6 +93,8 @@ class Deployment:
         retell.behave = self._retell
         self.before_answer = lambda mid: None
         """Called when Meta has taken a message, before it answers."""
+        self.owner_app_id = None
+        """Which other app has the thread: then nothing can be sent in it."""
         self.lost_answers = 0
         """How many of the next sends are carried out without an answer that arrives."""
         self.thread = []
@@ -125,6 +127,9 @@ class Deployment:
         return answer(reply)(handler)
 
     def _take_message(self, message):
+        if self.owner_app_id:
+            told = {"message": "Not the thread owner", "code": 100, "error_subcode": 2534037}
+            return answer({"error": told}, 400)
         self.sent.append(message.get("text"))
         mid = f"out-{len(self.sent)}"
         self.before_answer(mid)

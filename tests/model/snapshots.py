@@ -20,7 +20,7 @@ _PLAIN_OF_MESSAGE = attrgetter(
 )
 _PLAIN_OF_CHAT = attrgetter(
     *("id", "account_id", "user_id", "chat_id", "questions", "paused_until", "paused_because", "window_opened_at"),
-    *("person", "turn_due_at", "turn_due_for"),
+    *("control_at", "person", "turn_due_at", "turn_due_for"),
 )
 _PLAIN_OF_RECORD = attrgetter("tenant", "created_at", "is_ongoing", "wake_at", "reacted_at", "absent")
 _LOST = (MessageStatus.PENDING, MessageStatus.SENDING, MessageStatus.UNKNOWN)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule, run_state_machine_as_test
 
 from connector.accounts import Account
-from connector.chat import Attachment, Chat, Message, MessageStatus, Person, Role, TurnState
+from connector.chat import OTHER_APP, Attachment, Chat, Message, MessageStatus, Person, Role, TurnState
 from connector.echoes import Echo
 from connector.errors import AccountInUse
 from connector.instagram.events import Other
@@ -151,7 +151,8 @@ class Both(RuleBasedStateMachine):
     @rule(user=USERS, mid=IN_MIDS, ahead=SECONDS, due=st.sampled_from([None, timedelta(seconds=5)]))
     def store_words(self, user, mid, ahead, due):
         status = MessageStatus.RECEIVED if due else MessageStatus.UNANSWERED
-        words = Message(f"mid:{mid}", Role.USER, "hi", status, self.clock() + ahead, mid=mid)
+        error = None if due else {"code": OTHER_APP}
+        words = Message(f"mid:{mid}", Role.USER, "hi", status, self.clock() + ahead, mid=mid, error=error)
         self.both(lambda one, _: one.chats(ONE).add(user, "account", words, turn_due_in=due))
 
     @rule(user=USERS, mid=OUT_MIDS, ahead=SECONDS, pauses=st.sampled_from([None, timedelta(seconds=2)]))
@@ -192,6 +193,16 @@ class Both(RuleBasedStateMachine):
     def refer(self, user, ahead):
         at = self.clock() + ahead
         self.both(lambda one, _: one.chats(ONE).refer(user, {"ref": str(at)}, at))
+
+    @rule(user=USERS, ahead=SECONDS)
+    def note_control(self, user, ahead):
+        at = self.clock() + ahead
+        self.both(lambda one, _: one.chats(ONE).note_control(user, at))
+
+    @rule(user=USERS, mids=st.lists(IN_MIDS, min_size=1, max_size=2))
+    def reopen(self, user, mids):
+        keys = [f"mid:{mid}" for mid in mids]
+        self.both(lambda one, _: one.chats(ONE).reopen(user, keys, turn_due_in=timedelta(seconds=5)))
 
     @rule(user=USERS)
     def describe(self, user):

@@ -54,6 +54,9 @@ class TurnState(StrEnum):
 PAUSED = "paused"  # a person has the conversation
 LOOPING = "loop"  # what answers the agent seems to be a machine
 
+# Why a message is not answered, or not sent: another app has the thread (Meta, "Conversation Routing").
+OTHER_APP = "other_app_in_control"
+
 # The reason of a turn whose answer may have reached the customer, and nobody could find out.
 SEND_UNKNOWN = "send_unknown"
 
@@ -206,6 +209,8 @@ class Chat:
     """Until when the agent is silent here, because a person has taken over."""
     paused_because: str | None = None
     """`PAUSED` or `LOOPING`."""
+    control_at: datetime | None = None
+    """When Meta last gave our app control of the thread."""
     window_opened_at: datetime | None = None
     """When the customer last did what opens Instagram's window for replies."""
     person: Person = Person()

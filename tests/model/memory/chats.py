@@ -1,10 +1,10 @@
 """The chats of one tenant, in memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.chat import LATE, MAX_MESSAGES, PAUSED, Chat, Message, Person, Role
+from connector.chat import LATE, MAX_MESSAGES, OTHER_APP, PAUSED, Chat, Message, MessageStatus, Person, Role
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record, Shelf, having
 from tests.model.memory.succession import first_record, rests, roll_over
@@ -101,6 +101,28 @@ class Chats:
         newest = {**referral, "at": at} if known is None or known["at"] < at else known
         self._shelf.put(record.saying(window_opened_at=_later(record.chat.window_opened_at, at), referral=newest))
         return True
+
+    def note_control(self, user_id: str, at: datetime) -> bool:
+        """Record when our app got control of the thread."""
+        record = self._ongoing(user_id)
+        if record is None:
+            return False
+        self._shelf.put(record.saying(control_at=_later(record.chat.control_at, at)))
+        return True
+
+    def reopen(self, user_id: str, keys: Sequence[str], *, turn_due_in: timedelta) -> None:
+        """Let messages wait for an answer that were another app's to answer."""
+
+        def is_left(one: Message) -> bool:
+            is_unanswered = one.status is MessageStatus.UNANSWERED and one.error is not None
+            return one.key in keys and is_unanswered and (one.error or {})["code"] == OTHER_APP
+
+        record = self._ongoing(user_id)
+        if record is None or record.message(is_left) is None:
+            return
+        due_at = self._clock() + turn_due_in
+        waiting = record.changing(is_left, status=MessageStatus.RECEIVED, turn_id=None)
+        self._shelf.put(having(waiting.saying(turn_due_at=due_at, turn_due_for=keys[-1]), wake_at=due_at + LATE))
 
     def describe(self, user_id: str, person: Person) -> None:
         """Record who the customer is."""

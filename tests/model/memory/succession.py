@@ -30,6 +30,7 @@ def first_record(
         paused_until=old.paused_until,
         paused_because=old.paused_because,
         window_opened_at=old.window_opened_at,
+        control_at=old.control_at,
         person=old.person,
         referral=old.referral,
     )

@@ -4,7 +4,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.chat import LATE, PAUSED, RECOVERED_LATE, Chat, Message, MessageStatus, Role, Turn, TurnState, claimed
+from connector.chat import (
+    LATE,
+    OTHER_APP,
+    PAUSED,
+    RECOVERED_LATE,
+    Chat,
+    Message,
+    MessageStatus,
+    Role,
+    Turn,
+    TurnState,
+    claimed,
+)
 from connector.ports.stores import Superseded
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Record, Shelf, having
@@ -143,7 +155,7 @@ def _was_missed(message: Message) -> bool:
     if message.role is Role.HUMAN:
         return message.turn_id is None and message.is_with_customer
     is_unanswered = message.role is Role.USER and message.status is MessageStatus.UNANSWERED
-    return is_unanswered and message.error is not None and message.error["code"] in (PAUSED, RECOVERED_LATE)
+    return is_unanswered and message.error is not None and message.error["code"] in (PAUSED, RECOVERED_LATE, OTHER_APP)
 
 
 def _settled(record: Record, turn: Turn, state: TurnState, reason: str | None) -> Record:

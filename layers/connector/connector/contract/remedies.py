@@ -78,7 +78,10 @@ REMEDIES = {
         "The customer asked not to be written to.",
         "Wait until they take it back, with one of the words that the deployment sets (start).",
     ),
-    "other_app_in_control": ("Another app has this conversation, and the answer to it.", "Answer there."),
+    "other_app_in_control": (
+        "Another app has this conversation, and the answer to it.",
+        "Answer there, or pass the conversation to our app: the agent then answers what is unanswered.",
+    ),
     "outcome_unknown": ("Instagram's answer was lost: it was sent or not, and nobody knows.", _LOOK),
     "paused": (
         "A person has this conversation, and the agent is silent for a while.",

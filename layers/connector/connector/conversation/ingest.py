@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.accounts import Connection, ConnectionStatus
 from connector.chat import Message, MessageStatus, Role
+from connector.conversation import standby
 from connector.conversation.admission import happened_at, is_deleted, is_too_old
 from connector.conversation.opting import OptingWords
 from connector.conversation.policy import WINDOW
@@ -14,6 +15,7 @@ from connector.echoes import Echo
 from connector.envelopes import FetchMessage, Handshake, InboxMessage, TurnMessage
 from connector.instagram.events import (
     NO_APP,
+    ControlPassed,
     Event,
     MessageEchoed,
     MessageEdited,
@@ -122,6 +124,8 @@ class Ingest:
             case PolicyEnforced(parties=who):
                 self.connections.record_enforcement(connection, event.action, event.reason, who.at)
                 return True
+            case ControlPassed():
+                return self._take_control(connection, chats, event)
             case Other():
                 return False
         return self._change(self.changes_of(connection.tenant), event)
@@ -164,19 +168,21 @@ class Ingest:
             self.changes_of(connection.tenant).opt(who.user_id, who.at, out=out)
         if event.mid:
             self._apply_kept(connection, event.mid)
+        if event.standby:
+            self._answer_standby(connection, chats, who)  # control may have come before this message did
         if not is_to_be_answered:
             return
         if is_new is None:
             chat = chats.ongoing(who.user_id)
             if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
                 return
-        self._schedule(connection, who, words)
+        self._schedule(connection, who, words.key, self._quiet_after(words))
 
-    def _schedule(self, connection: Connection, who: Parties, words: Message) -> None:
+    def _schedule(self, connection: Connection, who: Parties, message_key: str, after: timedelta) -> None:
         tenant = connection.tenant
         self.queue.send(
-            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, words.key),
-            delay_seconds=int(self._quiet_after(words).total_seconds()),
+            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, message_key),
+            delay_seconds=int(after.total_seconds()),
         )
 
     def _quiet_after(self, words: Message) -> timedelta:
@@ -205,6 +211,22 @@ class Ingest:
 
     def _is_known(self, connection: Connection, mid: str) -> bool:
         return bool(self.outbox_of(connection.tenant).known([mid]))
+
+    def _take_control(self, connection: Connection, chats: Chats, event: ControlPassed) -> bool:
+        """Record that our app has the thread, and answer what nobody has. Returns whether there is a chat for that."""
+        if not standby.comes_to_us(event, connection.grant.app_id):
+            return False
+        who = event.parties
+        has_chat = chats.note_control(who.user_id, who.at)
+        self._answer_standby(connection, chats, who)
+        return has_chat
+
+    def _answer_standby(self, connection: Connection, chats: Chats, who: Parties) -> None:
+        """Schedule a turn for messages that another app has left to us."""
+        chat = chats.ongoing(who.user_id)
+        if chat is not None and (keys := standby.unanswered(chat)):
+            chats.reopen(who.user_id, keys, turn_due_in=self.quiet)
+            self._schedule(connection, who, keys[-1], self.quiet)
 
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
         """Settle the message of ours that the echo is about. Else somebody else wrote it: a person pauses the agent."""

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connector.chat import RECOVERED_LATE, Chat, Message, Role
+from connector.chat import OTHER_APP, RECOVERED_LATE, Chat, Message, Role
 from connector.conversation.describing import described
 from connector.conversation.introduction import referred
 
-_MISSED = "[The customer wrote this some time ago, and has had no answer to it]"
+_MISSED = {
+    RECOVERED_LATE: "[The customer wrote this some time ago, and has had no answer to it]",
+    OTHER_APP: "[The customer wrote this while another app had the conversation]",
+}
 
 # How much of an earlier message is repeated to say what the customer replied to, in characters.
 _LONGEST_QUOTE = 200
@@ -33,7 +36,8 @@ def _arrived(chat: Chat, messages: Sequence[Message]) -> list[str]:
 def _tell(chat: Chat, message: Message) -> str:
     if message.role is Role.HUMAN:
         return "\n".join(_tell_of_other(message))
-    missed = [_MISSED] if (message.error or {}).get("code") == RECOVERED_LATE else []
+    code = (message.error or {}).get("code")
+    missed = [_MISSED[code]] if code in _MISSED else []
     context = [*_referral(message.referral or {}), *_context(chat, message.reply_to or {})]
     said = [*(f"[The customer sent {one}]" for one in described(message.attachments)), *_words(message)]
     return "\n".join([*missed, *context, *(said if said or context else ["[The customer sent an empty message]"])])

@@ -20,12 +20,13 @@ from connector.chat import (
     LATE,
     LOOPING,
     MAX_MESSAGES,
+    OTHER_APP,
     Chat,
     Role,
     TurnState,
     claimed,
 )
-from connector.conversation import faults, policy
+from connector.conversation import faults, policy, standby
 from connector.conversation.asking import Asker
 from connector.conversation.background import heartbeat, in_background
 from connector.conversation.delivery import Delivery
@@ -151,7 +152,10 @@ class TurnTaker:
         if policy.is_loop(chat, turn.id, moment):
             self.chats.pause(chat.user_id, moment + _LOOP_PAUSE, LOOPING)
             raise Ended(TurnState.SKIPPED, LOOPING)
-        if not question(chat, chat.of_turn(turn.id, Role.USER)):
+        asked = chat.of_turn(turn.id, Role.USER)
+        if standby.is_answered_elsewhere(chat, asked):
+            raise Ended(TurnState.SKIPPED, OTHER_APP)
+        if not question(chat, asked):
             raise Ended(TurnState.SKIPPED, "taken_back")
 
     def _answered(self, chat: Chat, connection: Connection) -> Chat:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
-from connector.chat import RECOVERED_LATE, Message, MessageStatus, Role
+from connector.chat import OTHER_APP, RECOVERED_LATE, Message, MessageStatus, Role
 from connector.instagram.events import MessageReceived, PostbackTapped
 
 
@@ -13,7 +13,7 @@ def words_of(event: MessageReceived | PostbackTapped) -> Message:
     who = event.parties
     # In standby another app has the thread, and the answer.
     status = MessageStatus.UNANSWERED if event.standby else MessageStatus.RECEIVED
-    error = {"code": "other_app_in_control"} if event.standby else None
+    error = {"code": OTHER_APP} if event.standby else None
     if isinstance(event, MessageReceived):
         return Message(
             key=f"mid:{event.mid}",

@@ -8,6 +8,9 @@ from typing import Any
 from connector.chat import Attachment
 from connector.instagram.notifications import Channel
 
+INBOXES = frozenset({"263902037430900", "1217981644879628"})
+"""The ids of the Page's and of Instagram's inbox, in which people write (Meta, "Conversation Routing")."""
+
 NO_APP = "0"
 """How Meta names the sender of its own automatic messages."""
 
@@ -126,6 +129,16 @@ class PolicyEnforced:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlPassed:
+    """Control of a thread went to another app, or to none (`to_app_id` None): then every app may write."""
+
+    parties: Parties
+    to_app_id: str | None
+    is_taken: bool
+    """The app took it; else it was given."""
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Anything else, named by its key and kept as it came."""
 
@@ -151,5 +164,6 @@ type Event = (
     | PostbackTapped
     | Referred
     | PolicyEnforced
+    | ControlPassed
     | Other
 )

@@ -12,7 +12,9 @@ from typing import Any
 from connector.chat import clean
 from connector.instagram.attachments import attachments_of
 from connector.instagram.events import (
+    INBOXES,
     NO_APP,
+    ControlPassed,
     Event,
     MessageEchoed,
     MessageEdited,
@@ -39,7 +41,7 @@ _LONGEST_TEXT = 10_000  # characters; Instagram takes 1,000 bytes
 _LONGEST_TITLE = 1_000  # of what is tapped, its payload, and why Meta enforces a policy
 _LONGEST_MID = 1_000  # 164 were seen
 _LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
-_INBOXES = {"263902037430900", "1217981644879628"}  # the Page's and Instagram's (Meta, "Conversation Routing")
+_AS_ITEMS = {"messages", "messaging_handover", "messaging_handovers"}  # changes whose value is an item of `messaging`
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 _POLICY = ("policy_enforcement", "messaging_policy_enforcement")
 
@@ -93,7 +95,7 @@ def _item(notification: Notification) -> dict[str, Any]:
     The dashboard's test button sends a message in that form; comments and mentions come in it too.
     """
     told: dict[str, Any] = clean(envelope_of(notification))
-    if notification.channel != "changes" or notification.item.get("field") == "messages":
+    if notification.channel != "changes" or notification.item.get("field") in _AS_ITEMS:
         return told
     if notification.item.get("field") in _POLICY:
         return told if "policy_enforcement" in told else {"policy_enforcement": told}
@@ -120,7 +122,7 @@ def _read_known(item: Json, parties: Parties, *, standby: bool) -> Event | None:
 
 
 def _read_act(item: Json, parties: Parties, *, standby: bool) -> Event | None:
-    """Return what a customer did without writing."""
+    """Return what a customer did without writing, or which app has the thread now."""
     reaction = object_of(item.get("reaction"))
     if mid := _mid(reaction):
         return Reacted(parties, mid, None if reaction.get("action") == "unreact" else emoji_of(reaction))
@@ -130,6 +132,9 @@ def _read_act(item: Json, parties: Parties, *, standby: bool) -> Event | None:
         return PostbackTapped(parties, _mid(postback), title, _payload(postback), referral, standby)
     if object_of(item.get("referral")):
         return Referred(parties, referral_of(item, {}) or {})
+    for name in ("pass_thread_control", "take_thread_control"):
+        if "new_owner_app_id" in (passed := object_of(item.get(name))):
+            return ControlPassed(parties, id_of(passed, "new_owner_app_id"), is_taken=name == "take_thread_control")
     if mid := _mid(object_of(item.get("read"))):
         return MessageRead(parties, mid)
     return None
@@ -174,7 +179,7 @@ def _read_echo(message: Json, parties: Parties, mid: str, *, standby: bool) -> M
     text = text_of(message, "text", most=_LONGEST_TEXT)
     is_generated = message.get("ai_generated") is True
     app_id = id_of(message, "app_id") or (NO_APP if standby or is_generated else None)
-    by_person = not is_generated and (app_id is None or app_id in _INBOXES)
+    by_person = not is_generated and (app_id is None or app_id in INBOXES)
     return MessageEchoed(parties, mid, text, attachments_of(message), app_id, by_person)
 
 

@@ -95,6 +95,14 @@ class Chats(Protocol):
         """Record what brought the user here."""
         ...
 
+    def note_control(self, user_id: str, at: datetime) -> bool:
+        """Record when our app got control of the thread."""
+        ...
+
+    def reopen(self, user_id: str, keys: Sequence[str], *, turn_due_in: timedelta) -> None:
+        """Let messages wait for an answer that were another app's to answer."""
+        ...
+
     def describe(self, user_id: str, person: Person) -> None:
         """Record who the user is."""
         ...

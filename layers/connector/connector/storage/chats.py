@@ -5,14 +5,14 @@ filter guards inside a document, a unique multikey index guards across documents
 A message is entered into the list of all messages before it is stored (`storage/entries.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, Chat, Message, MessageStatus, Person, Role
+from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, OTHER_APP, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_message, write_message
 from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
@@ -101,8 +101,7 @@ class Chats:
             newest |= {"lastUserMessageAt": message.created_at, "windowOpenedAt": message.created_at}
         fields: Document = {"updatedAt": moment} | expiry(moment, self._keep_for)
         if turn_due_in is not None:
-            due_at = moment + turn_due_in
-            fields |= {"turnDueAt": due_at, "turnDueFor": message.key, "wakeAt": due_at + LATE}
+            fields |= _due(moment + turn_due_in, message.key)
         if paused_until is not None:
             pause = by_echo(paused_until)
             newest |= pause["$max"]
@@ -186,6 +185,24 @@ class Chats:
             )
         return found.matched_count == 1
 
+    def note_control(self, user_id: str, at: datetime) -> bool:
+        """Record when our app got control of the thread. Returns whether there is a chat."""
+        with translated():
+            noted = self._collection.update_one(self._ongoing(user_id), {"$max": {"controlAt": at}})
+        return noted.matched_count == 1
+
+    def reopen(self, user_id: str, keys: Sequence[str], *, turn_due_in: timedelta) -> None:
+        """Let messages wait for an answer that were another app's to answer. They keep their error until then."""
+        left = {"status": MessageStatus.UNANSWERED.value, "error.code": OTHER_APP, "key": {"$in": list(keys)}}
+        moment = self._clock()
+        waiting = {"messages.$[left].status": MessageStatus.RECEIVED.value, "messages.$[left].turnId": None}
+        with translated():
+            self._collection.update_one(
+                self._ongoing(user_id) | {"messages": {"$elemMatch": left}},
+                {"$set": waiting | _due(moment + turn_due_in, keys[-1]) | {"updatedAt": moment}},
+                array_filters=[{f"left.{name}": value for name, value in left.items()}],
+            )
+
     def describe(self, user_id: str, person: Person) -> None:
         """Record who the customer is."""
         fields = {"username": person.username, "name": person.name, "profileAt": person.seen_at}
@@ -202,3 +219,8 @@ class Chats:
 
     def _ongoing(self, user_id: str) -> Document:
         return self._tenant | {"metadata.userId": user_id, "status": "ongoing"}
+
+
+def _due(at: datetime, key: str) -> Document:
+    """Return the fields of a chat of which a turn may answer the message `key` from then on."""
+    return {"turnDueAt": at, "turnDueFor": key, "wakeAt": at + LATE}

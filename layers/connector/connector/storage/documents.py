@@ -97,6 +97,7 @@ def read_chat(document: Document) -> Chat:
         turn=_read_turn(turn) if turn else None,
         paused_until=document.get("pausedUntil"),
         paused_because=document.get("pausedBecause") or (PAUSED if document.get("pausedUntil") else None),
+        control_at=document.get("controlAt"),
         window_opened_at=document.get("windowOpenedAt") or document.get("lastUserMessageAt"),
         person=Person(metadata.get("username"), metadata.get("name"), metadata.get("profileAt")),
         opted_out_at=opting["at"] if (opting := metadata.get("opting")) and opting["out"] else None,

@@ -21,7 +21,7 @@ WAITING = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "tur
 
 _FINAL = {state.value for state in FINAL_STATES}
 _OF_SESSION = ("chatId", "questions")
-_OF_CONVERSATION = ("pausedUntil", "pausedBecause", "windowOpenedAt", "lastUserMessageAt")
+_OF_CONVERSATION = ("pausedUntil", "pausedBecause", "windowOpenedAt", "lastUserMessageAt", "controlAt")
 _OF_WAITING = ("turnDueAt", "turnDueFor", "wakeAt")
 
 

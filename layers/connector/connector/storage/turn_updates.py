@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from connector.chat import PAUSED, RECOVERED_LATE, MessageStatus, Role, Turn, TurnState
+from connector.chat import OTHER_APP, PAUSED, RECOVERED_LATE, MessageStatus, Role, Turn, TurnState
 from connector.storage.documents import write_turn
 from connector.storage.mongodb import Document
 from connector.storage.succession import WAITING
@@ -13,11 +13,11 @@ _SENT = [MessageStatus.SENT.value, MessageStatus.DELIVERED.value, MessageStatus.
 def opening(turn: Turn, moment: datetime) -> tuple[Document, list[Document]]:
     """Return the update that gives a turn all that it is to answer, and the array filters that it names.
 
-    The agent is also told what it has missed: what a person said, what the customer said to that person, and what
-    nobody told us of in time.
+    The agent is also told what it has missed: what others of the business said, what the customer said to a person or
+    to another app, and what nobody told us of in time.
     """
     said = {"role": Role.HUMAN.value, "status": {"$in": _SENT}, "turnId": None}
-    not_heard = {"$in": [PAUSED, RECOVERED_LATE]}
+    not_heard = {"$in": [PAUSED, RECOVERED_LATE, OTHER_APP]}
     missed = {"role": Role.USER.value, "status": MessageStatus.UNANSWERED.value, "error.code": not_heard}
     fields = {
         "turn": write_turn(turn),
