@@ -38,7 +38,7 @@ class Graph:
         answer = self._transport.get(path, params={**params, **self._proof}, timeout=timeout)
         if answer.body is not None and not is_error(answer):
             return dict(answer.body)
-        error = self._error(answer)
+        error = self._error(answer, timeout)
         # Reading changes nothing, so what may have been done may be done again.
         raise TryLater(error.message) if isinstance(error, OutcomeUnknown) else error
 
@@ -62,10 +62,10 @@ class Graph:
             method, path, params={**(params or {}), **self._proof}, json=json, form=form, timeout=timeout
         )
         if is_error(answer) or (answer.body or {}).get("success") is False:
-            raise self._error(answer)
+            raise self._error(answer, timeout)
         return dict(answer.body or {})
 
-    def _error(self, answer: Answer) -> OutsideError:
+    def _error(self, answer: Answer, timeout: float) -> OutsideError:
         """Return what an answer means. Where it only looks like a dead token's, a second call tells: it needs no more.
 
         Raises:
@@ -74,7 +74,7 @@ class Graph:
         error = error_of(answer)
         if not isinstance(error, TokenInDoubt):
             return error
-        probe = self._transport.get("me", params={"fields": "id", **self._proof}, timeout=_PROBE_SECONDS)
+        probe = self._transport.get("me", params={"fields": "id", **self._proof}, timeout=min(timeout, _PROBE_SECONDS))
         found = error_of(probe) if is_error(probe) else None
         if isinstance(found, ReconnectNeeded | TokenInDoubt):
             return ReconnectNeeded(DEAD).quoting(error.quote)
