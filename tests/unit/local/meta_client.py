@@ -68,7 +68,7 @@ class MetaClient:
         found: list[dict[str, Any]] = self.control("GET", "/deliveries")["deliveries"]
         return found
 
-    def wait_until_delivered(self, count: int, seconds: float = 5) -> list[dict[str, Any]]:
+    def wait_until_delivered(self, count: int, seconds: float = 30) -> list[dict[str, Any]]:
         """The deliveries, as soon as there are `count` and none waits."""
         deadline = time.monotonic() + seconds
         while True:

@@ -42,7 +42,7 @@ class Receiver:
         self.app.add_url_rule("/webhook", view_func=self._verify, methods=["GET"])
         self.app.add_url_rule("/webhook", view_func=self._receive, methods=["POST"])
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
         """The POSTs so far, as soon as there are `count`."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.posts) >= count, seconds), f"{len(self.posts)} came"

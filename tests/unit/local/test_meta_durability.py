@@ -75,7 +75,7 @@ def test_a_killed_process_leaves_whole_state(tmp_path: Path):
     with process(tmp_path / "meta.json") as (started, meta):
         mids = [meta.write_as_customer(f"message {number}") for number in range(20)]
         os.kill(started.pid, signal.SIGKILL)
-        started.wait(timeout=5)
+        started.wait(timeout=30)
     with simulator(tmp_path / "meta.json") as after:
         thread = after.control("GET", f"/threads/{ACCOUNT}/{ANA}")
     assert [message["mid"] for message in thread["messages"]] == mids
@@ -120,7 +120,7 @@ def process(state_file: Path) -> Iterator[tuple[subprocess.Popen[str], MetaClien
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as started:
         try:
             assert started.stdout is not None
-            assert select.select([started.stdout], [], [], 10)[0], "no URL within ten seconds"
+            assert select.select([started.stdout], [], [], 30)[0], "no URL within 30 seconds"
             yield started, MetaClient(started.stdout.readline().strip())
         finally:
             started.kill()

@@ -13,7 +13,7 @@ from local.forkserver import ForkServer
 from local.scheduler import Scheduler, event_of
 from local.template import Function, Schedule
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30  # of a test that fails; all others go on as soon as it happens
 
 
 class Invoked:
