@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector.chat import Attachment, Button, Card, Coordinates
 from connector.instagram.events import (
+    ControlPassed,
     MessageEchoed,
     MessageEdited,
     MessageHinted,
@@ -177,9 +178,9 @@ EXPECTED = {
     "unsend-with-text": lambda: MessageUnsent(WHO, _mid("unsend-with-text")),
     "unsend-by-business": lambda: MessageUnsent(WHO, _mid("unsend-by-business")),
     "policy-enforcement": lambda: PolicyEnforced(Parties(ACCOUNT, "", SENT_AT), "block", BLOCKED),
+    "thread-control": lambda: ControlPassed(WHO, "1217981644879628", is_taken=False),
 }
 KEPT_AS_THEY_CAME = {
-    "thread-control": ("pass_thread_control", USER),
     "comment": ("comments", ""),
     "unknown-event": ("message_mood", USER),
 }
