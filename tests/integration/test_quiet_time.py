@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.chat import TurnState
+from connector.chat import LATE, TurnState
 from connector.storage.documents import now
 from tests.integration.deployment import CONNECT
 from tests.integration.world import World
@@ -13,7 +13,7 @@ from tests.unit.payloads import ACCOUNT, USER, compact, messaging
 # pytest sets aside the filter with which the connector silences this.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
-QUIET, MEDIA = 5, 8
+QUIET, MEDIA = 200, 500  # seconds: far more than a slow machine takes for a step
 
 IMAGE = {"attachments": [{"type": "image", "payload": {"url": "https://lookaside.fbsbx.com/1"}}]}
 SHARE = {"attachments": [{"type": "ig_post", "payload": {"url": "https://lookaside.fbsbx.com/2", "title": "Cake"}}]}
@@ -24,7 +24,9 @@ TEXT = {"text": "How much is this?"}
 
 @pytest.fixture
 def world(database):
-    return World.of(database)
+    made = World.of(database)
+    made.quiet, made.media_quiet = timedelta(seconds=QUIET), timedelta(seconds=MEDIA)
+    return made
 
 
 def wait(world, seconds):
@@ -66,7 +68,7 @@ def test_a_tap_waits_the_normal_time(world):
     assert world.queue.messages[-1][1] == QUIET
 
 
-@pytest.mark.parametrize("seconds", [0, 4, 7])
+@pytest.mark.parametrize("seconds", [0, 250, 450])
 def test_a_share_and_its_question_are_answered_once(world, seconds):
     receive(world, "share", SHARE)
     wait(world, seconds)
@@ -83,20 +85,20 @@ def test_a_share_and_its_question_are_answered_once(world, seconds):
 
 def test_the_turn_message_of_the_share_stops_while_the_question_waits(world):
     receive(world, "share", SHARE)
-    wait(world, MEDIA - 1)
+    wait(world, MEDIA - 50)
     receive(world, "question", TEXT)
-    wait(world, 1)
+    wait(world, 50)
     assert deliver(world, 0) is None
-    wait(world, QUIET - 1)
+    wait(world, QUIET - 50)
     assert deliver(world, 1) is TurnState.DONE
     assert len(world.agent.questions) == 1
 
 
 def test_a_worker_whose_clock_is_ahead_still_answers_both_in_one(world):
     receive(world, "share", SHARE)
-    wait(world, MEDIA - 1)
+    wait(world, MEDIA - 50)
     receive(world, "question", TEXT)
-    wait(world, 1 + 3600)
+    wait(world, 50 + 3600)
     assert [deliver(world, 0), deliver(world, 1)] == [TurnState.DONE, None]
     assert len(world.agent.questions) == 1
 
@@ -109,7 +111,7 @@ def test_a_worker_whose_clock_is_behind_still_answers(world):
 
 def test_a_share_after_a_text_extends_the_wait(world):
     receive(world, "question", TEXT)
-    wait(world, 2)
+    wait(world, 100)
     assert receive(world, "share", SHARE) == MEDIA
     wait(world, QUIET)
     assert deliver(world, 0) is None
@@ -130,7 +132,7 @@ def test_the_media_time_never_shortens_the_quiet_time(world):
 def test_the_sweep_waits_for_the_longer_time_too(world):
     receive(world, "share", SHARE)
     world.queue.messages.clear()
-    wait(world, 60 + QUIET)
+    wait(world, LATE.total_seconds() + QUIET)
     assert world.sweep() == 0
     wait(world, MEDIA - QUIET)
     assert world.sweep() == 1
