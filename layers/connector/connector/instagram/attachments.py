@@ -25,7 +25,7 @@ _MEDIA_IDS = ("ig_post_media_id", "reel_video_id", "story_media_id", "ig_media_i
 
 
 def attachments_of(message: Json) -> tuple[Attachment, ...]:
-    """Return the attachments of a webhook's message, each once."""
+    """Return the attachments of a webhook's message, each shared post once."""
     allowance = Allowance(_MOST_CHARACTERS)
     listed = objects_of(message.get("attachments"), _MOST_ATTACHMENTS)
     found = [_attachment(one, message, allowance) for one in listed]

@@ -33,6 +33,7 @@ from connector.instagram.fields import Json, id_of, object_of, text_of
 from connector.instagram.notifications import Notification, customer_of, envelope_of
 from connector.instagram.reactions import emoji_of
 from connector.instagram.references import referral_of, reply_of
+from connector.instagram.twins import each_url_once
 
 # Before this, a number of Meta's is a time in seconds; after it, in ms. (10^11 ms is 1973, 10^11 s is the year 5138.)
 _SECONDS_BELOW = 10**11
@@ -163,7 +164,7 @@ def _read_message(item: Json, message: Json, parties: Parties, *, standby: bool)
         parties,
         mid,
         text_of(message, "text", most=_LONGEST_TEXT),
-        attachments_of(message),
+        each_url_once(attachments_of(message)),
         reply_of(message),
         _payload(object_of(message.get("quick_reply"))),
         referral_of(item, message),

@@ -4,7 +4,7 @@ While Meta moves to kinds of their own (`ig_post`, `ig_reel`), it lists a post a
 same post, but each URL is signed for itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,10 +15,24 @@ POSTS = frozenset({"share", "ig_post", "post", "ig_reel", "reel", "ig_story", "s
 
 
 def without_twins(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    """Return each attachment once, with all that its twins say of it."""
+    """Return each shared post once, with all that its twins say of it."""
+    return _once(attachments, _are_one_post)
+
+
+def each_url_once(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """Return the attachments of a customer's message without repeated URLs.
+
+    Not for echoes: they settle what was sent, and the business may send one picture twice.
+    """
+    return _once(attachments, lambda one, other: one.url is not None and one.url == other.url)
+
+
+def _once(
+    attachments: Iterable[Attachment], are_one: Callable[[Attachment, Attachment], bool]
+) -> tuple[Attachment, ...]:
     kept: list[Attachment] = []
     for attachment in attachments:
-        place = next((index for index, known in enumerate(kept) if _are_one(known, attachment)), None)
+        place = next((index for index, known in enumerate(kept) if are_one(known, attachment)), None)
         if place is None:
             kept.append(attachment)
         else:
@@ -26,11 +40,11 @@ def without_twins(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
     return tuple(kept)
 
 
-def _are_one(one: Attachment, other: Attachment) -> bool:
-    if one.url and one.url == other.url:
-        return True
+def _are_one_post(one: Attachment, other: Attachment) -> bool:
     if not {one.kind, other.kind} <= POSTS:
         return False
+    if one.url and one.url == other.url:
+        return True
     if one.media_id and other.media_id:
         return one.media_id == other.media_id
     # Without ids, only another kind of the same post is a twin: two posts of one kind are two.
