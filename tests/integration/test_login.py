@@ -14,6 +14,7 @@ from connector.errors import AccountInUse, ConnectorError, LoginFailed, LoginNot
 from connector.instagram.graph import Graph
 from connector.instagram.oauth import exchange
 from connector.instagram.signatures import proof_of
+from connector.instagram.subscriptions import fields_of
 from connector.lifecycle.authorization import Authorizing
 from connector.lifecycle.login import LoggingIn
 from connector.logins import PendingLogin
@@ -129,7 +130,7 @@ def test_whoever_logs_in_has_the_account_connected_with_a_token_that_lives_long(
     assert (made.account.account_id, made.account.login, made.retell_agent_id) == (_id(account), login, "agent_1")
     assert {one.outcome for one in made.checks} == {"passed"}
     told = door.world.meta.control("GET", f"accounts/{_id(account)}")
-    assert set(told["subscribedFields"]) == {"messages", "messaging_postbacks"}
+    assert set(told["subscribedFields"]) == set(fields_of(login))
     _, described = door.token(made)
     assert (described["kind"], described["short"]) == ("page" if login is Login.FACEBOOK else "instagram", False)
 

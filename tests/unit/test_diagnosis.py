@@ -7,7 +7,7 @@ import pytest
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Login, Outcome
 from connector.contract.checks import FINDINGS, CheckView
 from connector.contract.remedies import REMEDIES
-from connector.lifecycle.checks import Name
+from connector.lifecycle.checks import OPTIONAL, Name
 from connector.lifecycle.diagnosis import diagnose, next_refresh_at
 from connector.tenancy import Tenant
 
@@ -58,8 +58,17 @@ def test_the_rows_come_in_order_with_the_time_of_each_and_without_a_page_where_t
     for login in Login:
         found = diagnose(_connection(*reversed(_all()), login=login), NOW)
         names = [name for name in Name if name is not Name.PAGE_LINK or login is Login.FACEBOOK]
-        assert [one.name for one in found] == names
+        assert [one.name for one in found] == [name for name in names if name not in OPTIONAL.values()]
         assert {one.at for one in found if one.name not in ("webhook", "lastError")} == {NOW - HOUR}
+
+
+def test_missing_fields_warn_after_the_subscription_unless_that_failed():
+    missing = ("standby", "message_edit")
+    for outcome, names in ((PASSED, [Name.EDITS, Name.STANDBY]), (FAILED, []), (UNKNOWN, [])):
+        found = diagnose(_connection(Check(Name.SUBSCRIPTION, outcome, missing=missing)), NOW)
+        warnings = [one for one in found if one.outcome is Outcome.WARNING]
+        assert [one.name for one in warnings] == names
+        assert {one.code for one in warnings} <= {"field_missing"}
 
 
 def test_what_an_older_version_stored_has_the_time_of_all_checks():

@@ -13,7 +13,7 @@ from connector.lifecycle.judgement import judge, require_granted
 from connector.tenancy import Tenant
 
 APP_ID = "900000000000001"
-PASSED, FAILED, UNKNOWN = Outcome
+PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -45,6 +45,7 @@ class Connections:
                 None,
                 None,
                 paused_until=before.paused_until if before else None,
+                token_stored_at=self._clock(),
             )
         )
 

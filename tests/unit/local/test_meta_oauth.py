@@ -433,4 +433,5 @@ def test_only_those_who_exist_can_be_put_before_the_dialog(meta: MetaClient):
         "pageIds": None,
         "declined": [],
         "codeAgeSeconds": 0,
+        "configId": None,
     }
