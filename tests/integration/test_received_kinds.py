@@ -268,6 +268,13 @@ def test_a_referral_beside_the_message_is_kept_and_the_outer_one_counts(inbox):
     assert inbox.variables()["referral_ref"] == "spring"
 
 
+def test_a_product_that_is_opened_before_any_chat_is_told(inbox):
+    inbox.tell(item("referral") | {"referral": {"product": {"id": "24681012141618"}}})
+    inbox.tell(item("text") | {"message": {"mid": "m1", "text": "is it in stock?"}})
+    assert inbox.asked() == "[The customer came here through: product id “24681012141618”]\nis it in stock?"
+    assert inbox.variables()["referral_product_id"] == "24681012141618"
+
+
 def test_a_product_that_is_opened_during_a_conversation_is_told_with_the_next_message(inbox):
     inbox.receive("text")
     inbox.asked()

@@ -642,6 +642,12 @@ def test_an_unsend_without_parties_is_read():
     )
 
 
+@pytest.mark.parametrize("field", [["messages"], {"x": 1}, None, 5, True])
+def test_a_change_of_a_field_that_is_no_text_is_kept(field):
+    event = read(Notification(ACCOUNT, "changes", {"field": field, "value": item("text")}), RECEIVED_AT)
+    assert isinstance(event, Other)
+
+
 @pytest.mark.parametrize("field", ["policy_enforcement", "messaging_policy_enforcement"])
 def test_a_policy_is_enforced_in_the_changes_form_too(field):
     for value in (item("policy-enforcement"), item("policy-enforcement")["policy_enforcement"]):

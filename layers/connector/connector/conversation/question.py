@@ -7,6 +7,7 @@ from typing import Any
 from connector.chat import OTHER_APP, RECOVERED_LATE, Chat, Message, Role
 from connector.conversation.describing import described
 from connector.conversation.introduction import referred
+from connector.conversation.policy import WINDOW
 
 _MISSED = {
     RECOVERED_LATE: "[The customer wrote this some time ago, and has had no answer to it]",
@@ -24,13 +25,17 @@ def question(chat: Chat, messages: Sequence[Message]) -> str:
 
 
 def _arrived(chat: Chat, messages: Sequence[Message]) -> list[str]:
-    """Return how the customer came back since the last turn, where none of these messages says so itself."""
+    """Return how the customer came here since their last message, where none of these messages says so itself.
+
+    In a new chat, of a referral of the last day.
+    """
     at = (chat.referral or {}).get("at")
     mine = [message for message in messages if message.role is Role.USER]
-    earlier = [one.created_at for one in chat.messages if one.role is Role.USER and one not in mine]
-    if not isinstance(at, datetime) or not earlier or at <= max(earlier) or any(one.referral for one in mine):
+    if not isinstance(at, datetime) or not mine or any(message.referral for message in mine):
         return []
-    return _referral(chat.referral or {})
+    earlier = [one.created_at for one in chat.messages if one.role is Role.USER and one not in mine]
+    since = max(earlier, default=min(message.created_at for message in mine) - WINDOW)
+    return _referral(chat.referral or {}) if at > since else []
 
 
 def _tell(chat: Chat, message: Message) -> str:

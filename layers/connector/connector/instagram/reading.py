@@ -42,7 +42,7 @@ _LONGEST_TEXT = 10_000  # characters; Instagram takes 1,000 bytes
 _LONGEST_TITLE = 1_000  # of what is tapped, its payload, and why Meta enforces a policy
 _LONGEST_MID = 1_000  # 164 were seen
 _LARGEST_KEPT = 20_000  # characters of JSON; what Meta documents is far smaller
-_AS_ITEMS = {"messages", "messaging_handover", "messaging_handovers"}  # changes whose value is an item of `messaging`
+_AS_ITEMS = ("messages", "messaging_handover", "messaging_handovers")  # changes whose value is an item of `messaging`
 _TEST_ENTRY_IDS = {"0", "23245", "12334"}  # the ids of the dashboard's "Send to my server" button
 _POLICY = ("policy_enforcement", "messaging_policy_enforcement")
 
