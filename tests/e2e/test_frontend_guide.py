@@ -26,7 +26,8 @@ from PIL import Image
 import connector
 from connector import errors
 from connector.accounts import ConnectionStatus
-from connector.chat import PAUSED, RECOVERED_LATE, MessageStatus, Role
+from connector.chat import OTHER_APP, PAUSED, RECOVERED_LATE, MessageStatus, Role
+from connector.contract.attachments import AttachmentView, ButtonView, CardView, CoordinatesView
 from connector.contract.base import Body
 from connector.contract.checks import CheckView
 from connector.contract.connection import ConnectRequest, Status
@@ -34,7 +35,7 @@ from connector.contract.conversations import ConversationView
 from connector.contract.deletions import DisconnectRequest, ForgetRequest, Forgotten
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.menus import MenuRequest, MenuView
-from connector.contract.messages import AttachmentView, MessageView
+from connector.contract.messages import MessageView
 from connector.contract.pausing import Paused, PauseRequest
 from connector.contract.recovering import Recovered
 from connector.contract.sending import SendRequest
@@ -558,8 +559,8 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     written = [(CODE / place).read_text() for place in ("conversation/words.py", "storage/chats.py")]
     stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
     assert len(of_retell) == 4
-    assert len(stored) == 2
-    stored |= {RECOVERED_LATE, policy.OPTED_OUT}
+    assert len(stored) == 1
+    stored |= {OTHER_APP, RECOVERED_LATE, policy.OPTED_OUT}
     expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | stored | _reasons_of_instagram()
     rows = [row["error.code"] for row in guide.table("Error codes of a message")]
     assert sorted(rows) == sorted(expected)
@@ -595,10 +596,12 @@ def test_the_tables_of_fields_have_exactly_those_of_the_contract():
         ("The fields of a conversation", ConversationView),
         ("The fields of a status", Status),
         ("The fields of a check", CheckView),
+        ("Attachments", AttachmentView),
     ):
         assert [row["Field"] for row in guide.table(heading)] == [one.alias for one in model.model_fields.values()]
-    for name in AttachmentView.model_fields:
-        assert f"`{name}`" in guide.text()
+    for part in (CardView, ButtonView, CoordinatesView):
+        for field in part.model_fields.values():
+            assert f"`{field.alias}`" in guide.text()
 
 
 def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
