@@ -125,10 +125,10 @@ class Recovery:
         hinted_at = datetime.fromtimestamp(wanted.hinted_at / 1000, UTC)
         try:
             message = self._read(connection, wanted.mid, hinted_at)
-        except Refused:
+        except (Refused, NotShown):
             return "FetchRefused"
         except ReconnectNeeded as error:
-            self.connections.record_error(connection, error.code, needs_reconnection=True)
+            faults.record(self.connections, connection, error)
             return "FetchRefused"
         except TryLater:
             if self.clock() - hinted_at < _FETCH_AGAIN:
