@@ -329,7 +329,10 @@ def test_what_was_signed_with_the_secret_of_before_is_still_believed_after_a_rec
     connect(world, account, app_secret="the new one")
     assert world.secrets.webhook(TENANT).app_secrets == ("the new one", "test_app_secret")
     connect(world, account, app_secret="the newest")
-    assert world.secrets.webhook(TENANT).app_secrets == ("the newest", "the new one")
+    assert world.secrets.webhook(TENANT).app_secrets == ("the newest", "the new one", "test_app_secret")
+    later = SecretSets(world.database[COLLECTION], world.secrets, lambda: now() + SECRETS_UNDER_WAY)
+    later.clear_all()
+    assert world.secrets.webhook(TENANT, recent=True).app_secrets == ("the newest", "the new one")
 
 
 # ── Idempotency-Key

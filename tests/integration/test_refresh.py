@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from connector.accounts import ConnectionStatus, Grant, Login
 from connector.errors import Misconfigured, Unavailable
 from connector.instagram.graph import Graph
+from connector.instagram.subscriptions import fields_of
 from connector.instagram.tokens import LongToken
 from connector.lifecycle.pace import Pace
 from connector.lifecycle.patrol import SOON
@@ -345,7 +346,7 @@ def test_i8_an_account_that_meta_unsubscribed_is_subscribed_again_and_the_gap_is
     assert house.visit().counted == {"ConnectionsChecked": 1}
     house.change_account(subscribed=False)
     assert house.visit().counted == {"ConnectionsChecked": 1, "Resubscribed": 1}
-    assert set(house.subscribed) == {"messages", "messaging_postbacks"}
+    assert set(house.subscribed) == set(fields_of(login))
     assert (house.row("subscription").outcome, house.row("subscription").code) == ("passed", WAS_UNSUBSCRIBED)
     assert house.connection.is_connected
     assert house.visit().counted == {"ConnectionsChecked": 1}
