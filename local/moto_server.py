@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import make_server
 
 from local.aws import ssm_client
+from local.simulators.origins import may_call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from mypy_boto3_ssm import SSMClient
 
-_WRITES = {"AmazonSSM.PutParameter", "AmazonSSM.DeleteParameter", "AmazonSSM.DeleteParameters"}
+_PUT = "AmazonSSM.PutParameter"
+_WRITES = {_PUT, "AmazonSSM.DeleteParameter", "AmazonSSM.DeleteParameters"}
 
 
 class Journal:
@@ -41,6 +43,9 @@ class Journal:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Pass a request on, and write it down when it has changed something."""
+        if not may_call(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")):  # no SDK names an origin
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"Websites may not call this server."]
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         if target not in _WRITES:
             return self._app(environ, start_response)
@@ -56,18 +61,15 @@ class Journal:
             answer = list(self._app(environ, start))
             if statuses and statuses[0].startswith("200") and not self._is_playing:
                 self._write({"target": target, "body": base64.b64encode(body).decode("ascii")})
+                if target != _PUT:
+                    self._forget(json.loads(body))
         return answer
 
     def play(self, ssm: "SSMClient") -> None:
         """Bring back what earlier runs have written."""
         self._is_playing = True
-        for line in self._path.read_text().splitlines() if self._path.exists() else ():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # the last line of a process that was killed while it wrote
-            request = json.loads(base64.b64decode(entry["body"]))
-            match entry["target"]:
+        for target, request in self._entries():
+            match target:
                 case "AmazonSSM.PutParameter":
                     ssm.put_parameter(**request)
                 case "AmazonSSM.DeleteParameter":
@@ -76,12 +78,39 @@ class Journal:
                     ssm.delete_parameters(**request)
         self._is_playing = False
 
+    def _entries(self) -> Iterable[tuple[str, Any]]:
+        for line in self._path.read_text().splitlines() if self._path.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # the last line of a process that was killed while it wrote
+            yield entry["target"], json.loads(base64.b64decode(entry["body"]))
+
+    def _forget(self, deleted: Mapping[str, Any]) -> None:
+        """Rewrite the journal without the deleted parameters: their values were secrets.
+
+        A parameter that is made again starts at version 1, as after a deletion.
+        """
+        names = {deleted.get("Name"), *deleted.get("Names", ())}
+        kept = [
+            (target, request) for target, request in self._entries() if target == _PUT and request["Name"] not in names
+        ]
+        beside = self._path.with_name(f"{self._path.name}.next")
+        beside.touch(mode=0o600)
+        beside.write_text("".join(_line(target, request) for target, request in kept))
+        beside.replace(self._path)
+
     def _write(self, entry: dict[str, str]) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "a") as journal:
             journal.write(json.dumps(entry) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
+
+
+def _line(target: str, request: Any) -> str:
+    body = base64.b64encode(json.dumps(request).encode()).decode("ascii")
+    return json.dumps({"target": target, "body": body}) + "\n"
 
 
 def serve(journal_path: Path) -> None:

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 from flask import Flask, Response, abort, jsonify, request, send_from_directory
 
 from local.gateway import Gateway
+from local.simulators.origins import is_loopback
 from local.template import ROOT
 
 SUBACCOUNT = "acme"
@@ -16,7 +16,6 @@ AGENT = "agent_barista"
 
 _CONSOLE = ROOT / "local" / "console"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_OUR_NAMES = {"127.0.0.1", "localhost", "::1"}
 _TOKEN_SECONDS = 3600
 
 
@@ -44,7 +43,7 @@ def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], s
 
     @site.get("/console/config.json")
     def config() -> Response:
-        if urlsplit(f"//{request.host}").hostname not in _OUR_NAMES:
+        if not is_loopback(request.host):
             abort(404)  # a page elsewhere that has had its name point here gets no token
         token = make_token(jwt_secret, SUBACCOUNT)
         answer: dict[str, Any] = {

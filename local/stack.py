@@ -93,7 +93,10 @@ class Stack:
             self._running.callback(retell.stop)
             retell_url = retell.url
         if not settings.facebook_graph_url:
-            app = create_meta(app_secret=settings.keys.app_secret, state_file=settings.folder / "meta.json")
+            state = settings.folder / "meta.json"
+            app = create_meta(
+                app_secret=settings.keys.app_secret, state_file=state, allowed_origin=lambda: self.url or None
+            )
             meta = serve(app)
             self._running.callback(meta.stop)
             self._meta_url = meta.url

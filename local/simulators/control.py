@@ -1,7 +1,7 @@
 """What the control APIs of the simulators have in common: `/_simulator`, JSON bodies, faults, CORS.
 
-CORS is open here and only here, so that a page served from another port can play the customer. The routes
-that imitate a provider send no CORS headers, because the provider sends none.
+CORS is open here and only here, and to one page only: the one that plays the customer. The routes that imitate a
+provider send no CORS headers, because the provider sends none.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from local.simulators.faults import FaultBoard
+from local.simulators.origins import may_call
 
 
 class ControlBody(BaseModel):
@@ -28,10 +29,27 @@ class ControlError(Exception):
         self.message = message
 
 
-def control_blueprint() -> Blueprint:
+type AllowedOrigin = Callable[[], str | None]
+"""Returns the origin of the page that may use a control API, such as `http://127.0.0.1:3000`; None for no page."""
+
+
+def control_blueprint(allowed_origin: AllowedOrigin) -> Blueprint:
     """Make an empty control API, ready to get its routes."""
     control = Blueprint("control", __name__, url_prefix="/_simulator")
-    control.after_request(_allow_any_origin)
+
+    @control.before_request
+    def refuse_websites() -> None:
+        if not may_call(request.host, request.headers.get("Origin"), allowed_origin()):
+            raise ControlError(403, "Websites may not use the control API. Call it from a program on this machine.")
+
+    @control.after_request
+    def allow_page(response: Response) -> Response:
+        if (origin := allowed_origin()) is not None:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        return response
+
     control.register_error_handler(ControlError, _refuse)
     control.register_error_handler(ValidationError, _refuse_body)
     return control
@@ -61,13 +79,6 @@ def add_fault_routes[Settings: BaseModel](
         faults.clear()
         applied()
         return jsonify(faults={})
-
-
-def _allow_any_origin(response: Response) -> Response:
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
-    response.headers["Access-Control-Allow-Headers"] = "Content-Type"
-    return response
 
 
 def _refuse(error: ControlError) -> tuple[Response, int]:

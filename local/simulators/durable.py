@@ -44,5 +44,6 @@ class DurableState[T]:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         beside = self._file.with_name(f"{self._file.name}.next")
+        beside.touch(mode=0o600)  # it may hold access tokens
         beside.write_bytes(self._adapter.dump_json(self._value))
         beside.replace(self._file)

@@ -2,12 +2,14 @@
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -121,8 +123,8 @@ def not_http(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def peer() -> Iterator[Peer]:
-    """Run a server on a free port."""
+def peer(certificate: Path | None = None) -> Iterator[Peer]:
+    """Run a server on a free port; with the certificate for localhost (and its key) in a file, over TLS."""
     made = Peer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -149,6 +151,11 @@ def peer() -> Iterator[Peer]:
 
     server = Server(("127.0.0.1", 0), Handler)
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        made.url = f"https://localhost:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

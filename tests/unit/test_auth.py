@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import auth
-from connector.auth import Caller, authenticate
-from connector.errors import Misconfigured, NotFound, Unauthorized, Unavailable
+from connector.auth import Caller, Scope, authenticate
+from connector.errors import Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
+from connector.key_set import KeySet
 from connector.storage.secrets import JwtKeys
 from connector.tenancy import Tenant
 from tests.unit import peer as behaviour
@@ -201,6 +202,49 @@ def test_no_claims_do_anything_but_prove_or_be_refused(claims):
     assert caller.subaccount_ids
 
 
+# ── what a token may do, and for how long
+
+
+@pytest.mark.parametrize(
+    ("scope", "reads", "writes"),
+    [
+        (..., True, True),
+        ("instagram:read", True, False),
+        ("instagram:write", True, True),
+        ("openid instagram:read profile", True, False),
+        (["instagram:read", "instagram:write"], True, True),
+        ("", False, False),
+        ("openid", False, False),
+        ("instagram:reads", False, False),
+        (None, False, False),
+        ({"instagram:read": True}, False, False),
+        ([["instagram:read"]], False, False),
+        (5, False, False),
+    ],
+    ids=str,
+)
+def test_a_scope_limits_what_a_token_may_do(scope, reads, writes):
+    caller = _who(_token(_with(scope=scope)))
+    for wanted, is_allowed in ((Scope.READ, reads), (Scope.WRITE, writes)):
+        if is_allowed:
+            caller.require_scope(wanted)
+        else:
+            with pytest.raises(ScopeMissing):
+                caller.require_scope(wanted)
+
+
+@pytest.mark.parametrize(("lifetime", "is_valid"), [(3600, True), (3601, False), (10**10, False)])
+def test_a_token_may_not_live_longer_than_the_deployment_allows(lifetime, is_valid):
+    token = _token(_with(iat=NOW - 10, exp=NOW - 10 + lifetime))
+    keys = JwtKeys((KEY,), lifetime_seconds=3600)
+    if is_valid:
+        assert _who(token, keys) == PROVEN
+    else:
+        with pytest.raises(Unauthorized):
+            _who(token, keys)
+    assert _who(_token(_with(exp=NOW + 10**9))) == PROVEN
+
+
 # ── a key set that the issuer publishes
 
 
@@ -224,10 +268,24 @@ def _jwk(key, name):
 
 
 @pytest.fixture
-def issuer(other_side, rsa_key, ec_key):
+def other_side(certificate, monkeypatch):
+    """A server that is trusted."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with behaviour.peer(certificate) as made:
+        yield made
+
+
+@pytest.fixture
+def published(rsa_key, ec_key):
+    """An answer with both keys."""
+    return behaviour.answer({"keys": [_jwk(rsa_key, "r"), _jwk(ec_key, "e")]})
+
+
+@pytest.fixture
+def issuer(other_side, published):
     """The issuer's server, which publishes both keys, and how to verify with it."""
     auth._key_set.cache_clear()
-    other_side.behave = behaviour.answer({"keys": [_jwk(rsa_key, "r"), _jwk(ec_key, "e")]})
+    other_side.behave = published
     yield JwtKeys((), jwks_url=f"{other_side.url}/jwks.json")
     auth._key_set.cache_clear()
 
@@ -306,7 +364,7 @@ def test_a_key_set_that_cannot_be_fetched_is_unavailable(issuer, other_side, rsa
 
 
 def test_nobody_where_the_key_set_should_be_is_unavailable(rsa_key):
-    keys = JwtKeys((), jwks_url=f"{behaviour.nobody()}/jwks.json")
+    keys = JwtKeys((), jwks_url=f"{behaviour.nobody().replace('http:', 'https:')}/jwks.json")
     with pytest.raises(Unavailable):
         _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), keys)
 
@@ -318,3 +376,51 @@ def test_tokens_of_made_up_keys_do_not_have_the_key_set_fetched_each_time(issuer
         with pytest.raises(Unauthorized):
             _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": f"made-up-{number}"}), issuer)
     assert len(other_side.requests) <= 5
+
+
+# ── an issuer that is down
+
+
+class _Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def key_set(other_side, published):
+    """The issuer's key set, fetched once, whose fetches are all asked of the server."""
+    other_side.behave = published
+    made = KeySet(f"{other_side.url}/jwks.json", clock=_Clock())
+    made.fetch_data()
+    return made
+
+
+def test_the_keys_of_before_are_used_for_an_hour_while_the_issuer_is_down(key_set, other_side):
+    other_side.behave = behaviour.answer(b"", 500)
+    key_set._clock.now += 3599
+    assert key_set.fetch_data()["keys"]
+    key_set._clock.now += 2
+    with pytest.raises(jwt.PyJWKClientConnectionError):
+        key_set.fetch_data()
+
+
+def test_an_issuer_that_is_down_is_not_called_for_each_request(key_set, other_side, published):
+    other_side.behave = behaviour.answer(b"", 500)
+    for _ in range(20):
+        key_set.fetch_data()
+    assert len(other_side.requests) == 2
+    other_side.behave = published
+    key_set._clock.now += 10
+    key_set.fetch_data()
+    assert len(other_side.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["http://issuer.example/jwks", "ftp://x/y", "issuer", "https://", "https://[", "https://x:99999/", ""]
+)
+def test_a_key_set_that_is_not_at_an_https_url_is_misconfigured(url):
+    with pytest.raises(Misconfigured):
+        KeySet(url)

@@ -1,24 +1,32 @@
 """Who calls: a bearer JWT whose claims name the tenants it is for.
 
-Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` (a list).
+Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` (a list) and `scope` (a
+string with blanks between its words, or a list).
 """
 
-import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
 import jwt
 
-from connector.errors import Misconfigured, NotFound, Unauthorized, Unavailable
+from connector.errors import Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
+from connector.key_set import KeySet
 from connector.storage.secrets import JwtKeys
 from connector.tenancy import ID_PATTERN, Tenant
 
 _MAX_TOKEN_CHARACTERS = 8192
 _LEEWAY_SECONDS = 30
-_JWKS_TIMEOUT_SECONDS = 3
 _NEVER = 10**11  # seconds since 1970: a token that expires in the year 5138 does not expire
+
+
+class Scope(StrEnum):
+    """A right that a token may be limited to, as its claim `scope` names it."""
+
+    READ = "instagram:read"
+    WRITE = "instagram:write"  # includes reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,16 @@ class Caller:
     subaccount_ids: frozenset[str]
     agent_ids: frozenset[str] | None
     """None when the token is for every agent of its subaccounts."""
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+    def require_scope(self, scope: Scope) -> None:
+        """Check that the token has a right.
+
+        Raises:
+            ScopeMissing: it has not.
+        """
+        if not self.scopes & {scope, Scope.WRITE}:
+            raise ScopeMissing(scope)
 
     def require(self, tenant: Tenant) -> None:
         """Check that the token is for this tenant.
@@ -56,7 +74,7 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     subaccount_ids = _ids([subaccounts] if isinstance(subaccounts, str) else subaccounts)
     if not subaccount_ids:
         raise _refused()
-    return Caller(subaccount_ids, None if agents is None else _ids(agents))
+    return Caller(subaccount_ids, None if agents is None else _ids(agents), _scopes(claims))
 
 
 def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
@@ -86,6 +104,8 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
             raise _refused() from error
         if not isinstance(claims["exp"], int | float) or claims["exp"] >= _NEVER:
             raise _refused()
+        if keys.lifetime_seconds is not None and not claims["exp"] - claims["iat"] <= keys.lifetime_seconds:
+            raise _refused()
         return claims
     raise _refused()
 
@@ -98,15 +118,24 @@ def _candidates(token: str, keys: JwtKeys) -> list[Any]:
     try:
         # The key as published says which algorithm it is for; PyJWT holds the token to it.
         return [_key_set(keys.jwks_url).get_signing_key_from_jwt(token)]
-    except (jwt.PyJWKClientConnectionError, json.JSONDecodeError) as error:
+    except jwt.PyJWKClientConnectionError as error:
         raise Unavailable("The keys that prove callers cannot be fetched. Try again in a moment.") from error
     except jwt.PyJWTError as error:
         raise _refused() from error
 
 
 @cache
-def _key_set(url: str) -> jwt.PyJWKClient:
-    return jwt.PyJWKClient(url, timeout=_JWKS_TIMEOUT_SECONDS, lifespan=300)
+def _key_set(url: str) -> KeySet:
+    return KeySet(url)
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[Scope]:
+    """Return the rights of a token: all where it names none. Scopes of other systems are ignored."""
+    if "scope" not in claims:
+        return frozenset(Scope)
+    named = claims["scope"]
+    words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    return frozenset(scope for scope in Scope if scope.value in words)
 
 
 def _ids(value: object) -> frozenset[str]:

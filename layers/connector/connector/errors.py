@@ -8,6 +8,7 @@
     ├── LoginFailed                 400  (its reason)           a login at Meta that connects nothing
     ├── Unauthorized                401  unauthorized           no valid JWT, or no valid signature
     ├── Forbidden                   403  forbidden              a wrong verification token
+    ├── ScopeMissing                403  insufficient_scope     the JWT lacks a right
     ├── NotFound                    404  not_found              absent, or another tenant's
     ├── NotConnected                409  not_connected          this agent has no Instagram account
     ├── AccountInUse                409  account_in_use         the account has another agent
@@ -135,6 +136,16 @@ class Forbidden(ConnectorError):
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
+
+
+class ScopeMissing(ConnectorError):
+    """Raised when a valid JWT lacks the right to do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The token may not do this: its claim `scope` must name {scope}.")
 
 
 class NotFound(ConnectorError):

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from connector.auth import authenticate
+from connector.auth import Scope, authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after, without_base
 from connector.logs import log_crash, log_refusal, logger, metrics
@@ -45,32 +45,39 @@ def entry(app: APIGatewayHttpResolver) -> Handler:
     @logger.inject_lambda_context
     @metrics.log_metrics
     def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
-        try:
-            _admit(event)
-            return app.resolve(_labelled(event), context)
-        except ConnectorError as error:
-            log_refusal(error)
-            answer = answer_error(error)
-            if error.status is HTTPStatus.UNAUTHORIZED:
-                answer["headers"]["WWW-Authenticate"] = "Bearer"  # RFC 9110: a 401 says how to prove oneself
-            return answer
-        except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
-            log_crash(error)
-            return answer_error(ConnectorError("unexpected"))
+        answer = _answer(app, event, context)
+        answer["headers"]["Cache-Control"] = "no-store"  # answers hold what people wrote, and who they are
+        return answer
 
     return handler
+
+
+def _answer(app: APIGatewayHttpResolver, event: LambdaEvent, context: Any) -> LambdaAnswer:
+    try:
+        _admit(event)
+        return app.resolve(_labelled(event), context)
+    except ConnectorError as error:
+        log_refusal(error)
+        answer = answer_error(error)
+        if error.status is HTTPStatus.UNAUTHORIZED:
+            answer["headers"]["WWW-Authenticate"] = "Bearer"  # RFC 9110: a 401 says how to prove oneself
+        return answer
+    except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
+        log_crash(error)
+        return answer_error(ConnectorError("unexpected"))
 
 
 def _admit(event: LambdaEvent) -> None:
     """Let only those in who may call for this path's tenant.
 
     Raises:
-        Unauthorized, NotFound, InvalidRequest, PayloadTooLarge: as they say.
+        Unauthorized, NotFound, ScopeMissing, InvalidRequest, PayloadTooLarge: as they say.
     """
     request = Request.of(event)
     caller = authenticate(request.headers.get("authorization"), secrets().jwt())
     path = event.get("pathParameters") or {}
     caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
+    caller.require_scope(Scope.READ if request.method == "GET" else Scope.WRITE)
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
     _require_object(request.body)

@@ -15,7 +15,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from connector.errors import ConnectorError, InvalidRequest, Misconfigured, Undeliverable
 
 # Tokens of Meta (EAA…, IGA…), bearer headers and JWTs, wherever an exception may have carried them.
-_SECRET = re.compile(r"EAA[\w-]{8,}|IGA[\w-]{8,}|Bearer [\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
+# A JWT is looked for where a word begins only: from each "eyJ" inside one, the time would grow with its square.
+_SECRET = re.compile(r"EAA[\w-]{8,}|IGA[\w-]{8,}|Bearer [\w.~+/=-]+|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):

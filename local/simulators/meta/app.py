@@ -13,6 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from local.simulators.clock import now_ms
+from local.simulators.control import AllowedOrigin
 from local.simulators.durable import DurableState
 from local.simulators.faults import FaultBoard
 from local.simulators.meta import errors
@@ -44,13 +45,15 @@ def create_app(
     retry_delays_seconds: Sequence[float] = DEFAULT_RETRY_DELAYS_SECONDS,
     api_version: str = DEFAULT_API_VERSION,
     human_agent_approved: bool = False,
+    allowed_origin: AllowedOrigin = lambda: None,
 ) -> Flask:
     """Make a simulator that keeps its state in `state_file`, or only in memory.
 
     A refused webhook is tried again at once, then after each of `retry_delays_seconds`, then after the last
     of them again and again. `app_secret` is the Facebook app's; the Instagram app of the same dashboard has an id and
     a secret of its own, by default derived from it. `api_version` is what webhooks and unversioned calls name.
-    `human_agent_approved` lets sends with the tag HUMAN_AGENT have seven days.
+    `human_agent_approved` lets sends with the tag HUMAN_AGENT have seven days. A page of `allowed_origin` may use the
+    control API.
     """
     state = DurableState(WORLD_JSON, default_world(), state_file)
     with state.change() as world:
@@ -70,7 +73,7 @@ def create_app(
     app.register_blueprint(logins)
     app.register_blueprint(graph)
     app.register_blueprint(graph, name="versioned_graph", url_prefix="/<graph_version:version>")
-    app.register_blueprint(meta_control(simulation))
+    app.register_blueprint(meta_control(simulation, allowed_origin))
     app.register_error_handler(GraphError, _refuse)
     app.register_error_handler(OAuthError, lambda error: (jsonify(error.body), error.status))
     app.register_error_handler(NotFound, lambda _: _refuse(errors.unknown_path(request.path)))

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify
 
 from local.simulators.clock import now_ms
-from local.simulators.control import ControlError, add_fault_routes, control_blueprint, parse_body
+from local.simulators.control import AllowedOrigin, ControlError, add_fault_routes, control_blueprint, parse_body
 from local.simulators.meta import control_bodies as bodies
 from local.simulators.meta import control_views as views
 from local.simulators.meta.control_accounts import add_account_routes
@@ -25,9 +25,9 @@ from local.simulators.meta.wire import completed_event, hint_event, message_even
 from local.simulators.meta.world import World
 
 
-def meta_control(simulation: Simulation) -> Blueprint:
+def meta_control(simulation: Simulation, allowed_origin: AllowedOrigin) -> Blueprint:
     """All routes under `/_simulator`."""
-    control = control_blueprint()
+    control = control_blueprint(allowed_origin)
     _add_dashboard_routes(control, simulation)
     _add_message_routes(control, simulation)
     _add_thread_routes(control, simulation)

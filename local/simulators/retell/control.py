@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 from pydantic import Field
 
 from local.simulators.clock import iso
-from local.simulators.control import ControlBody, add_fault_routes, control_blueprint, parse_body
+from local.simulators.control import AllowedOrigin, ControlBody, add_fault_routes, control_blueprint, parse_body
 from local.simulators.retell.chats import Chat, Json
 from local.simulators.retell.simulation import Simulation
 
@@ -21,9 +21,9 @@ class ScriptedAnswers(ControlBody):
     answers: list[Annotated[str, Field(max_length=100_000)] | Annotated[list[Json], Field(max_length=100)]]
 
 
-def retell_control(simulation: Simulation) -> Blueprint:
+def retell_control(simulation: Simulation, allowed_origin: AllowedOrigin) -> Blueprint:
     """Make all routes under `/_simulator`."""
-    control = control_blueprint()
+    control = control_blueprint(allowed_origin)
 
     @control.get("/state")
     def read_state() -> Response:

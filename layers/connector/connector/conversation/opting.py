@@ -1,9 +1,8 @@
 """The words with which a customer takes back, and gives again, the leave to write to them."""
 
-import re
 from dataclasses import dataclass
 
-_AROUND = re.compile(r"^\W+|\W+$")
+_LONGEST = 200  # characters of a message that may be such a word, with what stands around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +30,8 @@ def _listed(words: str) -> frozenset[str]:
 
 
 def _bare(text: str) -> str:
-    return _AROUND.sub("", text).casefold()
+    """Return a text without what is no letter, digit or `_` around it; "" for one that is too long to be a word."""
+    if len(text) > _LONGEST:
+        return ""
+    word = [at for at, one in enumerate(text) if one.isalnum() or one == "_"]
+    return text[word[0] : word[-1] + 1].casefold() if word else ""

@@ -21,6 +21,11 @@ def proof_of(token: str, secret: str) -> str:
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 
 
+def is_form(header: str | None) -> bool:
+    """Return whether a header has the form of a signature, whatever it proves."""
+    return _SIGNATURE.fullmatch(header or "") is not None
+
+
 def is_signed(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
     """Return whether `header` is the signature of exactly these bytes by one of the app secrets.
 

@@ -46,6 +46,8 @@ class JwtKeys:
     jwks_url: str | None = None
     issuer: str | None = None
     audience: str | None = None
+    lifetime_seconds: int | None = None
+    """The longest time from `iat` to `exp` of a token that is accepted; None for any."""
 
 
 class Secrets:
@@ -86,6 +88,7 @@ class Secrets:
             value.get("jwksUrl"),
             value.get("issuer"),
             value.get("audience"),
+            _lifetime(value.get("maximumLifetimeSeconds")),
         )
 
     def mongodb_uri(self) -> str:
@@ -191,6 +194,12 @@ class Secrets:
         if not isinstance(value, dict):
             raise Misconfigured(f"The SSM parameter {name} is not a JSON object. README.md says what it holds.")
         return value
+
+
+def _lifetime(seconds: object) -> int | None:
+    if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0):
+        raise Misconfigured("`maximumLifetimeSeconds` in the SSM parameter jwt must be a whole number above 0.")
+    return seconds
 
 
 def _app(value: dict[str, Any], login: Login) -> App | None:
