@@ -44,7 +44,8 @@ def control_blueprint(allowed_origin: AllowedOrigin) -> Blueprint:
 
     @control.after_request
     def allow_page(response: Response) -> Response:
-        if (origin := allowed_origin()) is not None:
+        origin = request.headers.get("Origin")
+        if origin is not None and may_call(request.host, origin, allowed_origin()):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
             response.headers["Access-Control-Allow-Headers"] = "Content-Type"

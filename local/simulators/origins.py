@@ -13,6 +13,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def may_call(host: str, origin: str | None, allowed_origin: str | None = None) -> bool:
-    """Return whether a request may be served: browsers name the page's origin, programs name none."""
-    return is_loopback(host) and origin in (None, allowed_origin)
+def may_call(host: str, origin: str | None, page: str | None = None) -> bool:
+    """Return whether a request may be served: programs name no origin, and browsers that of their page.
+
+    `page` is the origin of the page that may call, under whichever of this machine's names it was opened.
+    """
+    return is_loopback(host) and (origin is None or (page is not None and _place(origin) == _place(page)))
+
+
+def _place(origin: str) -> tuple[str, bool, int | None] | None:
+    """Return scheme and port of an origin on this machine; one elsewhere is no place."""
+    try:
+        parts = urlsplit(origin)
+        return (parts.scheme, True, parts.port) if parts.hostname in _LOOPBACK else (origin, False, None)
+    except ValueError:
+        return None

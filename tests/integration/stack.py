@@ -40,7 +40,7 @@ APP_PATH = "/api/instagram/webhook"
 VERIFY_TOKEN = "of the app"
 PAGE_TOKEN = "EAAsimulatedPageToken0001"  # of the simulator's first account
 SWEEP_SECONDS = 60
-_WEBHOOK_SECONDS = 20  # of real time, until the simulator has delivered its webhooks
+_WEBHOOK_SECONDS = 60  # of real time, until the simulator has delivered its webhooks
 _TEMPLATE = read_template()
 
 
@@ -194,9 +194,17 @@ class Stack:
 
     def _await_webhooks(self) -> None:
         deadline = time.monotonic() + _WEBHOOK_SECONDS
-        while any(one["status"] == "waiting" for one in self.simulate("GET", "deliveries")["deliveries"]):
+        while waiting := self._undelivered():
             assert time.monotonic() < deadline, "Meta's webhooks are not taken"
+            due = min(_moment(one["nextAttemptAt"]) for one in waiting)
+            if due > datetime.now(UTC):  # one was refused, or timed out: Meta tries it again later
+                self._move_to(due)
+                self.simulate("PUT", "faults")  # changes nothing, but the simulator looks at its deliveries
             time.sleep(0.005)
+
+    def _undelivered(self) -> list[dict[str, Any]]:
+        deliveries = self.simulate("GET", "deliveries")["deliveries"]
+        return [one for one in deliveries if one["status"] == "waiting"]
 
     # ── Lambda
 
@@ -342,6 +350,6 @@ def _moment(told: str) -> datetime:
 
 
 def _call(method: str, url: str, body: Mapping[str, Any]) -> Any:
-    answer = requests.request(method, url, json=body or None, timeout=30)
+    answer = requests.request(method, url, json=None if method == "GET" else body, timeout=30)
     assert answer.status_code < 300, answer.text
     return answer.json() if answer.content else None
