@@ -25,6 +25,7 @@ def _place(origin: str) -> tuple[str, bool, int | None] | None:
     """Return scheme and port of an origin on this machine; one elsewhere is no place."""
     try:
         parts = urlsplit(origin)
-        return (parts.scheme, True, parts.port) if parts.hostname in _LOOPBACK else (origin, False, None)
+        is_here, port = parts.hostname in _LOOPBACK, parts.port
     except ValueError:
         return None
+    return (parts.scheme, True, port) if is_here else (origin, False, None)
