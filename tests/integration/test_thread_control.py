@@ -6,6 +6,7 @@ import pytest
 
 from connector.storage.connections import COLLECTION
 from connector.storage.documents import now
+from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from tests.integration.deployment import CONNECT, echo, heard, just_now
 from tests.unit.payloads import ACCOUNT, USER
 
@@ -123,6 +124,22 @@ def test_a_standby_message_that_comes_after_its_handover_is_answered(connected):
     late = heard("in-1", "When do you open?")
     assert connected.tell(_control()) == []
     _answer(connected, connected.tell(late, kind="standby"))
+    assert connected.sent == ["We open at nine."]
+
+
+def test_a_handover_before_a_customers_first_message_counts(connected, database):
+    """A router passes control as soon as somebody writes, and Meta promises no order."""
+    first = heard("in-1", "When do you open?")
+    assert connected.tell(_control()) == []
+    _answer(connected, connected.tell(first, kind="standby"))
+    assert connected.sent == ["We open at nine."]
+    assert database[KEPT_EVENTS].count_documents({}) == 0
+
+
+def test_a_tap_in_standby_is_answered_when_control_comes(connected):
+    tap = {name: value for name, value in heard("in-1", "").items() if name != "message"}
+    _standby(connected, tap | {"postback": {"mid": "in-1", "title": "Opening hours", "payload": "HOURS"}})
+    _answer(connected, connected.tell(_control()))
     assert connected.sent == ["We open at nine."]
 
 

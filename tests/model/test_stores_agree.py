@@ -238,13 +238,18 @@ class Both(RuleBasedStateMachine):
         self.both(lambda one, _: one.kept(ONE).keep(event))
         self.both(lambda one, _: one.kept(ONE).about(mid))
 
-    @rule(user=USERS, name=st.sampled_from(["k3", "k4"]), ahead=SECONDS, what=st.sampled_from([{"ref": "a"}, None]))
-    def keep_referral(self, user, name, ahead, what):
+    @rule(
+        user=USERS,
+        name=st.sampled_from(["k3", "pass_thread_control"]),
+        ahead=SECONDS,
+        what=st.sampled_from([{"ref": "a"}, None]),
+    )
+    def keep_for_a_chat(self, user, name, ahead, what):
         at = self.clock() + ahead
         event = Other("account", user, at, name, name, "messaging", None, {"referral": what})
         self.both(lambda one, _: one.kept(ONE).keep(event))
-        self.both(lambda one, _: one.kept(ONE).referrals(user, at))
-        self.both(lambda one, _: one.kept(TWO).referrals(user, at))
+        self.both(lambda one, _: one.kept(ONE).awaiting_chat(user, at))
+        self.both(lambda one, _: one.kept(TWO).awaiting_chat(user, at))
 
     @rule(mid=IN_MIDS)
     def forget(self, mid):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from connector.instagram.events import Other
+from connector.instagram.events import HANDOVERS, Other
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Shelf
 
@@ -24,12 +24,16 @@ class KeptEvents:
         kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant and one.mid == mid]
         return sorted(kept, key=lambda one: one.at)
 
-    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the referrals kept of a user that happened since then, oldest first."""
+    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the user's kept referrals and handovers of the thread that happened since then, oldest first."""
         kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant]
         theirs = [one for one in kept if one.user_id == user_id and one.at >= since]
-        return sorted((one for one in theirs if isinstance(one.item.get("referral"), dict)), key=lambda one: one.at)
+        return sorted((one for one in theirs if _awaits_chat(one)), key=lambda one: one.at)
 
     def forget(self, event: Other) -> None:
         """Forget an event that has been applied."""
         self._shelf.kept.pop((self._tenant, event.key), None)
+
+
+def _awaits_chat(event: Other) -> bool:
+    return isinstance(event.item.get("referral"), dict) or event.name in HANDOVERS

@@ -163,7 +163,7 @@ class Ingest:
         )
         if event.referral:
             chats.refer(who.user_id, event.referral, who.at)
-        self._apply(connection, self.kept_of(connection.tenant).referrals(who.user_id, who.at - WINDOW))
+        self._apply(connection, self.kept_of(connection.tenant).awaiting_chat(who.user_id, who.at - WINDOW))
         if (out := self.opting.wish_in(words.text)) is not None:
             self.changes_of(connection.tenant).opt(who.user_id, who.at, out=out)
         if event.mid:

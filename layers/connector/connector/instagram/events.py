@@ -11,6 +11,9 @@ from connector.instagram.notifications import Channel
 INBOXES = frozenset({"263902037430900", "1217981644879628"})
 """The ids of the Page's and of Instagram's inbox, in which people write (Meta, "Conversation Routing")."""
 
+HANDOVERS = frozenset({"pass_thread_control", "take_thread_control", "messaging_handover", "messaging_handovers"})
+"""The names of events that tell of a change of thread control: as items, and as fields of changes."""
+
 NO_APP = "0"
 """How Meta names the sender of its own automatic messages."""
 

@@ -239,8 +239,8 @@ class KeptEvents(Protocol):
         """Return what is kept about a message."""
         ...
 
-    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the referrals kept of a user since then."""
+    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the user's kept referrals and handovers since then."""
         ...
 
     def forget(self, event: Other) -> None:

@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
-from connector.instagram.events import Other
+from connector.instagram.events import HANDOVERS, Other
 from connector.storage.documents import now
 from connector.storage.entries import expiry, position_at, time_of
 from connector.storage.mongodb import Document, translated
@@ -72,9 +72,10 @@ class KeptEvents:
             documents = self._collection.find(self._tenant | {"mid": mid}).sort("at", ASCENDING).to_list()
         return [_read(document) for document in documents]
 
-    def referrals(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the referrals kept of a user that happened since then, oldest first."""
-        wanted = self._tenant | {"userId": user_id, "at": {"$gte": since}, "item.referral": {"$type": "object"}}
+    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
+        """Return the user's kept referrals and handovers of the thread that happened since then, oldest first."""
+        kinds = [{"item.referral": {"$type": "object"}}, {"name": {"$in": list(HANDOVERS)}}]
+        wanted = self._tenant | {"userId": user_id, "at": {"$gte": since}, "$or": kinds}
         with translated():
             documents = self._collection.find(wanted).sort("at", ASCENDING).hint("event_of_user_by_time").to_list()
         return [_read(document) for document in documents]
