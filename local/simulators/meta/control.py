@@ -13,6 +13,7 @@ from local.simulators.meta.control_compliance import add_compliance_routes
 from local.simulators.meta.control_login import add_login_routes
 from local.simulators.meta.control_tokens import add_token_routes
 from local.simulators.meta.deliveries import Callback
+from local.simulators.meta.handovers import give
 from local.simulators.meta.handshake import verify_callback
 from local.simulators.meta.identifiers import new_mid
 from local.simulators.meta.residents import add_account, add_user
@@ -91,7 +92,7 @@ def _add_message_routes(control: Blueprint, simulation: Simulation) -> None:
         with simulation.state.change() as world:
             thread = _thread(world, account_id, wanted.to)
             at = now_ms() - 1000 * wanted.seconds_ago
-            message, echo = write_as_business(thread, "app", wanted.text, [], None, at)
+            message, echo = write_as_business(thread, "app", at, **wanted.said())
             if wanted.hint_only:
                 simulation.publish(world, hint_event(account_id, wanted.to, at, message.mid))
             elif not wanted.silent:
@@ -116,13 +117,16 @@ def _add_thread_routes(control: Blueprint, simulation: Simulation) -> None:
     @control.put("/threads/<account_id>/<user_id>")
     def change_thread(account_id: str, user_id: str) -> Response:
         wanted = parse_body(bodies.ThreadChange)
-        with simulation.state.change() as world, simulation.faults.open() as faults:
+        with simulation.state.change() as world:
             thread = _thread(world, account_id, user_id)
-            if "owner_app_id" in wanted.model_fields_set:
-                thread.owner_app_id = wanted.owner_app_id
+            if "owner_app_id" in wanted.model_fields_set and wanted.owner_app_id != thread.owner_app_id:
+                handover = give(thread, wanted.owner_app_id, taken=wanted.taken)
+                if not wanted.silent:
+                    simulation.publish(world, handover)
             if wanted.blocked is not None:
                 thread.blocked = wanted.blocked
-            return jsonify(views.show_thread(thread, faults, now_ms()))
+            with simulation.faults.open() as faults:
+                return jsonify(views.show_thread(thread, faults, now_ms()))
 
     @control.get("/threads/<account_id>/<user_id>")
     def read_thread(account_id: str, user_id: str) -> Response:

@@ -9,6 +9,7 @@ from local.simulators.meta.deliveries import ItemList
 from local.simulators.meta.shapes import Json
 
 type NumericId = Annotated[str, Field(pattern=r"^\d{5,25}$")]
+type AppId = Annotated[str, Field(pattern=r"^\d{1,20}$")]
 type SecondsAgo = Annotated[int, Field(ge=0, le=10**9)]
 type Username = Annotated[str, Field(pattern=r"^[a-z0-9._]{1,30}$")]
 
@@ -88,19 +89,41 @@ class CustomerMessage(ControlBody):
 
 
 class AppMessage(ControlBody):
-    """A message that a person at the business types in the Instagram app; see `CustomerMessage`."""
+    """A message that a person at the business types in the Instagram app; see `CustomerMessage`.
+
+    With `appId` it was sent by an inbox of Meta's or by another app's automation, with `aiGenerated` by Meta's
+    assistant: the echo says so.
+    """
 
     to: str
-    text: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, Field(min_length=1)] | None = None
+    attachments: list[Json] = Field(default_factory=list)
+    app_id: AppId | None = None
+    ai_generated: bool = False
     silent: bool = False
     hint_only: bool = False
     seconds_ago: SecondsAgo = 0
 
+    def said(self) -> Json:
+        """Return what the thread keeps of it."""
+        return self.model_dump(include={"text", "attachments", "app_id", "ai_generated"})
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.text is None and not self.attachments:
+            raise ValueError("a message needs a text or attachments")
+        return self
+
 
 class ThreadChange(ControlBody):
-    """What becomes of a thread: which app has it (null: none in particular), whether the business blocks the user."""
+    """What becomes of a thread: which app has it (null: none in particular), whether the business blocks the user.
 
-    owner_app_id: Annotated[str, Field(pattern=r"^\d+$")] | None = None
+    A webhook tells of the new app, unless `silent`. It was given the thread, or has `taken` it.
+    """
+
+    owner_app_id: AppId | None = None
+    taken: bool = False
+    silent: bool = False
     blocked: bool | None = None
 
 

@@ -15,6 +15,7 @@ from local.simulators.meta.world import Account, World
 
 READABLE = 20
 _MESSAGE_DEFAULT = ("id", "created_time", "is_unsupported")
+_MIME_TYPES = {"audio": "audio/mp4", "file": "application/pdf"}
 _SHARES = {"share", "ig_post", "ig_reel", "reel"}
 _ELSEWHERE = _SHARES | {"story_mention"}
 
@@ -101,7 +102,7 @@ def _attachment(attachment: Json) -> Json:
         return {f"{kind}_data": {"url": _url(attachment)}}
     if kind == "template":
         return {"generic_template": _first_card(attachment)}
-    return {"file_url": _url(attachment)}
+    return {"file_url": _url(attachment)} | ({"mime_type": _MIME_TYPES[kind]} if kind in _MIME_TYPES else {})
 
 
 def _first_card(attachment: Json) -> Json:

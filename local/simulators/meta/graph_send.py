@@ -56,7 +56,7 @@ def _accept(simulation: Simulation, node_id: str) -> _Sent:
         with simulation.faults.open() as faults:
             if wanted.message is not None:
                 faults.refuse_send(business_id(caller))
-            rules = SendRules(simulation.human_agent_approved, faults.close_window)
+            rules = SendRules(simulation.human_agent_approved, faults.close_window, caller.token.app_id)
         accepted = accept(world, account, wanted, rules)
         if accepted.echo is None:
             return _Sent(accepted.answer, [])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from local.simulators.clock import now_ms
 from local.simulators.meta.deliveries import Delivery, WebhookEvent
 from local.simulators.meta.faults import MetaFaults
+from local.simulators.meta.handovers import HANDOVERS
 from local.simulators.meta.identifiers import new_delivery_id
 from local.simulators.meta.subscriptions import is_heard
 from local.simulators.meta.wire import encode_notification
@@ -48,7 +49,9 @@ def cut_deliveries(world: World, faults: MetaFaults) -> list[str]:
 
 
 def _as_told(world: World, event: WebhookEvent) -> WebhookEvent:
-    """Move what happens in a thread that another app has to `standby`."""
+    """Move what happens in a thread that another app has to `standby`, but for handovers."""
+    if any(name in event.item for name in HANDOVERS):
+        return event
     ends = {str((event.item.get(end) or {}).get("id")) for end in ("sender", "recipient")} - {event.account_id}
     threads = [thread for end in ends if (thread := world.thread_of(event.account_id, end))]
     return replace(event, item_list="standby") if any(map(world.is_elsewhere, threads)) else event

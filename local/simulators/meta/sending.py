@@ -1,6 +1,7 @@
 """Accepting a send: what Meta refuses, and what becomes of what it accepts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from local.simulators.clock import now_ms
 from local.simulators.meta import errors
@@ -26,10 +27,11 @@ from local.simulators.meta.world import Account, World
 
 @dataclass(frozen=True)
 class SendRules:
-    """What the app may do, and whether time has run out for every thread."""
+    """Which app sends, what it may do, and whether time has run out for every thread."""
 
     human_agent_approved: bool
     window_closed: bool
+    app_id: str
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,14 @@ def accept(world: World, account: Account, wanted: SendRequest, rules: SendRules
     reply_to = wanted.reply_to.mid if wanted.reply_to else None
     if reply_to is not None and thread.find(reply_to) is None:
         raise errors.invalid_parameter("Invalid parameter reply_to.mid: no such message in this thread.")
-    text, attachments = _text(wanted.message), _echoed(wanted.message)
-    message, echo = write_as_business(thread, "api", text, attachments, reply_to, now_ms())
+    said = {"text": _text(wanted.message), "attachments": _echoed(wanted.message), "reply_to": reply_to}
+    message, echo = write_as_business(thread, "api", now_ms(), app_id=rules.app_id, **said)
     return Accepted({"recipient_id": thread.user_id, "message_id": message.mid}, echo)
 
 
-def write_as_business(
-    thread: Thread, via: Via, text: str | None, attachments: list[Json], reply_to: str | None, at: int
-) -> tuple[Message, WebhookEvent]:
+def write_as_business(thread: Thread, via: Via, at: int, **said: Any) -> tuple[Message, WebhookEvent]:
     """Put a message of the business into the thread, as written `at` that time; the message and its echo."""
-    message = Message(
-        mid=new_mid(thread.account_id, thread.user_id),
-        sender="business",
-        via=via,
-        at=at,
-        text=text,
-        attachments=attachments,
-        reply_to=reply_to,
-    )
+    message = Message(mid=new_mid(thread.account_id, thread.user_id), sender="business", via=via, at=at, **said)
     add_business_message(thread, message)
     echo = message_event(thread.account_id, thread.user_id, message.at, webhook_message(message))
     return message, echo

@@ -10,7 +10,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from local.simulators.clock import now_ms
 from local.simulators.meta import errors
+from local.simulators.meta.deliveries import WebhookEvent
 from local.simulators.meta.graph_request import identify_caller, parameters
+from local.simulators.meta.handovers import give, requested
 from local.simulators.meta.identity import PageCaller, acting_account
 from local.simulators.meta.permissions import require_messages
 from local.simulators.meta.simulation import Simulation
@@ -37,7 +39,8 @@ def add_thread_control_routes(graph: Blueprint, simulation: Simulation) -> None:
         with simulation.state.change() as world:
             account = _account(simulation, world, node_id, "post")
             thread = _thread(world, account, _decoded(parameters().get("recipient")))
-            _move(world, thread, edge)
+            if handover := _move(world, thread, edge):
+                simulation.publish(world, handover)
         return jsonify(success=True)
 
     @graph.get("/<graph_id:node_id>/thread_owner")
@@ -65,15 +68,23 @@ def add_thread_control_routes(graph: Blueprint, simulation: Simulation) -> None:
         return jsonify(result="success")
 
 
-def _move(world: World, thread: Thread, edge: str) -> None:
-    """Give the thread to whom it goes by this edge; it does not change hands by being extended or requested."""
+def _move(world: World, thread: Thread, edge: str) -> WebhookEvent | None:
+    """Give the thread to whom it goes by this edge; it does not change hands by being extended or requested.
+
+    Return what is told of it.
+    """
+    metadata = str(parameters().get("metadata") or "")
     match edge:
         case "pass_thread_control":
-            thread.owner_app_id = _target(parameters().get("target_app_id"))
+            return give(thread, _target(parameters().get("target_app_id")), metadata=metadata)
         case "take_thread_control":
-            thread.owner_app_id = world.app_id
+            return give(thread, world.app_id, taken=True, metadata=metadata)
         case "release_thread_control":
-            thread.owner_app_id = None
+            return give(thread, None, metadata=metadata)
+        case "request_thread_control":
+            return requested(thread, world.app_id, metadata)
+        case _:
+            return None
 
 
 def _account(simulation: Simulation, world: World, node_id: str, method: str) -> Account:

@@ -26,6 +26,8 @@ class Message:
     text: str | None = None
     attachments: list[Json] = field(default_factory=list)
     reply_to: str | None = None
+    app_id: str | None = None  # the app that the business wrote with; None is Instagram's own
+    ai_generated: bool = False  # by Meta's assistant
     story: Json | None = None  # what it answers or mentions, as the Conversations API shows it
     is_unsupported: bool = False
     deleted: bool = False
@@ -94,6 +96,10 @@ def webhook_message(message: Message) -> Json:
         body["reply_to"] = {"mid": message.reply_to, "is_self_reply": False}
     if message.sender == "business":
         body["is_echo"] = True
+        if message.app_id is not None:
+            body["app_id"] = int(message.app_id)
+        if message.ai_generated:
+            body["ai_generated"] = True
     return body
 
 
@@ -156,6 +162,7 @@ def _follow_message(thread: Thread, message: Json, at: int) -> None:
         text=message.get("text"),
         attachments=message.get("attachments") or [],
         reply_to=(message.get("reply_to") or {}).get("mid"),
+        app_id=str(message["app_id"]) if message.get("app_id") is not None else None,
         story=story_of(message),
         is_unsupported=bool(message.get("is_unsupported")),
     )

@@ -144,7 +144,7 @@ class World:
 
     def is_elsewhere(self, thread: Thread) -> bool:
         """Tell whether another app has the thread."""
-        return thread.owner_app_id not in {None, self.app_id}
+        return thread.owner_app_id not in {None, self.app_id, self.instagram_app_id}
 
     def open_thread(self, account_id: str, user_id: str) -> Thread:
         """Find the thread of the two, or begin it."""

@@ -160,7 +160,7 @@ def test_attachments_shares_and_stories_have_places_of_their_own(meta: MetaClien
     assert read_message(meta, media)["attachments"] == {
         "data": [
             {"image_data": {"url": "https://lookaside.fbsbx.com/image"}},
-            {"file_url": "https://lookaside.fbsbx.com/audio"},
+            {"file_url": "https://lookaside.fbsbx.com/audio", "mime_type": "audio/mp4"},
         ]
     }
     post = meta.write_as_customer("", attachments=[attached("ig_post")])

@@ -35,13 +35,33 @@ def test_a_thread_is_passed_on_and_taken_back(connected: MetaClient, receiver: R
         "error_subcode": 2534037,
     }
     connected.write_as_customer("for them")
-    assert "standby" in receiver.wait_for(2)[1].json["entry"][0]
+    passed, standby = receiver.wait_for(3)[1:]
+    told = {"previous_owner_app_id": None, "new_owner_app_id": OTHER_APP, "metadata": "m"}
+    assert passed.json["entry"][0]["messaging"][0]["pass_thread_control"] == told
+    assert "standby" in standby.json["entry"][0]
     assert control_thread(connected, "take_thread_control") == {"success": True}
     assert connected.send().ok
     assert control_thread(connected, "extend_thread_control", duration=3600) == {"success": True}
     assert control_thread(connected, "request_thread_control") == {"success": True}
     assert control_thread(connected, "release_thread_control") == {"success": True}
     assert connected.read(OWNER) == {"data": []}
+    told = [item for post in receiver.wait_for(7)[3:] for item in post.items if "message" not in item]
+    names = ("take_thread_control", "request_thread_control", "pass_thread_control")
+    assert [name for item in told for name in names if name in item] == list(names)
+    assert told[0]["take_thread_control"]["previous_owner_app_id"] == OTHER_APP
+    assert told[2]["pass_thread_control"]["new_owner_app_id"] is None
+
+
+def test_the_control_api_hands_a_thread_over_as_another_app_does(connected: MetaClient, receiver: Receiver):
+    connected.control("PUT", THREAD, {"ownerAppId": OTHER_APP, "taken": True})
+    connected.control("POST", f"/accounts/{ACCOUNT}/messages", {"to": ANA, "text": "Hello", "appId": OTHER_APP})
+    connected.control("PUT", THREAD, {"ownerAppId": None, "silent": True})
+    connected.control("PUT", THREAD, {"blocked": True})
+    taken, echo = receiver.wait_for(2)
+    assert taken.items[0]["take_thread_control"]["new_owner_app_id"] == OTHER_APP
+    assert taken.items[0]["sender"] == {"id": ANA}
+    assert echo.json["entry"][0]["standby"][0]["message"]["app_id"] == int(OTHER_APP)
+    assert len(receiver.posts) == 2
 
 
 def test_another_app_can_have_the_thread_from_the_beginning(meta: MetaClient):

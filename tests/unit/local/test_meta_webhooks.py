@@ -101,7 +101,7 @@ def test_an_accepted_send_causes_an_echo_with_the_answered_id(connected: MetaCli
     connected.write_as_customer()
     mid = connected.send("Welcome").json()["message_id"]
     (item,) = receiver.wait_for(2)[1].items
-    assert item["message"] == {"mid": mid, "text": "Welcome", "is_echo": True}
+    assert item["message"] == {"mid": mid, "text": "Welcome", "is_echo": True, "app_id": 900000000000001}
     assert (item["sender"]["id"], item["recipient"]["id"]) == (ACCOUNT, ANA)
 
 
@@ -112,6 +112,15 @@ def test_a_person_typing_in_the_app_causes_an_echo_too(connected: MetaClient, re
     assert item["message"] == {"mid": mid, "text": "Ben here", "is_echo": True}
     last = connected.control("GET", f"/threads/{ACCOUNT}/{ANA}")["messages"][-1]
     assert (last["from"], last["via"]) == ("business", "app")
+
+
+def test_other_apps_that_write_are_named_in_their_echoes(connected: MetaClient, receiver: Receiver):
+    path, picture = f"/accounts/{ACCOUNT}/messages", [{"type": "image", "payload": {"url": "https://x"}}]
+    connected.control("POST", path, {"to": ANA, "attachments": picture, "appId": "111"})
+    connected.control("POST", path, {"to": ANA, "text": "Hi", "appId": "263902037430900", "aiGenerated": True})
+    vendor, assistant = (post.items[0]["message"] for post in receiver.wait_for(2))
+    assert (vendor["app_id"], vendor["attachments"]) == (111, picture)
+    assert (assistant["app_id"], assistant["ai_generated"]) == (263902037430900, True)
 
 
 def test_a_healthy_callback_gets_events_in_order(connected: MetaClient, receiver: Receiver):
