@@ -1,4 +1,4 @@
-"""Echoes of messages that are no text, through the deployed functions: each settles its message, whenever it comes."""
+"""Echoes of media, cards and other kinds through the deployed functions: each settles its message at any time."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def _attached(*kinds):
     return {"attachments": [{"type": kind, "payload": CDN} for kind in kinds]}
 
 
-# What is sent, and as what Meta may echo it.
+# Contents, each with an echo that Meta may send for it.
 KINDS = [
     ({"type": "image", "urls": [FILE]}, _attached("image")),
     ({"type": "image", "urls": [FILE, FILE, FILE]}, _attached("image", "image", "image")),
@@ -98,7 +98,7 @@ def test_an_echo_settles_a_message_whose_answer_was_lost(conversation):
     assert len(conversation.sent) == len(KINDS) + 1
 
 
-def test_an_echo_of_another_kind_is_somebody_elses(conversation):
+def test_an_echo_of_another_kind_settles_nothing(conversation):
     conversation.lost_answers = 1
     _send(conversation, {"type": "image", "urls": [FILE, FILE]})
     for number, said in enumerate([_attached("image"), _attached("video"), {"attachments": [POST]}, {"text": "hi"}]):
@@ -107,7 +107,7 @@ def test_an_echo_of_another_kind_is_somebody_elses(conversation):
     assert len(_persons(conversation)) == 5
 
 
-def test_a_person_who_lets_the_agent_go_on_is_not_silenced_by_the_echo(conversation):
+def test_a_changed_echo_does_not_pause_with_pause_agent_false(conversation):
     conversation.before_answer = lambda mid: conversation.tell(echo(mid, text="Instagram changed this"))
     assert _send(conversation, "and until six", pauseAgent=False)[0] == 200
     assert [one["text"] for one in conversation.messages()][-1] == "and until six"

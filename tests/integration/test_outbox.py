@@ -277,7 +277,7 @@ def test_e10_a_changed_echo_stored_just_after_the_answer_is_removed_too(chats, o
     assert _told(chats) == ("m", MessageStatus.DELIVERED)
 
 
-def test_an_echo_of_somebody_else_is_never_taken_back(chats, outbox, pending):
+def test_an_echo_of_another_message_is_never_taken_back(chats, outbox, pending):
     chats.add(USER, ACCOUNT, our_message("mid:m", "hello.", mid="m", status=MessageStatus.DELIVERED))
     outbox.take_back_echo("m")
     outbox.record_sent(pending, "m")  # it was never sent: nothing is recorded of it

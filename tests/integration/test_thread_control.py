@@ -69,7 +69,7 @@ def test_a_handover_as_a_change_counts_too(connected, field):
     assert connected.sent == ["We open at nine."]
 
 
-def test_a_handover_that_comes_again_answers_nothing_twice(connected):
+def test_a_repeated_handover_answers_nothing_twice(connected):
     _standby(connected, heard("in-1", "hi"))
     handover = _control()
     _answer(connected, connected.tell(handover, handover))
@@ -86,7 +86,7 @@ def test_a_handover_that_comes_again_answers_nothing_twice(connected):
     ],
     ids=["app", "no-app", "picture"],
 )
-def test_what_the_other_app_has_answered_is_told_and_not_answered_again(connected, said):
+def test_messages_answered_by_the_other_app_are_only_told(connected, said):
     _standby(connected, heard("in-1", "When do you open?"), echo("auto-1", **said))
     _answer(connected, connected.tell(_control()))
     assert connected.sent == []
@@ -128,7 +128,11 @@ def test_a_standby_message_that_comes_after_its_handover_is_answered(connected):
 
 
 def test_a_handover_before_a_customers_first_message_counts(connected, database):
+<<<<<<< HEAD
     """A router passes control as soon as somebody writes, and Meta promises no order."""
+=======
+    """A router passes control as soon as the customer writes, and Meta promises no order."""
+>>>>>>> echoes
     first = heard("in-1", "When do you open?")
     assert connected.tell(_control()) == []
     _answer(connected, connected.tell(first, kind="standby"))

@@ -1,4 +1,4 @@
-"""Matching an echo with the message of ours that it is about, while that message's mid is not known yet.
+"""Matching echoes with outgoing messages whose mid is not known yet.
 
 Meta echoes every message of the business. The echo may come before the answer to the send, or that answer may be lost.
 A text is recognized by its words, everything else by the kind and number of its attachments: Meta hosts a copy of each
@@ -32,7 +32,7 @@ _COUNTED_ONCE = {_POST, _TEMPLATE, _HEART}
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A message of the business, as Meta tells of it in a webhook or in the customer's thread."""
+    """A sent message of the business, read from a webhook or from the Conversations API."""
 
     mid: str
     text: str | None
@@ -43,7 +43,7 @@ class Echo:
 
 
 def settled_by(echo: Echo, under_way: Iterable[Message]) -> Message | None:
-    """Return which of our messages whose mid is not known an echo is about; of several alike, the one sent first."""
+    """Return the outgoing message that an echo belongs to; among equal ones, the one sent first."""
     if echo.by_our_app is False:
         return None
     sent = sorted(under_way, key=lambda message: (_sent_at(message), message.created_at, message.key))
@@ -54,7 +54,7 @@ def settled_by(echo: Echo, under_way: Iterable[Message]) -> Message | None:
 
 
 def is_alike(echo: Echo, message: Message) -> bool:
-    """Return whether an echo says what a message of ours says."""
+    """Return whether an echo has the content of an outgoing message."""
     if echo.text and message.text and normal(echo.text) == normal(message.text):
         return True
     kinds = _kinds(echo.attachments)
@@ -62,15 +62,12 @@ def is_alike(echo: Echo, message: Message) -> bool:
 
 
 def is_text(message: Message) -> bool:
-    """Return whether a message of ours is a text, perhaps with quick replies."""
+    """Return whether an outgoing message is a text, with or without quick replies."""
     return message.content is None or bool(message.content["type"] == "text")
 
 
 def normal(text: str) -> str:
-    """Return a text as it is compared: without what Instagram may change unseen.
-
-    That is the form of Unicode, white space, and characters that only choose how another one looks.
-    """
+    """Return a text normalized for comparison: NFKC, single spaces, no invisible characters or variation selectors."""
     composed = unicodedata.normalize("NFKC", text)
     seen = (one for one in composed if one.isspace() or not _is_invisible(one))
     return " ".join("".join(seen).split())
@@ -81,12 +78,12 @@ def _is_invisible(character: str) -> bool:
 
 
 def _may_be_hidden_in(echo: Echo, message: Message) -> bool:
-    """Return whether the echo tells nothing of what was sent ("unsupported"), and the message may be it."""
+    """Return whether the echo hides its content ("unsupported") and may belong to the message."""
     return not echo.text and _kinds(echo.attachments) is None and not is_text(message) and _is_in_time(echo, message)
 
 
 def _was_changed_to(echo: Echo, message: Message) -> bool:
-    """Return whether our app sent the echo just when it sent the message, and Instagram may have changed the words."""
+    """Return whether our app sent both texts at the same time, so that Instagram may have changed the words."""
     return bool(echo.by_our_app and echo.text and message.text) and _is_in_time(echo, message)
 
 
@@ -104,7 +101,7 @@ def _wanted(message: Message) -> tuple[str, ...] | None:
 
 
 def _kinds(attachments: Iterable[Attachment]) -> tuple[str, ...] | None:
-    """Return the kinds of attachments, sorted; None where one is not told, or there is none."""
+    """Return the kinds of attachments, sorted; None if there are none or one has an unknown kind."""
     kinds: list[str] = []
     for attachment in attachments:
         name = attachment.kind.lower()

@@ -50,7 +50,7 @@ class Outbox:
         self._settle(message, _UNSETTLED, mid=mid, status=MessageStatus.SENT, error=None)
 
     def take_back_echo(self, mid: str) -> None:
-        """Remove what was stored of an echo, if it is about a message of ours."""
+        """Remove a stored echo that belongs to an outgoing message."""
         bearers = self._bearers(mid)
         for ours in sorted(key for key in bearers if key != f"mid:{mid}")[:1]:
             self._correct(ours, bearers - {ours})
@@ -125,7 +125,7 @@ class Outbox:
         return [mid for mid in mids if mid in stored]
 
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
-        """Settle the message of ours that an echo is about, if it is one."""
+        """Record the delivery of the message that an echo belongs to."""
         return self._deliver(echo.mid) or self._deliver_unsettled(user_id, echo) or self._is_double(user_id, echo)
 
     def _deliver(self, mid: str) -> bool:

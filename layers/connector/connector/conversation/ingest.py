@@ -213,7 +213,7 @@ class Ingest:
         return bool(self.outbox_of(connection.tenant).known([mid]))
 
     def _take_control(self, connection: Connection, chats: Chats, event: ControlPassed) -> bool:
-        """Record that our app has the thread, and answer what nobody has. Returns whether there is a chat for that."""
+        """Record that our app has the thread and schedule unanswered messages. Return False if there is no chat."""
         if not standby.comes_to_us(event, connection.grant.app_id):
             return False
         who = event.parties
@@ -229,7 +229,7 @@ class Ingest:
             self._schedule(connection, who, keys[-1], self.quiet)
 
     def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
-        """Settle the message of ours that the echo is about. Else somebody else wrote it: a person pauses the agent."""
+        """Match the echo with an outgoing message. If none matches, store it; if a person wrote it, pause the agent."""
         who, outbox = event.parties, self.outbox_of(connection.tenant)
         by_our_app = _by_our_app(event, connection.grant.app_id)
         echo = Echo(event.mid, event.text, event.attachments, who.at, by_our_app)

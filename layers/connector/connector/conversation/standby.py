@@ -21,9 +21,9 @@ def comes_to_us(passed: ControlPassed, our_app_id: str | None) -> bool:
 
 
 def unanswered(chat: Chat) -> Sequence[str]:
-    """Return the keys of the messages that were another app's to answer, and that nobody has answered.
+    """Return the keys of the standby messages without an answer from any side.
 
-    None when Instagram's window for a reply had closed before control came.
+    Return none if Instagram's window for a reply had closed before control came.
     """
     opened_at, control_at = chat.window_opened_at, chat.control_at
     if control_at is None or (opened_at is not None and opened_at + WINDOW <= control_at):
@@ -40,7 +40,7 @@ def unanswered(chat: Chat) -> Sequence[str]:
 
 
 def is_answered_elsewhere(chat: Chat, asked: Sequence[Message]) -> bool:
-    """Return whether a turn is about messages that another app has answered after all: its echo came late."""
+    """Return whether another app has answered all messages of a turn: its echo arrived after the handover."""
     waiting = [message for message in asked if message.status is MessageStatus.RECEIVED]
     return bool(waiting) and all(_is_another_apps(one) and _is_answered(chat, one) for one in waiting)
 
@@ -50,7 +50,7 @@ def _is_another_apps(message: Message) -> bool:
 
 
 def _is_answered(chat: Chat, message: Message) -> bool:
-    """Return whether the business has said something to the customer since a message."""
+    """Return whether the business has written to the customer since a message."""
     return any(
         one.role is not Role.USER and one.is_with_customer and one.created_at >= message.created_at
         for one in chat.messages

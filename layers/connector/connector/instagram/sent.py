@@ -1,4 +1,4 @@
-"""What the account has sent in a customer's thread, as Meta keeps it (Meta, "Conversations API"): proof of a send."""
+"""The account's messages in a customer's thread (Meta, "Conversations API"), as proof of a send."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -220,11 +220,11 @@ class Outbox(Protocol):
         ...
 
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
-        """Settle the message of ours that an echo is about, if it is one."""
+        """Record the delivery of the message that an echo belongs to. Return False if none."""
         ...
 
     def take_back_echo(self, mid: str) -> None:
-        """Remove what was stored of an echo, if it is about a message of ours."""
+        """Remove a stored echo that belongs to an outgoing message."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""What echoes say of the messages that are sent: which message has which mid.
+"""Assigning mids to outgoing messages by their echoes.
 
-Until Meta has answered a send, an echo is matched by what it looks like. The answer then confirms that, or corrects it.
+Until Meta has answered a send, an echo is matched by its content. The answer then confirms or corrects the match.
 """
 
 from collections.abc import Callable
@@ -33,23 +33,23 @@ class Echoed:
         self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
     def attach(self, user_id: str, echo: Echo) -> bool:
-        """Settle the message of ours that an echo is about, if it is one (`connector/echoes.py`).
+        """Record the delivery of the message that an echo belongs to (`connector/echoes.py`). Return False if none.
 
-        Ours is what has this mid, or what is being sent, or was lost on the way, and looks the same; and what says the
-        same as a message that was sent again, since it is its double.
+        That is the message with this mid, else one without a known mid and with the same content. An echo of a message
+        that was sent again by mistake also counts as known.
         """
         # Between the two, the answer to the send may have come and been recorded: hence a third look.
         settled = self._deliver(echo.mid) or self._deliver_unsettled(user_id, echo) or self._deliver(echo.mid)
         return settled or self._is_double(user_id, echo)
 
     def correct(self, message: Message, mid: str) -> None:
-        """Leave a mid to the message of which Meta has said that it has it, whatever an echo was taken for."""
+        """Assign a mid to the message that Meta has named in its answer, and to no other."""
         bearers = self._bearers(mid)
         if message.key in bearers or self._exchange_mid(message, mid):
             self._correct(message.key, bearers - {message.key})
 
     def take_back(self, mid: str) -> None:
-        """Remove what was stored of an echo if it is about a message of ours, which got its mid meanwhile."""
+        """Remove a stored echo if an outgoing message has received its mid meanwhile."""
         bearers = self._bearers(mid)
         if ours := next((key for key in sorted(bearers) if key != f"mid:{mid}"), None):
             self._correct(ours, bearers - {ours})
@@ -69,7 +69,7 @@ class Echoed:
             message = settled_by(echo, self._of_user(user_id, unsettled))
             if message is None:
                 return False
-            # If not, something else has settled the message just now: perhaps the answer, with this mid.
+            # If another writer was faster, it may have recorded the answer, with this mid.
             if self._deliver_one(message, echo.mid, unsettled) or self._deliver(echo.mid):
                 return True
         return False
@@ -122,7 +122,7 @@ class Echoed:
         return {one["key"] for chat in chats for one in chat["messages"] if one["role"] in _OUR_ROLES}
 
     def _correct(self, key: str, others: set[str]) -> None:
-        """Leave a mid to the one message that it belongs to. Where others have it, its echo has come."""
+        """Take a mid away from all other messages. If there are any, the echo of this one has arrived."""
         for other in others:
             if other.startswith("mid:"):
                 self._remove_echo(other)
@@ -133,7 +133,7 @@ class Echoed:
             self._set({"key": key, "status": MessageStatus.SENT.value}, {"status": MessageStatus.DELIVERED.value})
 
     def _exchange_mid(self, message: Message, mid: str) -> bool:
-        """Give a message its mid in the place of another's, and that one to the message which its echo is about."""
+        """Correct the mid of a message, and match the echo of the wrong mid again."""
         delivered = {"$in": [MessageStatus.DELIVERED.value, MessageStatus.READ.value]}
         mistaken = {"key": message.key, "mid": {"$nin": [None, mid]}, "status": delivered}
         with translated():
@@ -149,7 +149,7 @@ class Echoed:
         return chat is not None
 
     def _remove_echo(self, key: str) -> None:
-        """Remove what was stored of an echo, and the pause that it set; any other pause goes on."""
+        """Remove a stored echo and the pause that it set. Other pauses remain."""
         with translated():
             chat = self._collection.find_one(
                 self._tenant | holding({"key": key}), {"messages": {"$elemMatch": {"key": key}}}

@@ -53,10 +53,10 @@ class Outbox:
             )
 
     def record_sent(self, message: Message, mid: str) -> None:
-        """Record the mid that Meta gave in its answer to the send: it corrects what an echo was taken for.
+        """Record the mid from Meta's answer to the send, and correct the match of an echo that was faster.
 
-        A faster echo may have settled this message, or one that looks the same; or Instagram has changed the text, and
-        the echo was stored as somebody else's.
+        The echo may have been matched with another message of the same content, or stored as a person's message
+        because Instagram had changed the text.
         """
         self.record_found(message, mid)
         self._echoed.correct(message, mid)
@@ -96,11 +96,11 @@ class Outbox:
         return {mid for chat in chats for mid in chat["known"]}
 
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
-        """Settle the message of ours that an echo is about, if it is one. See `Echoed.attach`."""
+        """Record the delivery of the message that an echo belongs to. See `Echoed.attach`."""
         return self._echoed.attach(user_id, echo)
 
     def take_back_echo(self, mid: str) -> None:
-        """Remove what was stored of an echo, if it is about a message of ours. See `Echoed.take_back`."""
+        """Remove a stored echo that belongs to an outgoing message. See `Echoed.take_back`."""
         self._echoed.take_back(mid)
 
     def _settle(self, message: Message, from_statuses: Sequence[str], fields: Document) -> None:

@@ -1,6 +1,6 @@
-"""Until when the agent is silent in a chat: what was requested, and what the echoes of persons' messages set.
+"""Pauses of the agent in a chat: requested ones, and those set by echoes of persons' messages.
 
-`pausedUntil` is the latest of them. An echo may prove to be of a message of ours; then only its own pause is lifted.
+`pausedUntil` is the latest of them. If an echo proves to belong to an outgoing message, only its own pause is lifted.
 """
 
 from datetime import datetime
