@@ -89,11 +89,7 @@ def test_a_person_in_an_inbox_of_meta_silences_the_agent(stack):
 
 
 @pytest.mark.parametrize("back_to", ["900000000000001", None], ids=["to-us", "to-no-app"])
-<<<<<<< HEAD
-def test_what_another_app_left_unanswered_is_answered_when_it_passes_the_thread(stack, back_to):
-=======
 def test_unanswered_messages_are_answered_after_a_handover(stack, back_to):
->>>>>>> echoes
     stack.simulate("PUT", THREAD, ownerAppId=VENDOR)
     stack.write("When do you open?")
     _others(stack, "At seven.", appId=VENDOR)
@@ -109,11 +105,7 @@ def test_unanswered_messages_are_answered_after_a_handover(stack, back_to):
     assert len(stack.received()) == 1
 
 
-<<<<<<< HEAD
-def test_what_the_other_app_answered_is_not_answered_again(stack):
-=======
 def test_messages_answered_by_the_other_app_get_no_second_answer(stack):
->>>>>>> echoes
     stack.simulate("PUT", THREAD, ownerAppId=VENDOR)
     stack.write("When do you open?")
     _others(stack, "At seven.", appId=VENDOR)

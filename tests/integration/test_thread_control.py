@@ -128,11 +128,7 @@ def test_a_standby_message_that_comes_after_its_handover_is_answered(connected):
 
 
 def test_a_handover_before_a_customers_first_message_counts(connected, database):
-<<<<<<< HEAD
-    """A router passes control as soon as somebody writes, and Meta promises no order."""
-=======
     """A router passes control as soon as the customer writes, and Meta promises no order."""
->>>>>>> echoes
     first = heard("in-1", "When do you open?")
     assert connected.tell(_control()) == []
     _answer(connected, connected.tell(first, kind="standby"))

@@ -1,12 +1,6 @@
-<<<<<<< HEAD
-"""Handing a thread from one app to another, and what webhooks tell of it (Meta, "Conversation Routing").
-
-Handovers are told under `messaging`, also to an app that has lost the thread.
-=======
 """Handovers of threads between apps, and their webhook events (Meta, "Conversation Routing").
 
 The events come under `messaging`, also to an app that has lost the thread.
->>>>>>> echoes
 """
 
 from local.simulators.clock import now_ms
@@ -18,22 +12,14 @@ HANDOVERS = ("pass_thread_control", "take_thread_control", "request_thread_contr
 
 
 def give(thread: Thread, app_id: str | None, *, taken: bool = False, metadata: str = "") -> WebhookEvent:
-<<<<<<< HEAD
-    """Let an app have the thread (None: no app in particular), and return what is told of that."""
-=======
     """Give an app the thread (None: no app has it), and return the webhook event."""
->>>>>>> echoes
     told = {"previous_owner_app_id": thread.owner_app_id, "new_owner_app_id": app_id, "metadata": metadata}
     thread.owner_app_id = app_id
     return _event(thread, {"take_thread_control" if taken else "pass_thread_control": told})
 
 
 def requested(thread: Thread, app_id: str, metadata: str = "") -> WebhookEvent:
-<<<<<<< HEAD
-    """Return what is told of an app that asks for the thread."""
-=======
     """Return the webhook event of an app that asks for the thread."""
->>>>>>> echoes
     return _event(thread, {"request_thread_control": {"requested_owner_app_id": app_id, "metadata": metadata}})
 
 

@@ -71,11 +71,7 @@ def add_thread_control_routes(graph: Blueprint, simulation: Simulation) -> None:
 def _move(world: World, thread: Thread, edge: str) -> WebhookEvent | None:
     """Give the thread to whom it goes by this edge; it does not change hands by being extended or requested.
 
-<<<<<<< HEAD
-    Return what is told of it.
-=======
     Return the webhook event.
->>>>>>> echoes
     """
     metadata = str(parameters().get("metadata") or "")
     match edge:
