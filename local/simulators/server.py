@@ -4,10 +4,13 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
+from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+AFTER_ANSWER = "simulator.after_answer"
+"""The key of a WSGI environment under which stands what is to be called after the answer."""
 _AT_STOP = "call_at_stop"
 _POLL_SECONDS = 0.01  # how long `stop` may wait for the accepting loop to notice
 
@@ -30,11 +33,29 @@ class RunningServer:
             end()
 
 
-class _QuietHandler(WSGIRequestHandler):
+class _Handler(WSGIRequestHandler):
     """Prints no line per request: query strings may carry access tokens."""
+
+    def make_environ(self) -> dict[str, Any]:
+        """Make room for what is to be called after the answer."""
+        return super().make_environ() | {AFTER_ANSWER: self._after_answer}
+
+    def run_wsgi(self) -> None:
+        """Answer, and then call it. Werkzeug closes no response whose client has reset the connection."""
+        self._after_answer: list[Callable[[], None]] = []
+        try:
+            super().run_wsgi()
+        finally:
+            for end in self._after_answer:
+                end()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Keep silent."""
+
+
+def call_after_answer(end: Callable[[], None]) -> None:
+    """Have `end` called when the request now being served is answered, or its client is gone."""
+    request.environ[AFTER_ANSWER].append(end)
 
 
 def call_at_stop(app: Flask, end: Callable[[], None]) -> None:
@@ -44,7 +65,7 @@ def call_at_stop(app: Flask, end: Callable[[], None]) -> None:
 
 def serve(app: Flask, port: int = 0, host: str = "127.0.0.1") -> RunningServer:
     """Serve `app` from a background thread, one more thread per request; port 0 takes a free one."""
-    server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+    server = make_server(host, port, app, threaded=True, request_handler=_Handler)
     thread = Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name=f"serve-{server.port}", daemon=True)
     thread.start()
     return RunningServer(f"http://{host}:{server.port}", app, server, thread)

@@ -10,6 +10,7 @@ from local.simulators.meta import errors, token_errors
 from local.simulators.meta.graph_request import parameters
 from local.simulators.meta.identity import request_token
 from local.simulators.meta.shapes import Json
+from local.simulators.server import AFTER_ANSWER
 
 MAX_CALLS = 50
 
@@ -54,6 +55,7 @@ def _carry_out(call: Json, token: str, proof: Any, with_headers: bool) -> Json:
         headers=headers,
         data=body or None,
         content_type="application/x-www-form-urlencoded" if body else None,
+        environ_overrides={AFTER_ANSWER: request.environ[AFTER_ANSWER]},
     )
     shown: Json = {"code": answer.status_code}
     if with_headers:

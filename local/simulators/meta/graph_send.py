@@ -12,6 +12,7 @@ from local.simulators.meta.send_request import parse_send_request
 from local.simulators.meta.sending import SendRules, accept
 from local.simulators.meta.shapes import Json
 from local.simulators.meta.simulation import Simulation
+from local.simulators.server import call_after_answer
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,8 @@ def serve_send(simulation: Simulation, node_id: str) -> Response:
         simulation.courier.wait_until_attempted(sent.echoes)
     if sent.is_delayed:
         simulation.faults.delay(lambda faults: faults.delay_send_seconds)
-    response = drop_connection() if sent.lose_answer else jsonify(sent.answer)
-    response.call_on_close(lambda: simulation.courier.release(sent.echoes))
-    return response
+    call_after_answer(lambda: simulation.courier.release(sent.echoes))
+    return drop_connection() if sent.lose_answer else jsonify(sent.answer)
 
 
 def _is_lost(simulation: Simulation) -> bool:
