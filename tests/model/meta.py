@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from types import SimpleNamespace
 from typing import Any
 
 from connector.chat import Message, Person
@@ -51,11 +50,6 @@ class SimulatedMeta:
             self.sent.append(sent)
         self.when_sent(sent)
         return mid
-
-    @property
-    def background(self) -> Any:
-        """Return a messenger for the typing indicator, which the model does not look at."""
-        return SimpleNamespace(act=lambda user_id, action: None)
 
     def sent_since(self, account_id: str, user_id: str, since: datetime) -> Sequence[Echo]:
         """Return the newest texts of a thread."""

@@ -1,6 +1,7 @@
 """The connector's workers, put together over simulated ports: each call they make is a step."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -39,6 +40,11 @@ class Surroundings(Protocol):
     def agent(self, name: str) -> SimulatedAgent:
         """Return the agent of this name."""
         ...
+
+
+def _not_at_all(_name: str, _work: object) -> AbstractContextManager[None]:
+    """Leave out what runs beside a turn: in the model no time passes within a step."""
+    return nullcontext()
 
 
 class _NoTombstones:
@@ -84,6 +90,7 @@ class Workers:
                 1000,
                 self._around.fallback,
                 self._around.most_messages,
+                beside=_not_at_all,
             )
         return self._takers[tenant]
 
@@ -96,7 +103,8 @@ class Workers:
             chats,
             turns,
             self._around.clock,
-            self._around.meta.background,
+            self._messenger(),
+            beside=_not_at_all,
         )
 
     def _delivery(self, connection: Connection) -> Delivery:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from connector.agents.answers import Answer
 from connector.chat import Chat, Role, TurnState, claimed
 from connector.conversation import introduction
-from connector.conversation.background import in_background, typing_indicator
+from connector.conversation.background import RunBeside, in_background, typing_indicator
 from connector.conversation.ends import Unproven
 from connector.conversation.question import question
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
@@ -40,6 +40,7 @@ class Asker:
     clock: Callable[[], datetime]
     background_messenger: Messenger
     """For the typing indicator: an HTTP connection serves one thread at a time."""
+    beside: RunBeside = in_background
 
     def ask(self, chat: Chat) -> tuple[Chat, Answer]:
         """Return what the agent says to the turn's messages, and the chat as it then is: perhaps a new one.
@@ -70,7 +71,7 @@ class Asker:
     def _ask(self, chat: Chat, content: str) -> tuple[Chat, Answer]:
         chat = self.turns.begin_asking(chat)
         try:
-            with in_background("typing", typing_indicator(self.background_messenger, chat.user_id)):
+            with self.beside("typing", typing_indicator(self.background_messenger, chat.user_id)):
                 return chat, self.agent.ask(chat.chat_id or "", content)
         except OutcomeUnknown as error:
             raise Unproven(_ANSWER_LOST, error.message) from error

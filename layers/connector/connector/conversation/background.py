@@ -1,7 +1,7 @@
 """Work beside a turn: threads that begin and end with a block of code."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Event, Thread
 
 from connector.errors import ConnectorError
@@ -9,11 +9,15 @@ from connector.logs import log_crash, logger
 from connector.ports.outside import Messenger
 from connector.ports.stores import Superseded
 
+type Work = Callable[[Event], None]
+type RunBeside = Callable[[str, Work], AbstractContextManager[None]]
+"""Runs work, which has a name, beside a block of code."""
+
 _TYPING_SECONDS = 18  # Instagram hides the indicator after 20 s (Meta, "Sender actions")
 
 
 @contextmanager
-def in_background(name: str, work: Callable[[Event], None]) -> Iterator[None]:
+def in_background(name: str, work: Work) -> Iterator[None]:
     """Run `work` in a thread while the block runs.
 
     When the block ends, the event that `work` was given is set, and the block waits for the thread: Lambda freezes
@@ -44,7 +48,7 @@ def in_background(name: str, work: Callable[[Event], None]) -> Iterator[None]:
         thread.join()
 
 
-def typing_indicator(messenger: Messenger, user_id: str) -> Callable[[Event], None]:
+def typing_indicator(messenger: Messenger, user_id: str) -> Work:
     """Return work that marks the user's messages as seen and shows the typing indicator."""
 
     def show(over: Event) -> None:
@@ -56,7 +60,7 @@ def typing_indicator(messenger: Messenger, user_id: str) -> Callable[[Event], No
     return show
 
 
-def heartbeat(renew: Callable[[], None], every_seconds: float) -> Callable[[Event], None]:
+def heartbeat(renew: Callable[[], None], every_seconds: float) -> Work:
     """Return work that renews a lease again and again, until another worker has it.
 
     A renewal that fails is made up for by the next one: the lease is several times as long.

@@ -28,7 +28,7 @@ from connector.chat import (
 )
 from connector.conversation import faults, policy, standby
 from connector.conversation.asking import Asker
-from connector.conversation.background import heartbeat, in_background
+from connector.conversation.background import RunBeside, heartbeat, in_background
 from connector.conversation.delivery import Delivery
 from connector.conversation.ends import Ended, Unproven
 from connector.conversation.parts import fallback_of, parts_of
@@ -78,6 +78,7 @@ class TurnTaker:
     fallback: str = ""
     """What a customer is told when the agent cannot answer; "" for nothing."""
     most_messages: int = MAX_MESSAGES
+    beside: RunBeside = in_background
 
     def answer(self, user_id: str, message_key: str | None) -> Outcome | None:
         """Answer what the user wrote, if it is time to; None when there is nothing to do for this worker.
@@ -94,7 +95,7 @@ class TurnTaker:
             self._schedule_for_end_of_lease(user_id)
             return None
         every_seconds = max(self.lease.total_seconds() / _BEATS_PER_LEASE, _FASTEST_BEAT_SECONDS)
-        with in_background("lease", heartbeat(lambda: self.turns.renew(taken, self.lease), every_seconds)):
+        with self.beside("lease", heartbeat(lambda: self.turns.renew(taken, self.lease), every_seconds)):
             return self._answer(taken, connection)
 
     def _answer(self, taken: Chat, connection: Connection | None) -> Outcome | None:
