@@ -22,7 +22,10 @@ class Failure:
 FAILURES = tuple(
     Failure(code.strip("`"), int(status), f"{when} {remedy}") for code, status, when, remedy in guide.rows("All codes")
 )
-EVERYWHERE = ("invalid_request", "unauthorized", "not_found", "payload_too_large", "internal_error", "unavailable")
+EVERYWHERE = (
+    *("invalid_request", "unauthorized", "insufficient_scope", "not_found", "payload_too_large"),
+    *("internal_error", "unavailable"),
+)
 OF_META = (*(one.code for one in FAILURES if one.status in (502, 504)), "reconnect_needed", "rate_limited", "try_later")
 """Of whatever calls Meta."""
 OF_ONE = ("media_refused", "other_app_in_control", "user_not_found", "user_unavailable", "window_closed")
