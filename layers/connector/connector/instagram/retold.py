@@ -4,18 +4,16 @@
 only the webhook knows is lost: what was tapped instead of typed, and by which link the customer came.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from connector.accounts import Account
+from connector.instagram.fields import Json, object_of
 from connector.instagram.notifications import Notification
 from connector.instagram.threads import listed, written_at
 from connector.ports.recovery import Retold
 
 FIELDS = "id,created_time,from,to,message,attachments,shares,story,reply_to,is_unsupported"
-
-type Json = Mapping[str, Any]
 
 
 def retell(message: Json, account: Account, rank: int) -> Retold | None:
@@ -25,7 +23,7 @@ def retell(message: Json, account: Account, rank: int) -> Retold | None:
     becomes its milliseconds: what was written later sorts later.
     """
     mid, at = message.get("id"), written_at(message)
-    sender, receivers = _dict(message.get("from")), listed(_dict(message.get("to")))
+    sender, receivers = object_of(message.get("from")), listed(object_of(message.get("to")))
     is_ours = _is(account, sender)
     to_us = any(_is(account, one) for one in receivers)
     customers = [one for one in ([sender] if not is_ours else receivers) if not _is(account, one)]
@@ -49,14 +47,14 @@ def _is(account: Account, person: Json) -> bool:
 
 def said(message: Json) -> dict[str, Any]:
     """Return what a message says, as the webhook writes it. Where nothing can be told, it is unsupported."""
-    story = _dict(message.get("story"))
-    mention, answered = _dict(story.get("mention")), _dict(story.get("reply_to"))
+    story = object_of(message.get("story"))
+    mention, answered = object_of(story.get("mention")), object_of(story.get("reply_to"))
     attachments = [
-        *map(_attachment, listed(_dict(message.get("attachments")))),
-        *(_attached("share", one.get("link"), one.get("name")) for one in listed(_dict(message.get("shares")))),
+        *map(_attachment, listed(object_of(message.get("attachments")))),
+        *(_attached("share", one.get("link"), one.get("name")) for one in listed(object_of(message.get("shares")))),
         *([_attached("story_mention", mention.get("link"))] if mention else []),
     ]
-    quoted = _dict(message.get("reply_to")).get("mid")
+    quoted = object_of(message.get("reply_to")).get("mid")
     said: dict[str, Any] = {
         "text": message.get("message") or None,
         "attachments": attachments or None,
@@ -71,7 +69,7 @@ def said(message: Json) -> dict[str, Any]:
 def _attachment(attachment: Json) -> dict[str, Any]:
     """Return an attachment by what it holds, or else by its type of content."""
     for kind in ("image", "video"):
-        if data := _dict(attachment.get(f"{kind}_data")):
+        if data := object_of(attachment.get(f"{kind}_data")):
             return _attached(kind, data.get("url") or data.get("animated_gif_url"))
     if "generic_template" in attachment:
         return {"type": "template", "payload": {"generic": {"elements": [attachment["generic_template"]]}}}
@@ -86,7 +84,3 @@ def _attached(kind: str, url: object, title: object = None) -> dict[str, Any]:
 
 def _ms(at: datetime, rank: int) -> int:
     return int(at.timestamp()) * 1000 + min(rank, 999)
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
