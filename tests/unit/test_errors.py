@@ -138,7 +138,7 @@ def test_a_request_of_nothing_has_empty_parts():
 
 
 @pytest.mark.parametrize("text", ["{}", "a", "é", "ab=c", "YQ", "YQ==\n", "Y Q=="])
-def test_a5_a_body_marked_as_base64_that_is_none_is_an_invalid_request(text):
+def test_a5_a_body_that_is_marked_as_base64_but_does_not_decode_is_an_invalid_request(text):
     with pytest.raises(InvalidRequest):
         Request.of(http_event("POST", "/", text=text, is_base64=True))
 

@@ -70,7 +70,7 @@ def test_a_message_shows_what_was_tapped_and_how_it_was_liked():
     assert view["reactions"] == [{"userId": USER, "emoji": "❤️", "at": "2025-09-08T11:13:22.434Z"}]
 
 
-def test_a_message_of_ours_shows_what_was_asked_to_be_sent():
+def test_an_outgoing_message_shows_what_the_request_asked_to_send():
     content = {"type": "text", "text": "Which?", "quickReplies": [{"title": "A", "payload": "a"}]}
     assert _view(role=Role.HUMAN, content=content)["content"] == content
 
@@ -201,7 +201,7 @@ def test_a_line_holds_all_that_is_stored_of_a_message_and_of_who_it_is_with():
 
 
 @pytest.mark.parametrize(("user_id", "shown"), [(USER, USER), ("", None)])
-def test_a_line_of_an_event_holds_what_meta_told_as_it_came(user_id, shown):
+def test_an_event_line_holds_the_fields_of_the_webhook_unchanged(user_id, shown):
     told = {"message_edit": {"mid": "m", "text": "Hi\n“you”"}, "at": 5}
     event = Other(ACCOUNT, user_id, SENT_AT, "message_edit", "key", "messaging", "m", told)
     assert _lines(write_lines([("p", event)])) == [

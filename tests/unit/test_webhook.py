@@ -52,7 +52,7 @@ PATH = connection_path("sub_1", "agent_1")
 
 
 class Edge:
-    """A webhook on an AWS account of its own, and its queue."""
+    """A webhook with its own AWS account and queue."""
 
     def __init__(self, aws):
         self.aws = aws
@@ -151,12 +151,12 @@ def test_a5_the_signature_is_that_of_the_decoded_bytes_whether_aws_wrapped_them_
     assert edge.post(raw) == 1
 
 
-def test_a5_a_body_marked_as_base64_that_is_none_is_an_invalid_request():
+def test_a5_a_body_that_is_marked_as_base64_but_does_not_decode_is_an_invalid_request():
     with pytest.raises(InvalidRequest):
         Request.of(http_event("POST", PATH, text="{not base64}", is_base64=True))
 
 
-def test_a_connection_with_a_meta_app_of_its_own_proves_with_its_own_secret(edge):
+def test_a_connection_with_its_own_meta_app_verifies_signatures_with_that_apps_secret(edge):
     webhook = {"verifyToken": "meatyhamhock", "appSecret": "its own"}
     edge.aws.put_secret("connections/sub_1/agent_2/webhook", json.dumps(webhook))
     raw = body("text")
@@ -182,7 +182,7 @@ def test_a8_b1_a_full_batch_of_1000_updates_is_accepted(edge):
     assert _mids(sqs) == [f"{index:0>164}" for index in range(1000)]
 
 
-def test_a15_one_malformed_item_of_a_batch_costs_its_999_neighbours_nothing(edge):
+def test_a15_one_malformed_item_in_a_batch_does_not_lose_the_other_999(edge):
     sqs = StrictSqs()
     edge.webhook = Webhook(edge.webhook.secrets, Queue(sqs, "url"))
     items = [message(f"m{index}") for index in range(999)]
@@ -242,7 +242,7 @@ def test_a7_the_same_json_written_otherwise_is_unauthorized(edge):
 
 
 def test_a8_a_body_of_over_4_mib_is_refused_before_its_signature_is_computed(edge):
-    """Refused although it is signed, so nobody can have us hash and parse without limit."""
+    """A signed body is refused too: otherwise anyone could make us hash and parse without limit."""
     raw = b" " * (MAX_BODY_BYTES + 1)
     with pytest.raises(PayloadTooLarge):
         edge.post(raw)
@@ -265,7 +265,7 @@ PATHS_OF_NOBODY = (
 )
 
 
-def test_a25_h7_a_path_that_is_none_of_ours_is_not_found_and_asks_ssm_nothing(edge, subtests):
+def test_a25_h7_an_unknown_path_is_not_found_and_reads_nothing_from_ssm(edge, subtests):
     """Nothing but an id ever becomes part of a parameter's name."""
     for path in PATHS_OF_NOBODY:
         with subtests.test(path=path), _each_call(edge.aws.ssm, "ssm", lambda number: None) as calls:
@@ -313,7 +313,7 @@ def test_a11_a_signed_body_of_any_depth_is_accepted(edge, subtests):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "9" * 400])
-def test_a12_a_number_that_is_none_does_not_cost_the_message(edge, number):
+def test_a12_a_message_with_an_invalid_number_is_not_lost(edge, number):
     assert edge.post(body("text").replace(b"1757330002434", number.encode())) == 1
     assert [one.notification.item["message"]["mid"] for one in edge.queued()] == [
         payload("text")["entry"][0]["messaging"][0]["message"]["mid"]
@@ -326,7 +326,7 @@ def test_b4_control_characters_pass_the_queue_unchanged(edge):
     assert edge.queued()[0].notification.item["message"]["text"] == "\x00\x01\ufffe 👋"
 
 
-def test_b4_half_a_surrogate_pair_does_not_cost_the_message(edge):
+def test_b4_a_message_with_half_a_surrogate_pair_is_not_lost(edge):
     assert edge.post(compact(messaging(message("a", "before \ud800 after")))) == 1
     assert edge.queued()[0].notification.item["message"]["text"].startswith("before ")
 
@@ -415,7 +415,7 @@ def test_a_deployment_without_app_secrets_says_so(edge):
 
 
 @pytest.mark.parametrize("secrets", [[], [""], None])
-def test_a_deployment_with_no_or_an_empty_app_secret_lets_nobody_in(edge, secrets):
+def test_a_webhook_without_an_app_secret_refuses_every_signature(edge, secrets):
     edge.aws.put_secret("app-secrets", json.dumps({"appSecrets": secrets}))
     edge.webhook = edge.cold()
     with pytest.raises(Unauthorized):
@@ -425,7 +425,7 @@ def test_a_deployment_with_no_or_an_empty_app_secret_lets_nobody_in(edge, secret
 # ── the handshake
 
 
-def test_the_handshake_answers_the_challenge_as_it_came(edge):
+def test_the_handshake_returns_the_challenge_unchanged(edge):
     assert edge.shake(mode="subscribe", verify_token="meatyhamhock", challenge="1158201444") == "1158201444"
 
 

@@ -66,15 +66,12 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnMessage:
-    """A conversation that may have something to answer."""
+class _AccountMessage:
+    """What each message on the turn queue names: a connection, and its account."""
 
     subaccount_id: str
     agent_id: str
     account_id: str
-    user_id: str
-    message_key: str | None
-    """The customer's message that it was sent for. A newer one has a turn message of its own."""
 
     @property
     def group(self) -> str:
@@ -88,27 +85,23 @@ class TurnMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class FetchMessage:
+class TurnMessage(_AccountMessage):
+    """A conversation that may have something to answer."""
+
+    user_id: str
+    message_key: str | None
+    """The customer's message that it was sent for. A newer one has a turn message of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchMessage(_AccountMessage):
     """A message whose webhook seems lost: its content is to be fetched from Meta."""
 
-    subaccount_id: str
-    agent_id: str
-    account_id: str
     mid: str
     hinted_at: int
     """When Meta mentioned it, in ms since 1970."""
     standby: bool = False
     """Another app controls the thread."""
-
-    @property
-    def group(self) -> str:
-        """Return the fair-queue group."""
-        return self.account_id
-
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Self:
-        """Read the message from its JSON fields."""
-        return cls(**fields)
 
 
 type Task = TurnMessage | FetchMessage
