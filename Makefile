@@ -46,8 +46,9 @@ types: setup
 template: setup
 	sam validate --lint
 
-docs: setup ## Write docs/openapi.json, from the code and the frontend guide
+docs: setup ## Write docs/openapi.json and docs/fault-matrix.md, from the code, the frontend guide and the tests
 	@PYTHONPATH=layers/connector python -m local.openapi
+	@PYTHONPATH=layers/connector python -m tests.contract.fault_matrix
 
 build: setup ## Build what deploys, into .aws-sam
 	sam build
