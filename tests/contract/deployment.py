@@ -134,6 +134,12 @@ class Deployment:
         changed["Resources"][resource]["Properties"][name] = value
         return Deployment(self.source, changed)
 
+    def without(self, resource: str, name: str) -> "Deployment":
+        """Return a deployment that lacks one property of one resource, to see a check fail."""
+        changed = copy.deepcopy(self.template)
+        del changed["Resources"][resource]["Properties"][name]
+        return Deployment(self.source, changed)
+
     @property
     def text(self) -> str:
         """The template as it deploys, as JSON."""

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint
@@ -60,6 +61,7 @@ SQS_DEFAULT_RETENTION = 4 * 24 * 3600
 API_GATEWAY_SECONDS = 30  # the longest an HTTP API waits for an integration
 META_SECONDS = 5  # the longest Meta waits for a webhook
 LAMBDA_AT_ONCE = 1_000  # executions in an account and region, where nobody has asked for more
+LAMBDA_UNRESERVED = 100  # executions that reservations must leave unreserved, in an account with 1,000
 
 
 def findings(deployed: Deployment) -> list[str]:
@@ -321,6 +323,60 @@ def test_aws_lets_reply_schedule_itself(deployed):
     assert deployed.functions["reply"]["RecursiveLoop"] == "Allow"
 
 
+# ── Concurrency ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def reservation(condition: str, parameter: str) -> Any:
+    return {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
+def concurrency_problems(deployed: Deployment) -> list[str]:
+    """Return the functions whose concurrency has no bound of their kind."""
+    expected = {
+        **dict.fromkeys(set(ROUTES.values()), reservation("ReservesForApi", "ApiConcurrency")),
+        "webhook": reservation("ReservesForWebhook", "WebhookConcurrency"),
+        # The event source's MaximumConcurrency, or one run at a time.
+        **{folder: {"Ref": "AWS::NoValue"} for folder in (*CONSUMERS, *SCHEDULES)},
+    }
+    found = {folder: one.get("ReservedConcurrentExecutions") for folder, one in deployed.functions.items()}
+    unbounded = {folder for folder in CONSUMERS if "ScalingConfig" not in deployed.sources[folder]}
+    return sorted(folder for folder in found if found[folder] != expected[folder] or folder in unbounded)
+
+
+def test_every_functions_concurrency_has_a_bound(deployed):
+    assert concurrency_problems(deployed) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "folder"),
+    [
+        ("WebhookFunction", "ReservedConcurrentExecutions", "webhook"),
+        ("SendFunction", "ReservedConcurrentExecutions", "send"),
+        ("IngestFunctionInbox", "ScalingConfig", "ingest"),
+    ],
+)
+def test_the_check_of_concurrency_can_fail(deployed, resource, name, folder):
+    assert concurrency_problems(deployed.without(resource, name)) == [folder]
+
+
+@pytest.mark.parametrize("name", ["Webhook", "Api"])
+def test_no_concurrency_is_reserved_by_default(deployed, name):
+    """AWS refuses a reservation that leaves a new account fewer than its 10 executions: the first deploy would fail."""
+    assert deployed.template["Parameters"][f"{name}Concurrency"]["Default"] == 0
+    no_reservation = {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{name}Concurrency"}, 0]}]}
+    assert deployed.template["Conditions"][f"ReservesFor{name}"] == no_reservation
+
+
+def test_the_readmes_reservations_fit_an_account(deployed):
+    readme = (ROOT / "README.md").read_text()
+    advised = {name: int(value) for name, value in re.findall(r"`(Webhook|Api)Concurrency=(\d+)`", readme)}
+
+    reserved = advised["Webhook"] + advised["Api"] * len(set(ROUTES.values()) - {"webhook"})
+    replies = deployed.template["Parameters"]["MaximumReplies"]["Default"]
+    ingest = deployed.sources["ingest"]["ScalingConfig"]["MaximumConcurrency"]
+    assert reserved + max(LAMBDA_UNRESERVED, replies + ingest + len(SCHEDULES)) <= LAMBDA_AT_ONCE
+
+
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -332,12 +388,6 @@ def test_every_function_has_a_log_group_of_its_own_that_forgets(deployed):
     assert {*groups.values(), "ApiLogs"} == set(declared)
     forever = [name for name, group in declared.items() if "RetentionInDays" not in group]
     assert forever == [], "AWS keeps these logs for ever, with what they say of customers"
-
-
-def test_every_function_is_traced(deployed):
-    modes = {folder: function["TracingConfig"]["Mode"] for folder, function in deployed.functions.items()}
-
-    assert set(modes.values()) == {"Active"}, modes
 
 
 def test_nothing_of_the_machine_it_was_written_on_is_in_the_template():
