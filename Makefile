@@ -12,7 +12,7 @@ define RUN_TESTS
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check format lint types template docs build deploy lock clean
+.PHONY: help setup run test bench check format lint types template docs sbom build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ docs: setup ## Write docs/openapi.json and docs/fault-matrix.md, from the code, 
 	@PYTHONPATH=layers/connector python -m local.openapi
 	@PYTHONPATH=layers/connector python -m tests.contract.fault_matrix
 
+sbom: setup ## Write layers/connector/sbom.json, the packages that the layer ships, from the pins
+	@python -m local.sbom
+
 build: setup ## Build what deploys, into .aws-sam
 	sam build
 
@@ -61,6 +64,7 @@ lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
 		--no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -c requirements-dev.txt pyproject.toml -o layers/connector/requirements.txt
+	python -m local.sbom
 
 clean: ## Forget the local data and everything built (.venv stays)
 	rm -rf .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -74,6 +74,7 @@ class Mongod:
             [
                 str(find_mongod()), "--dbpath", str(self._folder), "--port", str(self.port), "--bind_ip", "127.0.0.1",
                 "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
+                "--networkMessageCompressors", "disabled",  # CVE-2025-14847
                 "--logpath", str(self._log), "--pidfilepath", str(self._pid_file.resolve()),
                 *(part for parameter in self._parameters for part in ("--setParameter", parameter)),
             ],
