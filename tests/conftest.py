@@ -92,6 +92,13 @@ def aws() -> Iterator[Aws]:
         yield Aws(connector_aws.ssm(), connector_aws.sqs())
 
 
+@pytest.fixture(scope="module")
+def module_aws() -> Iterator[Aws]:
+    """The same, for all tests of a file."""
+    with mock_aws():
+        yield Aws(connector_aws.ssm(), connector_aws.sqs())
+
+
 @pytest.fixture
 def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment that template.yaml gives to the functions."""

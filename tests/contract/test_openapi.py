@@ -16,13 +16,11 @@ from connector.contract.sending import SendRequest
 from local.openapi import document, guide
 from local.openapi.operations import OPERATIONS
 from local.openapi.schemas import WORDS
+from tests.contract.deployment import ROOT
+from tests.contract.public_routes import PUBLIC
 
 QUESTION = {"question": "Hours?", "payload": "HOURS"}
 METHODS = {"get", "post", "put", "patch", "delete"}
-ANSWERS_META = {
-    *("verifyWebhook", "receiveWebhook", "verifyWebhookOfApp", "receiveWebhookOfApp", "finishLogin"),
-    *("deauthorize", "deauthorizeOfApp", "deleteData", "deleteDataOfApp", "showDeletion"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +85,19 @@ def test_it_describes_exactly_the_routes_that_deploy(described, deployed):
     assert {(method.upper(), path) for path, method, _ in operations(described)} == set(deployed.routes)
 
 
-def test_every_route_but_the_webhook_wants_a_bearer_token(described):
+def test_every_route_that_is_not_listed_as_public_wants_a_bearer_token(described):
     open_to_all = {one["operationId"] for _, _, one in operations(described) if one.get("security") == []}
 
     assert described["security"] == [{"bearer": []}]
     assert described["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-    assert open_to_all == ANSWERS_META
+    assert open_to_all == set(PUBLIC), "a public route needs a reason and proofs, in tests/contract/public_routes.py"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_proofs_of_a_public_route_are_tests(name):
+    for proof in PUBLIC[name].proofs:
+        file, _, function = proof.partition("::")
+        assert f"def {function}(" in (ROOT / file).read_text("utf-8"), f"{name}: {proof} is no test"
 
 
 def test_every_path_names_its_parameters_with_their_pattern(described):
@@ -284,7 +289,7 @@ def test_every_body_and_every_success_has_an_example(described):
     lacking = [
         f"{one['operationId']} {what}"
         for _, _, one in operations(described)
-        if one["operationId"] not in ANSWERS_META
+        if one["operationId"] not in PUBLIC
         for what, part in (("body", one.get("requestBody")), ("answer", one["responses"]["200"]))
         if part and "application/json" in part["content"] and "examples" not in part["content"]["application/json"]
     ]

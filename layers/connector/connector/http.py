@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from connector.auth import Scope, authenticate
-from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge
+from connector.errors import ConnectorError, Detail, InvalidRequest, NotFound, PayloadTooLarge
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after, without_base
 from connector.logs import log_crash, log_refusal, logger, metrics
 from connector.tenancy import Tenant
@@ -76,11 +76,18 @@ def _admit(event: LambdaEvent) -> None:
     request = Request.of(event)
     caller = authenticate(request.headers.get("authorization"), secrets().jwt())
     path = event.get("pathParameters") or {}
-    caller.require(Tenant(path.get("subaccountId", ""), path.get("agentId", "")))
+    tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", ""))
+    if not request.path.startswith(f"{_prefix_of(tenant)}/"):
+        raise NotFound  # Powertools takes the ids from the path: no other tenant than the admitted one may stand there
+    caller.require(tenant)
     caller.require_scope(Scope.READ if request.method == "GET" else Scope.WRITE)
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
     _require_object(request.body)
+
+
+def _prefix_of(tenant: Tenant) -> str:
+    return f"/api/database/{tenant.subaccount_id}/chat-agents/{tenant.agent_id}/instagram"
 
 
 def _require_object(body: bytes) -> None:

@@ -28,7 +28,7 @@ CAPACITY = 512
 MOST_BYTES = 4096  # of a standard parameter (AWS, "Systems Manager quotas")
 _MOST_DELETED = 10  # by one call of DeleteParameters
 _MOST_PAGES = 3  # of GetParametersByPath; each has up to ten parameters
-UNKNOWN_READS_PER_SECOND = 5
+UNKNOWN_READS_PER_SECOND = 5  # of what a stranger may have named; each makes at most two calls where nothing is found
 
 _GONE = {"ParameterNotFound", "ParameterVersionNotFound"}
 _DENIED = {"AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException", "KMSAccessDeniedException"}
