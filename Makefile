@@ -12,7 +12,7 @@ define RUN_TESTS
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check format lint types template docs sbom build deploy lock clean
+.PHONY: help setup run test bench fuzz check format lint types template docs sbom build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup ## Run all tests
 
 bench: setup ## Measure what a page costs with a million messages, against ten thousand
 	@PYTHONPATH=layers/connector python -m bench.reading
+
+fuzz: setup ## Try a million mutated inputs on everything that reads strangers' bytes
+	@PYTHONPATH=layers/connector nice python -m tests.fuzz
 
 check: setup lint types template ## All gates: format, lint, types, template, and the tests, which build what deploys
 	$(RUN_TESTS)

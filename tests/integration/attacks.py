@@ -56,7 +56,7 @@ def _encoded(value: Any) -> str:
 
 
 def unproven() -> list[Attack]:
-    """Return the headers that prove nobody, although each names the other tenant's subaccount."""
+    """Return headers that are no valid proof, each with the other tenant's subaccount."""
     now, theirs = int(time.time()), claims_of(OTHER[0])
     good = signed(theirs)
     start, _, signature = good.rpartition(".")

@@ -1,8 +1,8 @@
 """The wall between tenants: every route of docs/openapi.json, attacked with tokens and ids that must open nothing.
 
-The routes are read from the document, which is made of template.yaml and the code: a new route is attacked at once. A
-route without a token must stand in tests/contract/public_routes.py. An attack has passed if its answer is not the
-documented refusal, or if anything in MongoDB, SSM, the queues, at Meta or at Retell has changed.
+The routes are read from the document, which is made of template.yaml and the code: a new route is attacked at once.
+Public routes are listed in tests/contract/public_routes.py. An attack has passed if its answer is not the documented
+refusal, or if anything in MongoDB, SSM, the queues, at Meta or at Retell has changed.
 """
 
 import copy
@@ -74,7 +74,7 @@ def test_the_wall_has_every_route_that_deploys():
 
 @each_route
 @pytest.mark.usefixtures("unchanged")
-def test_a_token_that_proves_nobody_opens_no_path(tenants, operation):
+def test_an_unproven_token_opens_no_path(tenants, operation):
     attacks = combined(unproven(), THEIRS, hostile_paths(_real(tenants)))
     assert _passed(tenants, operation, attacks) == []
 
@@ -132,7 +132,7 @@ def test_a_public_route_refuses_what_is_not_proven(tenants, operation):
 
 
 @each_route
-def test_ids_of_the_other_tenant_reach_nothing_of_theirs(tenants, operation):
+def test_foreign_ids_reach_no_data_of_their_tenant(tenants, operation):
     """Every text of every example body, every parameter and every header is replaced by each id of the other tenant."""
     before, header = tenants.snapshot(of=tenants.other), bearer(claims_of(OWN[0]))
     leaked = []
@@ -158,7 +158,7 @@ def test_a_cursor_of_another_tenant_is_refused(tenants, operation):
 
 
 @pytest.mark.parametrize("operation", [one for one in PROTECTED if "Idempotency-Key" in one.named("header")], ids=str)
-def test_an_idempotency_key_of_another_tenant_repeats_nothing_of_theirs(tenants, operation):
+def test_an_idempotency_key_is_good_for_one_tenant(tenants, operation):
     key = {"idempotency-key": f"key-of-{operation}"}
     answers = []
     for side in (tenants.other, tenants.attacker):

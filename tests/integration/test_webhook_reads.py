@@ -1,4 +1,4 @@
-"""What strangers' POSTs to the webhook cost: the calls of SSM that they make, through the deployed function.
+"""The SSM reads that strangers' POSTs to the webhook cause, through the deployed function.
 
 SSM gives a whole account 40 reads a second.
 """
@@ -51,7 +51,7 @@ MALFORMED = [
 ]
 
 
-def test_a_missing_or_malformed_signature_costs_no_read(post, reads):
+def test_a_malformed_signature_causes_no_ssm_read(post, reads):
     statuses = {
         post(connection_path(f"made-up-{number}", "agent"), MALFORMED[number % len(MALFORMED)])
         for number in range(1000)
@@ -59,13 +59,13 @@ def test_a_missing_or_malformed_signature_costs_no_read(post, reads):
     assert (statuses, reads) == ({401}, [])
 
 
-def test_a_path_that_is_none_costs_no_read(post, reads):
+def test_an_invalid_path_causes_no_ssm_read(post, reads):
     paths = ["/", "/api/instagram/webhook/x", connection_path("$ne", "agent"), connection_path("s" * 65, "agent")]
     assert ({post(path, signed_headers(BODY)) for path in paths}, reads) == ({404}, [])
 
 
 @pytest.mark.parametrize("path", ["made-up paths", "the path of a connection"])
-def test_wrong_signatures_cost_at_most_ten_calls_of_ssm_a_second(post, reads, deployment, path):
+def test_wrong_signatures_cause_at_most_ten_ssm_reads_a_second(post, reads, deployment, path):
     """In one execution environment, however many are posted. The number of environments bounds the rest."""
     deployment.aws.put_secret("connections/sub_1/agent_1/webhook/1", json.dumps({"verifyToken": "v"}))
     post("/api/instagram/webhook", {"x-hub-signature-256": WRONG})  # the app's secrets are read once

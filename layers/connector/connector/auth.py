@@ -102,7 +102,8 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
             raise Misconfigured("A key in the SSM parameter jwt is too short: HS256 needs 32 bytes.") from error
         except jwt.PyJWTError as error:
             raise _refused() from error
-        if not isinstance(claims["exp"], int | float) or claims["exp"] >= _NEVER:
+        # PyJWT also takes a time that is written as a string.
+        if not all(isinstance(claims[name], int | float) for name in ("iat", "exp")) or claims["exp"] >= _NEVER:
             raise _refused()
         if keys.lifetime_seconds is not None and not claims["exp"] - claims["iat"] <= keys.lifetime_seconds:
             raise _refused()
