@@ -49,14 +49,24 @@ def joined(
         "checkedAt": None,
         "updatedAt": at,
     }
-    owner = {"ownerId": grant.owner_id, "accountId": account.account_id}
-    owners = {"owners": {"$setUnion": [{"$ifNull": ["$owners", []]}, [{"$literal": owner}]]}} if grant.owner_id else {}
     changed = {
         "createdAt": {"$ifNull": ["$createdAt", at]},
         "generation": _RAISED,
         "unusedSecrets": _unused_secrets(at + SECRETS_UNDER_WAY, keeps=secrets_id),
     }
-    return [{"$set": {name: {"$literal": value} for name, value in fields.items()} | changed | owners}]
+    literals = {name: {"$literal": value} for name, value in fields.items()}
+    return [{"$set": literals | changed | _with_owner(account, grant)}]
+
+
+def granted(account: Account, grant: Grant, at: datetime) -> list[Document]:
+    """Return the update that records what an owner allows."""
+    return [{"$set": {"grant": {"$literal": written_grant(grant)}, "updatedAt": at} | _with_owner(account, grant)}]
+
+
+def _with_owner(account: Account, grant: Grant) -> Document:
+    """Return the expression that adds to the owners whom we know of (`storage/owners.py`)."""
+    owner = {"ownerId": grant.owner_id, "accountId": account.account_id}
+    return {"owners": {"$setUnion": [{"$ifNull": ["$owners", []]}, [{"$literal": owner}]]}} if grant.owner_id else {}
 
 
 def ended(at: datetime) -> Document:
@@ -121,12 +131,6 @@ def read(document: Document) -> Connection:
         secrets_id=document.get("secretsId") or "",
         token_stored_at=document.get("tokenStoredAt"),
     )
-
-
-def owned(account: Account, grant: Grant) -> Document:
-    """Return the update that adds to the owners whom we know of (`storage/owners.py`)."""
-    owner = {"ownerId": grant.owner_id, "accountId": account.account_id}
-    return {"$addToSet": {"owners": owner}} if grant.owner_id else {}
 
 
 def written_grant(grant: Grant) -> Document:

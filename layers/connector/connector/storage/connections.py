@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
-from connector.storage.connection_documents import checked, ended, joined, owned, read, spent, written_grant
+from connector.storage.connection_documents import checked, ended, granted, joined, read, spent, written_grant
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -147,8 +147,7 @@ class Connections:
         with translated():
             self._collection.update_one(
                 self._still(connection) | {"tokenVersion": connection.token_version},
-                {"$set": {"grant": written_grant(grant), "updatedAt": self._clock()}}
-                | owned(connection.account, grant),
+                granted(connection.account, grant, self._clock()),
             )
 
     def restore(self, connection: Connection) -> bool:
