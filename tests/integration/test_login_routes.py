@@ -131,6 +131,26 @@ def test_a_login_that_fails_sends_the_browser_back_with_the_code(front, account,
 
 
 @both_logins
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error_type": "IGApiException", "code": 100, "error_message": "Unsupported request - method type: get"},
+        {"error": {"message": "Unsupported request - method type: post", "type": "IGApiException", "code": 100}},
+        {"error": {"message": "Unsupported post request.", "code": "100"}},
+    ],
+    ids=["flat", "post", "string"],
+)
+def test_an_unsupported_request_in_a_login_names_the_invitation(front, account, login, body):
+    query = front.come_back(front.url(login, returnUrl=BACK), account)
+    again = front.come_back(front.url(login), account)
+    front.world.meta.control("PUT", "faults", fail_token_calls={"body": body, "times": 2})
+    assert front.finish(query)["headers"]["Location"] == f"{BACK}&instagram=failed&code=app_access_missing#"
+    page = front.finish(again)["body"]
+    assert "Instagram Tester" in page
+    assert "is not live" in page
+
+
+@both_logins
 def test_an_address_is_good_for_ten_minutes_and_leads_back_to_where_it_was_asked_for(front, login):
     status, told = front.authorize(login=login, retellAgentId="agent_x", instagramAccountId="178", returnUrl=BACK)
     assert status == 200

@@ -4,6 +4,7 @@ Meta's dashboard sets the fields of the Instagram object; Instagram Login's subs
 subscription has the Page's own names for some of them, and Meta refuses Instagram's there (code 100).
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class OptionalField:
     page_name: str
     lost: str
     """What is lost without it, as a sentence."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Return both of its names."""
+        return self.name, self.page_name
 
     def of(self, login: Login) -> str:
         """Return its name in the subscription of an account (Instagram Login) or of a Page (Facebook Login)."""
@@ -52,16 +58,35 @@ def fields_of(login: Login) -> tuple[str, ...]:
     return (*REQUIRED_FIELDS, *(field.of(login) for field in OPTIONAL_FIELDS))
 
 
+# Meta names the field that it does not know or permit ("Param subscribed_fields[2] must be one of {…}", "To subscribe
+# to the message_reactions field, one of these permissions is needed"). The required fields are not among them: leaving
+# out the others would not help.
+_OF_FIELDS = re.compile(
+    rf"\b(?:subscribed_fields?\b|{'|'.join(sorted({name for field in OPTIONAL_FIELDS for name in field.names}))})"
+)
+
+
 def subscribe(assets: Assets, login: Login) -> None:
-    """Have Meta send everything that we understand; only the required fields where Meta refuses the rest.
+    """Have Meta send everything that we understand; only the required fields where Meta refuses one of the rest.
 
     Raises:
         ReconnectNeeded, Refused, TryLater, OutcomeUnknown: as `Assets.subscribe`.
     """
     try:
         assets.subscribe(fields_of(login))
-    except Refused:  # an app, a version or a login without one of them
+    except Refused as refusal:  # an app, a version or a login without one of them
+        if not _is_of_fields(refusal):
+            raise
         assets.subscribe(REQUIRED_FIELDS)
+
+
+def _is_of_fields(refusal: Refused) -> bool:
+    """Return whether Meta refuses a field, and not the app, the account or the token."""
+    quote = refusal.quote
+    if quote is None:
+        return False
+    is_unlisted = quote.code == 100 and refusal.code == "graph_refused"
+    return is_unlisted or _OF_FIELDS.search(quote.message or "") is not None
 
 
 def missing_fields(subscribed: Collection[str], login: Login) -> tuple[str, ...]:
