@@ -91,6 +91,7 @@ class MetaFaults(BaseModel):
     lose_send_answer: Count = 0  # the next n sends are accepted, their answers never arrive
     lose_send_request: Count = 0  # the next n sends never reach Meta: nothing of them is stored
     fail_sends: FailedCalls | None = None
+    misanswer_sends: FailedCalls | None = None  # the next sends are accepted, and answered as if they had failed
     fail_reads: FailedCalls | None = None  # reading conversations, their messages, and users' profiles
     limit_conversations: bool = False  # the third call of the Conversations API in one second is refused: 613
     fail_calls: FailedPath | None = None  # any call, before Meta looks at it
@@ -148,6 +149,13 @@ class MetaFaults(BaseModel):
         lost = self.lose_send_answer > 0
         self.lose_send_answer -= lost
         return lost
+
+    def take_wrong_send_answer(self) -> GraphError | None:
+        """Return the error with which this accepted send is to be answered, if any."""
+        error = None
+        if self.misanswer_sends is not None:
+            error, self.misanswer_sends = _spend(self.misanswer_sends)
+        return error
 
     def take_lost_token_answer(self) -> bool:
         """Whether the answer to this exchange or refresh is to be lost."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Response, jsonify
 
 from local.simulators.connection import drop_connection
+from local.simulators.meta.errors import GraphError
 from local.simulators.meta.graph_request import identify_caller, parameters
 from local.simulators.meta.identity import acting_account, business_id
 from local.simulators.meta.permissions import require_messages, require_role
@@ -23,6 +24,7 @@ class _Sent:
     echoes: list[str]
     echo_first: bool = False
     lose_answer: bool = False
+    wrong_answer: GraphError | None = None
     is_delayed: bool = False
 
 
@@ -36,6 +38,8 @@ def serve_send(simulation: Simulation, node_id: str) -> Response:
     if sent.is_delayed:
         simulation.faults.delay(lambda faults: faults.delay_send_seconds)
     call_after_answer(lambda: simulation.courier.release(sent.echoes))
+    if sent.wrong_answer is not None:
+        raise sent.wrong_answer
     return drop_connection() if sent.lose_answer else jsonify(sent.answer)
 
 
@@ -64,7 +68,8 @@ def _accept(simulation: Simulation, node_id: str) -> _Sent:
             silent = faults.no_echo
             echo_first = faults.echo_before_answer
             lose_answer = faults.take_lost_send_answer()
+            wrong_answer = faults.take_wrong_send_answer()
         echoes = [] if silent else simulation.publish(world, accepted.echo)
         if not echo_first:
             simulation.courier.hold(echoes)
-        return _Sent(accepted.answer, echoes, echo_first, lose_answer, is_delayed=True)
+        return _Sent(accepted.answer, echoes, echo_first, lose_answer, wrong_answer, is_delayed=True)

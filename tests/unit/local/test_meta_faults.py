@@ -63,6 +63,14 @@ def test_a_lost_answer_of_a_send_is_a_closed_connection_and_a_sent_message(conne
     assert connected.send("answered").ok
 
 
+def test_a_send_with_a_wrong_answer_is_carried_out_once(connected: MetaClient, receiver: Receiver):
+    connected.write_as_customer()
+    connected.faults(misanswer_sends={"status": 503, "body": "<html>"})
+    assert (connected.send("sent once").status_code, connected.send("answered").status_code) == (503, 200)
+    receiver.wait_for(3)
+    assert receiver.texts()[-2:] == ["sent once", "answered"]
+
+
 def test_a_lost_request_of_a_send_is_a_closed_connection_and_no_message(connected: MetaClient, receiver: Receiver):
     connected.write_as_customer("a")
     connected.faults(lose_send_request=1)

@@ -1,7 +1,18 @@
 """Classify Meta's errors by how the connector can react.
 
-The code and subcode decide, since the same condition comes as HTTP 400, 401, 403 or 500. The message text decides only
-for codes with several meanings that come without a subcode, the HTTP status only for unknown or missing codes.
+The first rule that applies decides:
+
+1. The code and the subcode, also written as strings: the same condition comes as HTTP 400, 401, 403 or 500.
+2. The message text, for codes with several meanings, and for unknown codes below HTTP 500 except 429.
+3. HTTP 429, or words about a rate limit: nothing was done; wait.
+4. HTTP 5xx or 408: it may have been done, whatever `is_transient` says. It is repeated only with the proof that it was
+   not.
+5. `is_transient: true`: nothing was done; try later.
+6. HTTP 401, or an `OAuthException` without a code: the token may be dead; a probe decides.
+7. Anything else was refused.
+
+Without a code, an HTTP status that the body carries as `code` counts as the status. An error inside a 200 counts as one
+inside a 400.
 
 Sources: Meta, "Messenger Platform: common error codes", "Graph API: handling errors", "Graph API: rate limits".
 """
@@ -209,16 +220,19 @@ def _says(told: Complaint, pattern: str) -> bool:
 
 
 def _by_kind(told: Complaint, answer: Answer) -> OutsideError:
-    """Classify an error whose code is unknown or missing."""
-    if told.status < 500 and told.status != 429:
-        if told.is_transient:
-            return TryLater("Meta failed for the moment.")
-        if told.code is None and _says(told, _RATE_WORDS):
-            return _by_status(answer, 429)
-        if told.code is None and (told.kind.startswith("OAuth") or _says(told, _CALLER_WORDS)):
-            return _by_status(answer, 401)
-    # An error inside a 200 has done no more than one inside a 400.
-    return _by_status(answer, 400 if told.code == 100 or told.status < 300 else told.status)
+    """Classify an error whose code is unknown or missing: rules 3 to 7."""
+    has_code = told.code is not None
+    # What has a code of a refusal was not done, and an error inside a 200 has done no more than one inside a 400.
+    status = 400 if told.code in _SEVERAL or told.status < 300 else told.status
+    if status == 429 or (not has_code and status < 500 and _says(told, _RATE_WORDS)):
+        return _by_status(answer, 429)
+    if status >= 500 or status == 408:
+        return _by_status(answer, status)
+    if told.is_transient:
+        return TryLater("Meta failed for the moment.")
+    if not has_code and (told.kind.startswith("OAuth") or _says(told, _CALLER_WORDS)):
+        return _by_status(answer, 401)
+    return _by_status(answer, status)
 
 
 def _by_status(answer: Answer, status: int) -> OutsideError:
