@@ -4,13 +4,15 @@ import pytest
 
 from connector.storage.connections import COLLECTION
 from tests.integration.deployment import CONNECT, echo, heard
-from tests.unit.payloads import USER
+from tests.unit.payloads import ACCOUNT, USER
+from tests.unit.peer import answer
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 OUR_APP, VENDOR = "900000000000001", "111222333444555"
 PAGE_INBOX, INSTAGRAM_INBOX = "263902037430900", "1217981644879628"
 CDN = {"url": "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id=1"}
+INSTAGRAM = {name: value for name, value in CONNECT.items() if name != "pageId"} | {"accessToken": "IGAAgood-token"}
 PICTURE = {"attachments": [{"type": "image", "payload": CDN}]}
 
 
@@ -96,6 +98,61 @@ def test_an_echo_of_our_app_settles_a_lost_text_that_instagram_changed(connected
     assert [(one["role"], one["text"], one["status"]) for one in connected.messages()][1:] == [
         ("agent", "We open at nine.", "delivered")
     ]
+
+
+@pytest.fixture
+def unaware(deployment, database):
+    """A deployment with Instagram Login, with which Meta does not tell the app of the token."""
+    tells_me = deployment.meta.behave
+
+    def behave(handler):
+        if deployment.meta.requests[-1].path.endswith("/me"):
+            return answer({"user_id": ACCOUNT, "id": "1", "username": "acme", "account_type": "BUSINESS"})(handler)
+        return tells_me(handler)
+
+    deployment.meta.behave = behave
+    assert deployment.call("POST", "connect", payload=INSTAGRAM)[0] == 200
+    assert database[COLLECTION].find_one()["grant"]["appId"] is None
+    return deployment
+
+
+def _learnt(database):
+    return database[COLLECTION].find_one()["echoAppId"]
+
+
+def test_the_echo_of_an_answered_send_tells_our_app(unaware, database):
+    _answer(unaware, *unaware.tell(heard("in-1", "When do you open?")))
+    unaware.tell(echo("out-1", text="We open at nine.", app_id=OUR_APP))
+    assert _learnt(database) == OUR_APP
+    unaware.lost_answers = 1
+    _answer(unaware, *unaware.tell(heard("in-2", "And on Sundays?")))
+    unaware.tell(echo("auto-1", text="Welcome to Acme!", app_id=VENDOR))
+    unaware.tell(echo("out-2", text="Instagram changed this", app_id=OUR_APP))
+    assert [(one["mid"], one["status"]) for one in unaware.messages() if one["role"] == "agent"] == [
+        ("out-1", "delivered"),
+        ("out-2", "delivered"),
+    ]
+    (other,) = [one for one in unaware.messages() if one["role"] == "human"]
+    assert (other["mid"], other["appId"]) == ("auto-1", VENDOR)
+    unaware.tell(echo("person-1", text="This is Ana."))
+    _answer(unaware, *unaware.tell(heard("in-3", "Still there?")))
+    assert len(unaware.sent) == 2, "a person has taken over"
+
+
+def test_other_echoes_do_not_tell_our_app(unaware, database):
+    unaware.lost_answers = 1
+    _answer(unaware, *unaware.tell(heard("in-1", "When do you open?")))
+    unaware.tell(echo("auto-1", text="Welcome to Acme!", app_id=VENDOR))
+    unaware.tell(echo("auto-2", text="We open at nine.", app_id=VENDOR))  # matched by its words alone
+    unaware.tell(echo("person-1", text="This is Ana.", app_id=INSTAGRAM_INBOX))
+    assert _learnt(database) is None
+
+
+def test_our_app_is_forgotten_with_the_connection(unaware, database):
+    _answer(unaware, *unaware.tell(heard("in-1", "When do you open?")))
+    unaware.tell(echo("out-1", text="We open at nine.", app_id=OUR_APP))
+    assert unaware.call("POST", "connect", payload=INSTAGRAM)[0] == 200
+    assert _learnt(database) is None
 
 
 def test_an_echo_of_our_app_of_an_unknown_message_is_kept_and_told(connected):

@@ -16,6 +16,7 @@ from connector.storage.indexes import ensure_indexes
 from connector.storage.kept_events import COLLECTION, KeptEvents
 from connector.storage.pages import Pages
 from connector.tenancy import Tenant
+from tests.integration.profiler import profiled
 from tests.integration.world import START, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, RECEIVED_AT, USER, compact
 from tests.unit.test_reading import mutated_payloads
@@ -49,6 +50,21 @@ def test_events_about_a_message_come_in_the_order_in_which_they_happened(kept):
     for number in (2, 0, 1):
         kept.keep(replace(EVENT, key=f"k{number}", at=START + timedelta(seconds=number)))
     assert [one.key for one in kept.about("m")] == ["k0", "k1", "k2"]
+
+
+def test_what_came_before_a_message_is_found_by_indexes(kept, collection):
+    referral = {"referral": {"ref": "spring"}}
+    for number in range(60):
+        kept.keep(replace(EVENT, key=f"theirs-{number}", user_id=f"user_{number}", mid=f"m-{number}"))
+        kept.keep(replace(EVENT, key=f"old-{number}", mid=None, item=referral, at=START - timedelta(days=number + 2)))
+    kept.keep(replace(EVENT, key="k1", mid=None, item=referral, at=START))
+    kept.keep(replace(EVENT, key="k2", at=START - timedelta(days=3)))
+    with profiled(collection) as operations:
+        found = kept.before(USER, "m", START - timedelta(days=1))
+        kept.before(USER, None, START - timedelta(days=1))
+    assert [one.key for one in found] == ["k2", "k1"]
+    assert [one["docsExamined"] < 5 for one in operations] == [True, True]
+    assert "COLLSCAN" not in str([one["planSummary"] for one in operations])
 
 
 def test_a20_sixteen_workers_that_keep_one_event_keep_it_once(kept, collection, race):

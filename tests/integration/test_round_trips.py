@@ -1,4 +1,4 @@
-"""What a turn costs: a fixed number of round trips and calls, however long the conversation has become."""
+"""The costs of a message and of a turn: fixed numbers of round trips and calls, however long the conversation is."""
 
 from datetime import timedelta
 
@@ -13,6 +13,9 @@ from tests.unit.payloads import ACCOUNT, USER
 # Find the chat and the connection, claim; begin to ask, list the answer, store it; for a part: the connection again,
 # begin to send, count the call, record it, take back what was mistaken for a person's; end the turn.
 ONE_TURN = 12
+
+# Find the connection; list the message, store it, look for what came before it; note when Meta last told something.
+ONE_MESSAGE = 5
 
 
 class Counted(CommandListener):
@@ -65,3 +68,11 @@ def test_a_turn_costs_the_same_whatever_the_length_of_the_chat(world, counted, m
     assert len(world.agent.asked) - asked == 1
     assert world.messenger.reads == read
     assert world.background.acts.count("mark_seen") == 2
+
+
+@pytest.mark.parametrize("messages", [1, 400])
+def test_a_message_costs_the_same_whatever_the_length_of_the_chat(world, counted, messages):
+    _lengthen(world, messages)
+    counted.names.clear()
+    world.say("When do you open?")
+    assert len(counted.names) == ONE_MESSAGE, counted.names

@@ -15,6 +15,7 @@ from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
 from connector.conversation.opting import OptingWords
+from connector.conversation.scheduling import Schedule
 from connector.conversation.send import Letter, Sender
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import Outcome, TurnTaker
@@ -280,11 +281,9 @@ class World:
             lambda _: self.outbox,
             lambda _: self.kept,
             lambda _: self.tombstones,
-            self.queue,
-            self.quiet,
+            Schedule(self.queue, self.quiet, self.media_quiet),
             self.pause,
             OptingWords.of("stop", "start"),
-            media_quiet=self.media_quiet,
         )
 
     def take(self, item: Mapping[str, Any], *, account_id: str = ACCOUNT, route: bool = True) -> str:

@@ -174,6 +174,7 @@ class Both(RuleBasedStateMachine):
     @rule(user=USERS, mid=OUT_MIDS, text=TEXTS, by_our_app=st.sampled_from([None, True, False]))
     def attach_echo(self, user, mid, text, by_our_app):
         echo = Echo(mid, text if text in "ab" else None, CONTENTS[text][1], self.clock(), by_our_app)
+        self.both(lambda one, _: one.outbox(ONE).has_sent(echo.mid))
         self.both(lambda one, _: one.outbox(ONE).attach_echo(user, echo))
 
     @rule(mid=OUT_MIDS)
@@ -243,13 +244,14 @@ class Both(RuleBasedStateMachine):
         name=st.sampled_from(["k3", "pass_thread_control"]),
         ahead=SECONDS,
         what=st.sampled_from([{"ref": "a"}, None]),
+        mid=IN_MIDS | st.none(),
     )
-    def keep_for_a_chat(self, user, name, ahead, what):
+    def keep_for_a_chat(self, user, name, ahead, what, mid):
         at = self.clock() + ahead
         event = Other("account", user, at, name, name, "messaging", None, {"referral": what})
         self.both(lambda one, _: one.kept(ONE).keep(event))
-        self.both(lambda one, _: one.kept(ONE).awaiting_chat(user, at))
-        self.both(lambda one, _: one.kept(TWO).awaiting_chat(user, at))
+        self.both(lambda one, _: one.kept(ONE).before(user, mid, at))
+        self.both(lambda one, _: one.kept(TWO).before(user, mid, at))
 
     @rule(mid=IN_MIDS)
     def forget(self, mid):

@@ -9,6 +9,7 @@ from connector.accounts import Connection
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
 from connector.conversation.ingest import Ingest
+from connector.conversation.scheduling import Schedule
 from connector.conversation.sweep import Sweep
 from connector.conversation.turn import TurnTaker
 from connector.tenancy import Tenant
@@ -68,7 +69,14 @@ class Workers:
         of_tenant = self._of_tenant
         chats, changes, outbox, kept = (of_tenant(name) for name in ("chats", "changes", "outbox", "kept"))
         self.ingest = Ingest(
-            self._connections, chats, changes, outbox, kept, lambda _: _NoTombstones(), self._queue, QUIET, PAUSE
+            self._connections,
+            chats,
+            changes,
+            outbox,
+            kept,
+            lambda _: _NoTombstones(),
+            Schedule(self._queue, QUIET),
+            PAUSE,
         )
         waiting: Any = self._port("waiting", None, lambda: around.stores.waiting)
         self.sweep = Sweep(waiting, self._queue, around.clock)

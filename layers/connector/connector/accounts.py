@@ -146,6 +146,13 @@ class Connection:
     """Under which id its secrets are stored; "" where an older version stored them."""
     token_stored_at: datetime | None = None
     """When this version of the token was stored; None where an older version stored it."""
+    echo_app_id: str | None = None
+    """How Meta names our app in echoes; None until an echo of ours has told."""
+
+    @property
+    def app_id(self) -> str | None:
+        """Return the id of our app in echoes; None where it is not known."""
+        return self.grant.app_id or self.echo_app_id
 
     def is_paused(self, moment: datetime) -> bool:
         """Return whether the agent is silent in all conversations."""

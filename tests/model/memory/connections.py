@@ -68,6 +68,12 @@ class Connections:
         if known and known.is_connected and known.last_error == connection.last_error:
             self._put(having(known, last_error=None))
 
+    def learn_app(self, connection: Connection, app_id: str) -> None:
+        """Record how Meta names our app in echoes, for as long as the connection lasts."""
+        known = self._same(connection)
+        if known and known.status is not ConnectionStatus.DISCONNECTED:
+            self._put(having(known, echo_app_id=app_id))
+
     def record_limit(self, connection: Connection, until: datetime) -> None:
         """Record until when Meta takes no more calls for this account."""
         if known := self._same(connection):

@@ -24,11 +24,17 @@ class KeptEvents:
         kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant and one.mid == mid]
         return sorted(kept, key=lambda one: one.at)
 
-    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the user's kept referrals and handovers of the thread that happened since then, oldest first."""
+    def before(self, user_id: str, mid: str | None, since: datetime) -> Sequence[Other]:
+        """Return what came before a customer's message, oldest first."""
         kept = [one for (tenant, _), one in self._shelf.kept.items() if tenant == self._tenant]
-        theirs = [one for one in kept if one.user_id == user_id and one.at >= since]
-        return sorted((one for one in theirs if _awaits_chat(one)), key=lambda one: one.at)
+        return sorted(
+            (
+                one
+                for one in kept
+                if (mid and one.mid == mid) or (one.user_id == user_id and one.at >= since and _awaits_chat(one))
+            ),
+            key=lambda one: one.at,
+        )
 
     def forget(self, event: Other) -> None:
         """Forget an event that has been applied."""

@@ -124,6 +124,10 @@ class Outbox:
         stored = {message.mid for record in self._shelf.of(self._tenant) for message in record.chat.messages}
         return [mid for mid in mids if mid in stored]
 
+    def has_sent(self, mid: str) -> bool:
+        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        return self._holding(lambda one: one.mid == mid and one.status is MessageStatus.SENT) is not None
+
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
         """Record the delivery of the message that an echo belongs to."""
         return self._deliver(echo.mid) or self._deliver_unsettled(user_id, echo) or self._is_double(user_id, echo)

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from connector.accounts import Connection, ConnectionStatus
-from connector.chat import Message, MessageStatus, Role
+from connector.chat import MessageStatus
 from connector.conversation import standby
 from connector.conversation.admission import happened_at, is_deleted, is_too_old
 from connector.conversation.opting import OptingWords
+from connector.conversation.overhearing import Overhearing
 from connector.conversation.policy import WINDOW
+from connector.conversation.scheduling import Schedule
 from connector.conversation.words import recovered, words_of
-from connector.echoes import Echo
-from connector.envelopes import FetchMessage, Handshake, InboxMessage, TurnMessage
+from connector.envelopes import Handshake, InboxMessage
 from connector.instagram.events import (
-    NO_APP,
     ControlPassed,
     Event,
     MessageEchoed,
@@ -32,12 +32,8 @@ from connector.instagram.events import (
 )
 from connector.instagram.notifications import Notification
 from connector.instagram.reading import is_dashboard_test, is_unsend, read, read_as_it_came
-from connector.ports.outside import TurnQueue
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
-
-# How long a message that Meta mentions may wait for its own webhook before it is fetched.
-_WEBHOOK_MAY_FOLLOW = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +46,13 @@ class Ingest:
     outbox_of: Callable[[Tenant], Outbox]
     kept_of: Callable[[Tenant], KeptEvents]
     tombstones_of: Callable[[Tenant], Tombstones]
-    queue: TurnQueue
-    quiet: timedelta
-    """How long a customer must be silent before the agent is asked."""
+    schedule: Schedule
     pause: timedelta
     """How long the agent is silent after a person wrote in a conversation."""
     opting: OptingWords = field(default_factory=OptingWords)
     """With which words customers opt out, and back."""
     answer_recovered: timedelta = timedelta(0)
     """Up to what age a message is answered that was recovered."""
-    media_quiet: timedelta = timedelta(0)
-    """As `quiet`, after a message without text, if that is longer: the question about a share often follows it."""
 
     def take(self, message: InboxMessage | Handshake) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -115,7 +107,7 @@ class Ingest:
                 self._store_words(connection, chats, event, lost_for)
                 return True
             case MessageEchoed():
-                self._store_echo(connection, chats, event, recovered=lost_for is not None)
+                self._store_echo(connection, event, recovered=lost_for is not None)
                 return True
             case MessageHinted():
                 return self._is_known(connection, event.mid)
@@ -159,15 +151,13 @@ class Ingest:
             who.user_id,
             who.account_id,
             words,
-            turn_due_in=self._quiet_after(words) if is_to_be_answered else None,
+            turn_due_in=self.schedule.quiet_after(words) if is_to_be_answered else None,
         )
         if event.referral:
             chats.refer(who.user_id, event.referral, who.at)
-        self._apply(connection, self.kept_of(connection.tenant).awaiting_chat(who.user_id, who.at - WINDOW))
+        self._apply(connection, self.kept_of(connection.tenant).before(who.user_id, event.mid, who.at - WINDOW))
         if (out := self.opting.wish_in(words.text)) is not None:
             self.changes_of(connection.tenant).opt(who.user_id, who.at, out=out)
-        if event.mid:
-            self._apply_kept(connection, event.mid)
         if event.standby:
             self._answer_standby(connection, chats, who)  # control may have come before this message did
         if not is_to_be_answered:
@@ -176,38 +166,15 @@ class Ingest:
             chat = chats.ongoing(who.user_id)
             if chat is None or not (chat.has_unanswered or chat.has_hanging_turn):
                 return
-        self._schedule(connection, who, words.key, self._quiet_after(words))
-
-    def _schedule(self, connection: Connection, who: Parties, message_key: str, after: timedelta) -> None:
-        tenant = connection.tenant
-        self.queue.send(
-            TurnMessage(tenant.subaccount_id, tenant.agent_id, who.account_id, who.user_id, message_key),
-            delay_seconds=int(after.total_seconds()),
-        )
-
-    def _quiet_after(self, words: Message) -> timedelta:
-        """Return how long the customer must be silent after a message before the agent is asked."""
-        has_text = bool((words.text or "").strip()) or words.postback is not None
-        return self.quiet if has_text else max(self.quiet, self.media_quiet)
+        self.schedule.turn(connection.tenant, who, words.key, self.schedule.quiet_after(words))
 
     def _have_fetched(self, connection: Connection, event: MessageEdited | MessageHinted, *, standby: bool) -> None:
         """Schedule one fetch of an unknown message, however often it is mentioned: its webhook may be lost."""
-        tenant, who = connection.tenant, event.parties
         if self._is_known(connection, event.mid):
             return
-        if any("message_edit" in kept.item for kept in self.kept_of(tenant).about(event.mid)):
-            return
-        self.queue.send(
-            FetchMessage(
-                tenant.subaccount_id,
-                tenant.agent_id,
-                who.account_id,
-                event.mid,
-                int(who.at.timestamp() * 1000),
-                standby=standby,
-            ),
-            delay_seconds=int(min(self.quiet, _WEBHOOK_MAY_FOLLOW).total_seconds()),
-        )
+        kept = self.kept_of(connection.tenant).about(event.mid)
+        if not any("message_edit" in one.item for one in kept):
+            self.schedule.fetch(connection.tenant, event.parties, event.mid, standby=standby)
 
     def _is_known(self, connection: Connection, mid: str) -> bool:
         return bool(self.outbox_of(connection.tenant).known([mid]))
@@ -225,34 +192,13 @@ class Ingest:
         """Schedule a turn for messages that another app has left to us."""
         chat = chats.ongoing(who.user_id)
         if chat is not None and (keys := standby.unanswered(chat)):
-            chats.reopen(who.user_id, keys, turn_due_in=self.quiet)
-            self._schedule(connection, who, keys[-1], self.quiet)
+            chats.reopen(who.user_id, keys, turn_due_in=self.schedule.quiet)
+            self.schedule.turn(connection.tenant, who, keys[-1], self.schedule.quiet)
 
-    def _store_echo(self, connection: Connection, chats: Chats, event: MessageEchoed, *, recovered: bool) -> None:
-        """Match the echo with an outgoing message. If none matches, store it; if a person wrote it, pause the agent."""
-        who, outbox = event.parties, self.outbox_of(connection.tenant)
-        by_our_app = _by_our_app(event, connection.grant.app_id)
-        echo = Echo(event.mid, event.text, event.attachments, who.at, by_our_app)
-        if not outbox.attach_echo(who.user_id, echo):
-            chats.add(
-                who.user_id,
-                who.account_id,
-                Message(
-                    key=f"mid:{event.mid}",
-                    mid=event.mid,
-                    role=Role.HUMAN,
-                    text=event.text,
-                    attachments=event.attachments,
-                    status=MessageStatus.DELIVERED,
-                    created_at=who.at,
-                    app_id=None if event.by_person else event.app_id,
-                    recovered=recovered,
-                ),
-                # From when it was written: an echo that comes late must not silence the agent twice as long.
-                paused_until=who.at + self.pause if event.by_person and self.pause else None,
-            )
-            outbox.take_back_echo(event.mid)  # the answer to its send may have come meanwhile
-        self._apply_kept(connection, event.mid)
+    def _store_echo(self, connection: Connection, event: MessageEchoed, *, recovered: bool) -> None:
+        overhearing = Overhearing(self.connections, self.chats_of, self.outbox_of, self.pause)
+        overhearing.store(connection, event, recovered=recovered)
+        self._apply(connection, self.kept_of(connection.tenant).about(event.mid))
 
     def _keep(self, connection: Connection, event: Other) -> None:
         """Keep an event of an unknown kind, or one whose message or chat does not exist yet.
@@ -268,20 +214,8 @@ class Ingest:
                     kept.forget(one)
         self._apply(connection, [event])  # its message or chat may have been stored meanwhile
 
-    def _apply_kept(self, connection: Connection, mid: str) -> None:
-        """Apply what came before its message."""
-        self._apply(connection, self.kept_of(connection.tenant).about(mid))
-
     def _apply(self, connection: Connection, kept: Iterable[Other]) -> None:
         """Apply kept events. Applying twice is the same as once, so each is forgotten afterwards."""
         for event in kept:
             if self._store(connection, read(Notification(event.account_id, event.channel, dict(event.item)), event.at)):
                 self.kept_of(connection.tenant).forget(event)
-
-
-def _by_our_app(event: MessageEchoed, our_app_id: str | None) -> bool | None:
-    """Return whether our app sent what was echoed; None where that is not known."""
-    is_named = event.app_id not in (None, NO_APP)
-    if not is_named or (our_app_id is None and not event.by_person):
-        return None
-    return event.app_id == our_app_id

@@ -55,6 +55,10 @@ class Connections(Protocol):
         """Record what Meta did about a violation of its policies."""
         ...
 
+    def learn_app(self, connection: Connection, app_id: str) -> None:
+        """Record how Meta names our app in echoes."""
+        ...
+
     def record_handshake(self, tenant: Tenant, at: datetime) -> None:
         """Record when somebody set the tenant's callback URL at Meta."""
         ...
@@ -219,6 +223,10 @@ class Outbox(Protocol):
         """Return those of these mids that stored messages have."""
         ...
 
+    def has_sent(self, mid: str) -> bool:
+        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        ...
+
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
         """Record the delivery of the message that an echo belongs to. Return False if none."""
         ...
@@ -239,8 +247,8 @@ class KeptEvents(Protocol):
         """Return what is kept about a message."""
         ...
 
-    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the user's kept referrals and handovers since then."""
+    def before(self, user_id: str, mid: str | None, since: datetime) -> Sequence[Other]:
+        """Return what came before a customer's message, and waits for it or for its chat."""
         ...
 
     def forget(self, event: Other) -> None:

@@ -39,6 +39,7 @@ def joined(
         "tokenVersion": version,
         "tokenStoredAt": at,
         "grant": written_grant(grant),
+        "echoAppId": None,
         "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
         "connectedAt": at,
         "lastError": None,
@@ -130,6 +131,7 @@ def read(document: Document) -> Connection:
         request=Request(**document["request"]) if document.get("request") else None,
         secrets_id=document.get("secretsId") or "",
         token_stored_at=document.get("tokenStoredAt"),
+        echo_app_id=document.get("echoAppId"),
     )
 
 

@@ -203,6 +203,13 @@ class Connections:
         with translated():
             self._collection.update_one(self._still(connection) | {"$or": earlier}, {"$set": fields})
 
+    def learn_app(self, connection: Connection, app_id: str) -> None:
+        """Record how Meta names our app in echoes, for as long as the connection lasts."""
+        with translated():
+            self._collection.update_one(
+                self._still(connection), {"$set": {"echoAppId": app_id, "updatedAt": self._clock()}}
+            )
+
     def record_handshake(self, tenant: Tenant, at: datetime) -> None:
         """Record when somebody set the tenant's callback URL at Meta. It outlives the connection, as it does there."""
         with translated():

@@ -72,13 +72,19 @@ class KeptEvents:
             documents = self._collection.find(self._tenant | {"mid": mid}).sort("at", ASCENDING).to_list()
         return [_read(document) for document in documents]
 
-    def awaiting_chat(self, user_id: str, since: datetime) -> Sequence[Other]:
-        """Return the user's kept referrals and handovers of the thread that happened since then, oldest first."""
+    def before(self, user_id: str, mid: str | None, since: datetime) -> Sequence[Other]:
+        """Return what came before a customer's message, oldest first.
+
+        That is everything about the message itself, and the customer's referrals and handovers since then, which the
+        message may have opened a chat for.
+        """
         kinds = [{"item.referral": {"$type": "object"}}, {"name": {"$in": list(HANDOVERS)}}]
-        wanted = self._tenant | {"userId": user_id, "at": {"$gte": since}, "$or": kinds}
+        wanted = [self._tenant | {"userId": user_id, "at": {"$gte": since}, "$or": kinds}]
+        wanted += [self._tenant | {"mid": mid}] if mid else []
         with translated():
-            documents = self._collection.find(wanted).sort("at", ASCENDING).hint("event_of_user_by_time").to_list()
-        return [_read(document) for document in documents]
+            # A sort by MongoDB would have it read all of the tenant's events in order.
+            documents = self._collection.find({"$or": wanted}).to_list()
+        return sorted(map(_read, documents), key=lambda event: event.at)
 
     def page(self, user_id: str | None, *, limit: int, beyond: str | None = None) -> Sequence[tuple[str, Other]]:
         """Return up to `limit` events of one user or of all, each with its position, oldest first, from beyond one on.

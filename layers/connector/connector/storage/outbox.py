@@ -95,6 +95,15 @@ class Outbox:
             ).to_list()
         return {mid for chat in chats for mid in chat["known"]}
 
+    def has_sent(self, mid: str) -> bool:
+        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        sent = {"mid": mid, "status": MessageStatus.SENT.value}
+        with translated():
+            found = self._collection.find_one(
+                self._tenant | {"messages.mid": mid, "messages": {"$elemMatch": sent}}, {"_id": 1}
+            )
+        return found is not None
+
     def attach_echo(self, user_id: str, echo: Echo) -> bool:
         """Record the delivery of the message that an echo belongs to. See `Echoed.attach`."""
         return self._echoed.attach(user_id, echo)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from connector import settings
 from connector.conversation.ingest import Ingest
 from connector.conversation.opting import OptingWords
+from connector.conversation.scheduling import Schedule
 from connector.conversation.sweep import Sweep
 from connector.storage.documents import now
 from connector.wiring import stores
@@ -19,12 +20,14 @@ def ingest() -> Ingest:
         stores.outbox,
         stores.kept_events,
         stores.tombstones,
-        stores.turn_queue(),
-        timedelta(seconds=settings.quiet_seconds()),
+        Schedule(
+            stores.turn_queue(),
+            timedelta(seconds=settings.quiet_seconds()),
+            timedelta(seconds=settings.media_quiet_seconds()),
+        ),
         timedelta(minutes=settings.pause_minutes()),
         OptingWords.of(settings.opt_out_words(), settings.opt_in_words()),
         timedelta(minutes=settings.answer_recovered_minutes()),
-        timedelta(seconds=settings.media_quiet_seconds()),
     )
 
 
