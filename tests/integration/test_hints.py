@@ -258,6 +258,26 @@ def test_a_hinted_message_of_a_person_silences_the_agent(connected, meta, partie
     assert rows[0]["paused"]["because"] == "paused"
 
 
+@pytest.mark.parametrize(
+    "content", [None, {"type": "image", "urls": ["https://a.example/a.png"]}], ids=["answer", "picture"]
+)
+def test_a_hinted_message_of_ours_settles_its_lost_send(connected, meta, content):
+    mid, at = write_silently(meta)
+    turn = hear(connected, told(mid, at, "When do you open?"))
+    meta.control("PUT", "faults", lose_send_answer=1)
+    if content is None:
+        connected.deliver("reply", *turn)
+    else:
+        wish = {"to": USER, "message": content, "pauseAgent": False}
+        assert connected.call("POST", "send", payload=wish)[0] == 504
+    ours = meta.control("GET", f"threads/{ACCOUNT}/{USER}")["messages"][-1]["mid"]
+    connected.deliver("reply", *hear(connected, hint(ours, int(now().timestamp() * 1000))))
+    assert connected.deliver("ingest", *connected.inbox()) == []
+    assert [one[::2] for one in stored(connected)[1:]] == [("agent" if content is None else "human", "delivered")]
+    rows = connected.call("GET", "conversations")[1]["data"]["conversations"]
+    assert rows[0]["paused"] is None
+
+
 def test_a_hint_in_standby_is_stored_and_not_answered(connected, meta):
     mid, at = write_silently(meta)
     work_off(connected, *hear(connected, hint(mid, at, channel="standby")))

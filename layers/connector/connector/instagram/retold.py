@@ -1,7 +1,8 @@
 """A message of the Conversations API, as the notification in which Meta's webhook would have told of it.
 
 (Meta, "Conversations API": the fields of a message. Meta, "Webhooks: notification examples": what they become.) What
-only the webhook knows is lost: what was tapped instead of typed, and by which link the customer came.
+only the webhook knows is lost: what was tapped instead of typed, by which link the customer came, and which app sent a
+message of the business.
 """
 
 from datetime import datetime
