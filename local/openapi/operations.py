@@ -78,7 +78,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "while, unless `pauseAgent` is false.",
         (
             *("not_connected", "reconnect_needed", "opted_out"),
-            *("idempotency_key_reused", "in_progress"),
+            *("idempotency_key_reused", "in_progress", "send_unknown"),
             *(*OF_ONE, *OF_META),
         ),
         (

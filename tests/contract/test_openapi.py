@@ -164,6 +164,7 @@ def test_send_names_all_its_refusals(described):
     (send,) = (one for _, _, one in operations(described) if one["operationId"] == "sendMessage")
 
     conflicts = {"not_connected", "reconnect_needed", "opted_out", "idempotency_key_reused", "in_progress"}
+    conflicts |= {"send_unknown"}
     of_one = {"media_refused", "other_app_in_control", "user_not_found", "user_unavailable", "window_closed"}
     assert codes(send)["409"] == conflicts | of_one
     assert codes(send)["429"] == {"rate_limited"}

@@ -30,6 +30,12 @@ def _send(stack, content, key):
     return stack.call("POST", "send", {"to": USER, "message": content}, headers={"Idempotency-Key": key})
 
 
+def _repeat(stack, content, key):
+    """Send with a key again, when the account's threads may be read again."""
+    stack.run_for(timedelta(seconds=1))
+    return _send(stack, content, key)
+
+
 def _others(stack, text, **fields):
     stack.simulate("POST", f"accounts/{ACCOUNT}/messages", to=USER, text=text, **fields)
 
@@ -59,14 +65,62 @@ def test_each_kind_whose_answer_is_lost_is_settled_by_its_echo(stack):
     assert len(stack.thread()) == 2 + len(KINDS)
 
 
-@pytest.mark.parametrize("content", KINDS[:8], ids=lambda content: content["type"])
-def test_a_kind_whose_echo_is_lost_too_is_found_in_the_thread(stack, content):
+def test_each_kind_whose_echo_is_lost_too_is_found_in_the_thread(stack):
     stack.write("hi")
     stack.settle()
-    stack.simulate("PUT", "faults", lose_send_answer=1, no_echo=True)
+    for number, content in enumerate(KINDS):
+        stack.simulate("PUT", "faults", lose_send_answer=1, no_echo=True)
+        assert _send(stack, content, f"k-{number}").status_code == 504
+    stack.run_for(timedelta(seconds=61))
+    for number, content in enumerate(KINDS):
+        assert _repeat(stack, content, f"k-{number}").status_code == 200, content
+    assert len(stack.thread()) == 2 + len(KINDS)
+
+
+def test_each_kind_that_never_arrived_is_sent_by_a_repetition(stack):
+    stack.write("hi")
+    stack.settle()
+    for number, content in enumerate(KINDS):
+        stack.simulate("PUT", "faults", lose_send_request=1)
+        assert _send(stack, content, f"k-{number}").status_code == 504
+    stack.run_for(timedelta(seconds=61))
+    for number, content in enumerate(KINDS):
+        early = _repeat(stack, content, f"k-{number}")
+        assert (early.status_code, early.json()["error"]["code"]) == (503, "try_later"), content
+        assert int(early.headers["Retry-After"]) > 0
+    stack.run_for(timedelta(seconds=30))
+    for number, content in enumerate(KINDS):
+        assert _repeat(stack, content, f"k-{number}").status_code == 200, content
+        assert _repeat(stack, content, f"k-{number}").status_code == 200, content
+    stack.settle()
+    assert stack.statuses()[2:] == [("human", "delivered", None)] * len(KINDS)
+    assert len(stack.thread()) == 2 + len(KINDS)
+
+
+UNREADABLE = [
+    ({"code": 2, "status": 500, "times": 99}, (503, "try_later"), (409, "send_unknown")),
+    ({"code": 200, "status": 403, "times": 99}, (409, "send_unknown"), (409, "send_unknown")),
+]
+
+
+@pytest.mark.parametrize("content", [{"type": "image", "urls": [FILE]}, "We close at five."], ids=["picture", "text"])
+@pytest.mark.parametrize(("fault", "first", "last"), UNREADABLE, ids=["outage", "refusal"])
+def test_a_lost_send_in_an_unreadable_thread_ends_with_a_reason(stack, content, fault, first, last):
+    stack.write("hi")
+    stack.settle()
+    stack.simulate("PUT", "faults", lose_send_answer=1, no_echo=True, fail_reads=fault)
     assert _send(stack, content, "k").status_code == 504
     stack.run_for(timedelta(seconds=61))
-    assert _send(stack, content, "k").status_code == 200
+    told = _repeat(stack, content, "k")
+    assert (told.status_code, told.json()["error"]["code"]) == first
+    stack.run_for(timedelta(minutes=15))
+    for _ in range(2):
+        told = _repeat(stack, content, "k")
+        assert (told.status_code, told.json()["error"]["code"]) == last
+        assert "Look into the conversation" in told.json()["error"]["message"]
+    assert stack.statuses()[-1] == ("human", "unknown", "send_unknown")
+    stack.simulate("DELETE", "faults")
+    assert _repeat(stack, content, "k").status_code == 200
     assert len(stack.thread()) == 3
 
 

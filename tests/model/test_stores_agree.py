@@ -358,7 +358,7 @@ class Both(RuleBasedStateMachine):
         if message := self.outgoing(data):
             self.both(lambda one, _: getattr(one.outbox(ONE), how)(message, mid))
 
-    @rule(data=st.data(), what=st.sampled_from(["unknown", "pending", "refused", "reopened", "absent"]))
+    @rule(data=st.data(), what=st.sampled_from(["unknown", "pending", "refused", "reopened", "absent", "unprovable"]))
     def record_fate(self, data, what):
         message = self.outgoing(data)
         if message is None:
@@ -375,8 +375,10 @@ class Both(RuleBasedStateMachine):
                     outbox.record_refused(message, {"code": "no"})
                 case "reopened":
                     outbox.reopen(message)
-                case _:
+                case "absent":
                     outbox.record_absent(message)
+                case _:
+                    outbox.record_unprovable(message)
 
         self.both(recorded)
 

@@ -109,6 +109,11 @@ def test_what_hangs_on_a_message_has_a_kind_and_an_address(fields, kind, title):
     assert event(message(**fields)).attachments == (Attachment(kind, URL, title),)
 
 
+def test_an_attachment_of_which_nothing_is_told_is_no_file():
+    (attachment,) = event(message(attachments={"data": [{"id": "1"}]})).attachments
+    assert (attachment.kind, attachment.url) == ("unsupported_type", None)
+
+
 def test_a_template_of_another_tool_keeps_its_card():
     card = {"title": "Cake", "subtitle": "4 €", "media_url": URL, "cta": {"title": "Buy", "url": URL}}
     told = message(US, attachments={"data": [{"generic_template": card}]})

@@ -61,6 +61,15 @@ def is_alike(echo: Echo, message: Message) -> bool:
     return kinds is not None and not is_text(message) and kinds == _wanted(message) and _is_in_time(echo, message)
 
 
+def evidence_of(message: Message, sent: Iterable[Echo]) -> list[Echo]:
+    """Return the sent messages that may be this one, the best match first.
+
+    Those that hide their content count too: what may be there must not be sent again.
+    """
+    in_order = sorted(sent, key=lambda echo: echo.at)
+    return [echo for matches in (is_alike, _may_be_hidden_in) for echo in in_order if matches(echo, message)]
+
+
 def is_text(message: Message) -> bool:
     """Return whether an outgoing message is a text, with or without quick replies."""
     return message.content is None or bool(message.content["type"] == "text")

@@ -119,6 +119,10 @@ class Outbox:
         if record := self._settle(message, _UNSETTLED, status=MessageStatus.PENDING, error=None):
             self._shelf.put(having(record, absent=record.absent | {message.key}))
 
+    def record_unprovable(self, message: Message) -> None:
+        """Record that Meta did not tell whether a message was sent."""
+        self._settle(message, _UNSETTLED, status=MessageStatus.UNKNOWN, error={"code": SEND_UNKNOWN})
+
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have."""
         stored = {message.mid for record in self._shelf.of(self._tenant) for message in record.chat.messages}

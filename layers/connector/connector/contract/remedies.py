@@ -97,7 +97,7 @@ REMEDIES = {
         "Instagram told of the message too late for the agent to answer it by itself.",
         f"{_ANSWER_YOURSELF} The agent is told of it when the customer writes again.",
     ),
-    "send_unknown": ("The agent's answer was perhaps sent. It is not sent twice.", _LOOK),
+    "send_unknown": ("Instagram did not tell whether the message was sent. It is not sent again.", _LOOK),
     "session_ended": ("The agent's chat at Retell was over, twice.", _ANSWER_YOURSELF),
     "taken_back": ("The customer took the message back before the agent was asked.", "Nothing is to be done."),
     "try_later": ("Meta could not be reached.", "Send it again after a minute."),

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from connector.accounts import Connection
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
 from connector.conversation import faults
 from connector.conversation.ends import Unproven
-from connector.echoes import is_alike, is_text
+from connector.echoes import evidence_of, is_text
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
 from connector.ports.outside import Messenger
@@ -19,6 +18,9 @@ from connector.ports.stores import Connections, Outbox
 # lease may be sending still. And by how much Meta's clock may differ from ours.
 _ABSENCE_PROVEN = {MessageStatus.UNKNOWN: timedelta(seconds=5), MessageStatus.SENDING: timedelta(seconds=15)}
 _CLOCKS_DIFFER = timedelta(seconds=30)
+
+# Meta fetches a file before it makes the message, and gives a video 75 s.
+_FILE_ABSENCE_PROVEN = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,15 @@ class Delivery:
     def find(self, message: Message, chat: Chat) -> bool:
         """Look in the customer's thread for a message whose sending was lost sight of, and record what is found.
 
-        Returns whether it is there. If not, a text waits to be sent again; of what else a thread shows, and how soon,
-        Meta documents too little for its absence to be proof.
+        Returns whether it is there. If not, it waits to be sent again: a text at once, anything else when Meta has had
+        the time to fetch a file.
 
         Raises:
-            Refused, ReconnectNeeded, TryLater: the thread cannot be read (now).
-            OutcomeUnknown: it is no text, and not there.
+            Refused, ReconnectNeeded, TryLater: the thread cannot be read (now), or it is too early to say.
         """
         began_at = message.sending_at or message.created_at
         if self.clock() < began_at + _ABSENCE_PROVEN[message.status]:
-            raise Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")
+            raise _too_early()
         earliest = began_at - _CLOCKS_DIFFER
         if not self.connections.spend(self.connection, "reading", limits.READERS_PER_SECOND):
             raise RateLimited("This account is read as often as Meta takes. Try again in a second.", after_seconds=1)
@@ -86,15 +87,15 @@ class Delivery:
         except TryLater as error:
             self._remember_limit(error)
             raise
-        alike = [one for one in sorted(sent, key=attrgetter("at")) if one.at >= earliest and is_alike(one, message)]
+        evidence = evidence_of(message, [one for one in sent if one.at >= earliest])
         # The same may have been sent for another message, which may stand in the conversation's last chat.
-        known = self.outbox.known([one.mid for one in alike]) if alike else ()
-        for one in alike:
+        known = self.outbox.known([one.mid for one in evidence]) if evidence else ()
+        for one in evidence:
             if one.mid not in known:
                 self.outbox.record_found(message, one.mid)
                 return True
-        if not is_text(message):
-            raise OutcomeUnknown("Instagram does not show whether it was sent.")
+        if not is_text(message) and self.clock() < began_at + _FILE_ABSENCE_PROVEN:
+            raise _too_early()
         self.outbox.record_absent(message)
         return False
 
@@ -116,3 +117,7 @@ class Delivery:
         until, moment = self.connection.limited_until, self.clock()
         if isinstance(error, RateLimited) and (until is None or until <= moment):
             self.connections.record_limit(self.connection, moment + timedelta(seconds=error.after_seconds))
+
+
+def _too_early() -> Unproven:
+    return Unproven(SEND_UNKNOWN, "It is too early to say whether the message was sent.")

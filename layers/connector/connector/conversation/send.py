@@ -8,16 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 from connector.accounts import Connection
-from connector.chat import PAUSED, Attachment, Chat, Message, MessageStatus, Role
+from connector.chat import PAUSED, SEND_UNKNOWN, Attachment, Chat, Message, MessageStatus, Role
 from connector.conversation import policy
 from connector.conversation.delivery import Delivery
-from connector.echoes import is_text
+from connector.conversation.patience import PATIENCE
 from connector.errors import (
     InProgress,
     KeyReused,
     NotAllowed,
     NotConnected,
-    OutcomeUnknown,
     Quote,
     RateLimited,
     ReconnectNeeded,
@@ -30,6 +29,11 @@ from connector.tenancy import Tenant
 
 # By then, whoever has begun to send a message has been answered, or has died.
 _ABANDONED = timedelta(seconds=60)
+
+_UNPROVABLE = (
+    "Instagram did not tell whether the message was sent. Look into the conversation, and send the message with a new "
+    "Idempotency-Key if it is not there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +189,21 @@ class Sender:
         raise NotAllowed(code, message) if error.get("at") else refusal(code, message, quote)
 
     def _proven(self, connection: Connection, chat: Chat, stored: Message) -> Message:
-        """Return a message whose answer was lost as the thread proves it to be: sent, or to be sent again."""
+        """Return a message whose answer was lost as the thread proves it to be: sent, or to be sent again.
+
+        Raises:
+            TryLater: not now.
+            NotAllowed: the thread cannot be read; an echo may still settle the message.
+        """
         chat = self.chats.ongoing(chat.user_id) or chat  # with what is known of the thread
         try:
             is_found = self.delivery_of(connection).find(stored, chat)
-        except (OutcomeUnknown, Refused, TryLater) as error:
-            if is_text(stored):
+        except (Refused, TryLater) as error:
+            is_passing = isinstance(error, TryLater)
+            if is_passing and self.clock() < (stored.sending_at or stored.created_at) + PATIENCE:
                 raise
-            raise OutcomeUnknown(
-                "Whether it was sent cannot be found out: look into the conversation before sending again."
-            ) from error
+            self.outbox.record_unprovable(stored)
+            raise NotAllowed(SEND_UNKNOWN, _UNPROVABLE) from error
         if not is_found:
             return replace(stored, status=MessageStatus.PENDING, error=None)
         found = self.chats.find(stored.key)

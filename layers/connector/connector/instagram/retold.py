@@ -74,6 +74,8 @@ def _attachment(attachment: Json) -> dict[str, Any]:
             return _attached(kind, data.get("url") or data.get("animated_gif_url"))
     if "generic_template" in attachment:
         return {"type": "template", "payload": {"generic": {"elements": [attachment["generic_template"]]}}}
+    if not attachment.get("mime_type") and not attachment.get("file_url"):
+        return {"type": "unsupported_type"}  # a heart or sticker, of which nothing is told
     kind = str(attachment.get("mime_type") or "").partition("/")[0]
     known = kind if kind in ("image", "video", "audio") else "file"
     return _attached(known, attachment.get("file_url"), attachment.get("name"))

@@ -219,6 +219,10 @@ class Outbox(Protocol):
         """Record the proof that a message was not sent: it waits again."""
         ...
 
+    def record_unprovable(self, message: Message) -> None:
+        """Record that Meta did not tell whether a message was sent."""
+        ...
+
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have."""
         ...

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.collection import Collection as Documents
 
-from connector.chat import Chat, Message, MessageStatus, claimed
+from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, claimed
 from connector.echoes import Echo
 from connector.storage.documents import now
 from connector.storage.echoed import UNSETTLED, Echoed, holding
@@ -84,6 +84,11 @@ class Outbox:
         """
         again = {"status": MessageStatus.PENDING.value, "error": None, "absentAt": self._clock()}
         self._settle(message, UNSETTLED, again)
+
+    def record_unprovable(self, message: Message) -> None:
+        """Record that Meta did not tell whether a message was sent. An echo may still settle it."""
+        lost = {"status": MessageStatus.UNKNOWN.value, "error": {"code": SEND_UNKNOWN}}
+        self._settle(message, UNSETTLED, lost)
 
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have, in whichever chat they stand."""
