@@ -525,7 +525,8 @@ def test_watch_messages_of_the_guide_shows_the_first_page_oldest_first(ran: dict
 def test_the_table_of_all_codes_has_exactly_the_codes_and_statuses_that_the_api_can_answer():
     classes = {(kind.code, kind.status) for kind in _error_classes() if kind.code not in NOT_TOLD}
     refusals = {(reason, errors.refusal(reason, "").status) for reason in _reasons_of_instagram()}
-    refusals |= {(reason, errors.NotAllowed.status) for reason in (policy.WINDOW_CLOSED, policy.OPTED_OUT, SEND_UNKNOWN)}
+    not_allowed = (policy.WINDOW_CLOSED, policy.OPTED_OUT, SEND_UNKNOWN)
+    refusals |= {(reason, errors.NotAllowed.status) for reason in not_allowed}
     rows = guide.table("All codes")
     assert {(row["Code"], HTTPStatus(int(row["HTTP status"]))) for row in rows} == classes | refusals
     assert len(rows) == len(classes | refusals)
