@@ -17,6 +17,8 @@ _KEEP = DisconnectRequest()
 def post(subaccount_id: str, agent_id: str, body: DisconnectRequest = _KEEP) -> DisconnectAnswer:
     """Stop speaking, unsubscribe at Meta, forget the secrets, and perhaps the chats."""
     tenant = Tenant(subaccount_id, agent_id)
+    if body.purge:
+        http.audit_as(app, "purge")
     lifecycle.disconnecting().disconnect(tenant)
     if not body.purge:
         return Success(data=Disconnected())

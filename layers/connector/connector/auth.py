@@ -1,18 +1,18 @@
 """Who calls: a bearer JWT whose claims name the tenants it is for.
 
-Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` (a list) and `scope` (a
-string with blanks between its words, or a list).
+Claims: `sub`, `iat`, `exp`, `subaccountId` (a string, or a list of them), optionally `agentIds` and `retellAgentIds`
+(lists) and `scope` (a string with blanks between its words, or a list).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 import jwt
 
-from connector.errors import Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
+from connector.errors import AgentNotAllowed, Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
 from connector.key_set import KeySet
 from connector.storage.secrets import JwtKeys
 from connector.tenancy import ID_PATTERN, Tenant
@@ -37,6 +37,10 @@ class Caller:
     agent_ids: frozenset[str] | None
     """None when the token is for every agent of its subaccounts."""
     scopes: frozenset[Scope] = frozenset(Scope)
+    retell_agent_ids: frozenset[str] | None = None
+    """The agents at Retell that the token is for; None when it does not name them."""
+    subject: str = field(default="", compare=False)
+    """Who the caller is, in the words of the token's issuer. It gives no rights."""
 
     def require_scope(self, scope: Scope) -> None:
         """Check that the token has a right.
@@ -57,6 +61,18 @@ class Caller:
         if not is_theirs or (self.agent_ids is not None and tenant.agent_id not in self.agent_ids):
             raise NotFound
 
+    def lists_agent(self, retell_agent_id: str) -> bool | None:
+        """Return whether the token lists an agent at Retell; None when it lists no agents.
+
+        Raises:
+            AgentNotAllowed: the token names the agents at Retell, and not this one.
+        """
+        if self.retell_agent_ids is not None:
+            if retell_agent_id not in self.retell_agent_ids:
+                raise AgentNotAllowed
+            return True
+        return None if self.agent_ids is None else retell_agent_id in self.agent_ids
+
 
 def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     """Return who an Authorization header proves.
@@ -70,11 +86,13 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     if scheme.lower() != "bearer" or not token.isascii() or len(token) > _MAX_TOKEN_CHARACTERS:
         raise _refused()
     claims = _verified(token, keys)
-    subaccounts, agents = claims.get("subaccountId"), claims.get("agentIds")
+    subaccounts = claims.get("subaccountId")
     subaccount_ids = _ids([subaccounts] if isinstance(subaccounts, str) else subaccounts)
     if not subaccount_ids:
         raise _refused()
-    return Caller(subaccount_ids, None if agents is None else _ids(agents), _scopes(claims))
+    return Caller(
+        subaccount_ids, _listed(claims, "agentIds"), _scopes(claims), _listed(claims, "retellAgentIds"), claims["sub"]
+    )
 
 
 def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
@@ -137,6 +155,10 @@ def _scopes(claims: dict[str, Any]) -> frozenset[Scope]:
     named = claims["scope"]
     words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
     return frozenset(scope for scope in Scope if scope.value in words)
+
+
+def _listed(claims: dict[str, Any], name: str) -> frozenset[str] | None:
+    return None if claims.get(name) is None else _ids(claims[name])
 
 
 def _ids(value: object) -> frozenset[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from connector import audit
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge, Unauthorized
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, answer_json
 from connector.instagram import signed_requests
@@ -40,7 +41,10 @@ def entry(
     @metrics.log_metrics
     def handler(event: LambdaEvent, _: Any) -> LambdaAnswer:
         try:
-            return answer_json(200, act(prove(event, secrets()), event))
+            callback = prove(event, secrets())
+            with audit.recording(event["rawPath"].rpartition("/")[2], audit.META, callback.within):
+                told = act(callback, event)
+            return answer_json(200, told)
         except ConnectorError as error:
             log_refusal(error)
             return answer_error(error)

@@ -9,6 +9,7 @@
     ├── Unauthorized                401  unauthorized           no valid JWT, or no valid signature
     ├── Forbidden                   403  forbidden              a wrong verification token
     ├── ScopeMissing                403  insufficient_scope     the JWT lacks a right
+    ├── AgentNotAllowed             403  agent_not_allowed      the JWT gives no right to this Retell agent
     ├── NotFound                    404  not_found              absent, or another tenant's
     ├── NotConnected                409  not_connected          this agent has no Instagram account
     ├── AccountInUse                409  account_in_use         the account has another agent
@@ -146,6 +147,19 @@ class ScopeMissing(ConnectorError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"The token may not do this: its claim `scope` must name {scope}.")
+
+
+class AgentNotAllowed(ConnectorError):
+    """Raised when a valid JWT gives no right to a Retell agent, whether or not that agent exists."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "agent_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token may not connect this Retell agent. Use a token whose claim `retellAgentIds` lists it, or have "
+            "the operator store a Retell key for this subaccount."
+        )
 
 
 class NotFound(ConnectorError):

@@ -8,7 +8,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from connector.auth import Scope, authenticate
+from connector.audit import Call, action_of
+from connector.auth import Caller, Scope, authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, NotFound, PayloadTooLarge
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after, without_base
 from connector.logs import log_crash, log_refusal, logger, metrics
@@ -36,25 +37,42 @@ def api() -> APIGatewayHttpResolver:
     return app
 
 
-def entry(app: APIGatewayHttpResolver) -> Handler:
-    """Return the Lambda handler of an API function: prove the caller, then let the app answer.
+def entry(app: APIGatewayHttpResolver, *, scope: Scope | None = None) -> Handler:
+    """Return the Lambda handler of an API function: prove the caller, let the app answer, and write the audit line.
 
     The proof comes before Powertools sees the request: a stranger is told nothing about what a request must be.
+    `scope` is what the token must allow; by default, reading for GET and writing for other methods.
     """
 
     @logger.inject_lambda_context
     @metrics.log_metrics
     def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
-        answer = _answer(app, event, context)
+        call = Call(None)
+        answer = _answer(app, event, context, call, scope)
         answer["headers"]["Cache-Control"] = "no-store"  # answers hold what people wrote, and who they are
+        call.record(answer["statusCode"])
         return answer
 
     return handler
 
 
-def _answer(app: APIGatewayHttpResolver, event: LambdaEvent, context: Any) -> LambdaAnswer:
+def caller(app: APIGatewayHttpResolver) -> Caller:
+    """Return who makes the request that the app answers."""
+    proven: Caller = app.context["call"].caller
+    return proven
+
+
+def audit_as(app: APIGatewayHttpResolver, action: str) -> None:
+    """Have the audit log name the request that the app answers more precisely than its route does."""
+    app.context["call"].action = action
+
+
+def _answer(
+    app: APIGatewayHttpResolver, event: LambdaEvent, context: Any, call: Call, scope: Scope | None
+) -> LambdaAnswer:
     try:
-        _admit(event)
+        _admit(event, call, scope)
+        app.context["call"] = call
         return app.resolve(_labelled(event), context)
     except ConnectorError as error:
         log_refusal(error)
@@ -67,20 +85,21 @@ def _answer(app: APIGatewayHttpResolver, event: LambdaEvent, context: Any) -> La
         return answer_error(ConnectorError("unexpected"))
 
 
-def _admit(event: LambdaEvent) -> None:
-    """Let only those in who may call for this path's tenant.
+def _admit(event: LambdaEvent, call: Call, scope: Scope | None) -> None:
+    """Let only those in who may call for this path's tenant, and note in `call` who it is.
 
     Raises:
         Unauthorized, NotFound, ScopeMissing, InvalidRequest, PayloadTooLarge: as they say.
     """
     request = Request.of(event)
-    caller = authenticate(request.headers.get("authorization"), secrets().jwt())
+    call.action = action_of(request.method, request.path)
+    call.caller = proven = authenticate(request.headers.get("authorization"), secrets().jwt())
     path = event.get("pathParameters") or {}
-    tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", ""))
+    call.tenant = tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", ""))
     if not request.path.startswith(f"{_prefix_of(tenant)}/"):
         raise NotFound  # Powertools takes the ids from the path: no other tenant than the admitted one may stand there
-    caller.require(tenant)
-    caller.require_scope(Scope.READ if request.method == "GET" else Scope.WRITE)
+    proven.require(tenant)
+    proven.require_scope(scope or (Scope.READ if request.method == "GET" else Scope.WRITE))
     if len(request.body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"A body may have at most {MAX_BODY_BYTES // 1024} KiB.")
     _require_object(request.body)
