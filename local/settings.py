@@ -14,6 +14,7 @@ _LOGINS = {
     "INSTAGRAM_LOGIN_URL": "InstagramLoginUrl",
     "INSTAGRAM_API_URL": "InstagramApiUrl",
     "RETURN_URLS": "ReturnUrls",
+    "RETELL_AGENT_BINDING": "RetellAgentBinding",
 }
 
 
@@ -39,7 +40,7 @@ class Settings:
     instagram_graph_url: str | None
     retell_url: str | None
     logins: Mapping[str, str]
-    """Parameters of the template about Meta's logins, by name, as far as they were given."""
+    """Parameters of the template about logins and agents, by name, as far as they were given."""
     apps: Mapping[str, Mapping[str, str]]
     """The apps at Meta, as the parameter `app-secrets` holds them, as far as they were given."""
 
@@ -49,7 +50,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET,
     LOCAL_DIR, the folder in which data is kept, FACEBOOK_LOGIN_URL, INSTAGRAM_LOGIN_URL, INSTAGRAM_API_URL,
-    RETURN_URLS, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID and INSTAGRAM_APP_SECRET.
+    RETURN_URLS, RETELL_AGENT_BINDING, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID and
+    INSTAGRAM_APP_SECRET.
 
     Raises:
         ValueError: PORT is not a port. The sentence says what it must be.

@@ -114,6 +114,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "FACEBOOK_GRAPH_URL": "http://127.0.0.1:9",
         "INSTAGRAM_GRAPH_URL": "http://127.0.0.1:9",
         "GRAPH_VERSION": "v26.0",
+        "RETELL_AGENT_BINDING": "own-key",
         "RETELL_URL": "http://127.0.0.1:9",
         "FACEBOOK_LOGIN_URL": "http://127.0.0.1:9",
         "INSTAGRAM_LOGIN_URL": "http://127.0.0.1:9",

@@ -1,6 +1,7 @@
 """GET …/instagram/authorize: answer the address at which an account's owner logs in, to have it connected."""
 
 from connector import http, settings
+from connector.auth import Scope
 from connector.contract.authorizing import Invited, OfAccount, OfLogin, OfRetellAgent, ReturnUrl
 from connector.contract.base import Success
 from connector.gateway import base_url
@@ -26,10 +27,11 @@ def get(
     require_known(return_url, settings.return_urls())
     stores.authorizations().ensure_indexes()
     redirect_uri = base_url(app.current_event.raw_event) + CALLBACK_PATH
-    agent = retell_agent_id or agent_id
-    pending = PendingLogin(Tenant(subaccount_id, agent_id), login, redirect_uri, agent, return_url, account_id)
-    invitation = logins.authorizing().invite(pending)
+    agent, caller = retell_agent_id or agent_id, http.caller(app)
+    listed, tenant = caller.lists_agent(agent), Tenant(subaccount_id, agent_id)
+    pending = PendingLogin(tenant, login, redirect_uri, agent, return_url, account_id, listed, caller.subject)
+    invitation = logins.authorizing().ask(pending)
     return Success(data=Invited(url=invitation.url, expires_at=invitation.expires_at))
 
 
-handler = http.entry(app)
+handler = http.entry(app, scope=Scope.WRITE)

@@ -23,7 +23,7 @@ def post(
     """Check the account with Meta and the agent with Retell, subscribe to messages, and store the connection."""
     tenant = Tenant(subaccount_id, agent_id)
     stores.ensure_indexes()
-    connection = lifecycle.connecting().connect(tenant, body.wish(agent_id), key=key)
+    connection = lifecycle.connecting().connect(tenant, body.wish(agent_id, http.caller(app).lists_agent), key=key)
     return Success(data=Connected.of(connection))
 
 

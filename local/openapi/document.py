@@ -36,7 +36,7 @@ A path or method that is not described here is answered 404 by API Gateway, and 
 
 _BEARER = """\
 Your own server issues the token: an HS256 JWT (or RS256 or ES256, by a key set) with the claims `sub`, `iat`, `exp`, \
-`subaccountId` (one or a list), and, if it is for some agents only, `agentIds`."""
+`subaccountId` (one or a list), and, if it is for some agents only, `agentIds` and `retellAgentIds`."""
 
 
 def text() -> str:

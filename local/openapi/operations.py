@@ -42,7 +42,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Connect an Instagram account",
         "Checks the account with Meta, subscribes to its messages, stores the connection, and answers the QR code of "
         "the profile. Repeating it does no harm: it is also how a new access token is given.",
-        ("authentication_failed", "page_not_linked", "not_ready", "account_in_use", *OF_META),
+        ("authentication_failed", "page_not_linked", "not_ready", "agent_not_allowed", "account_in_use", *OF_META),
         (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
     ),
     "authorize": Operation(
@@ -51,7 +51,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Ask for the address of a login at Meta",
         "The account's owner opens it, logs in, and comes back with the account connected: no access token is needed. "
         "The address is good for ten minutes and one login.",
-        ("login_not_set_up",),
+        ("not_ready", "agent_not_allowed", "login_not_set_up"),
         (Link("getStatus", "Whether somebody has logged in."),),
     ),
     "status": Operation(

@@ -17,7 +17,7 @@ READS: dict[str, set[str]] = {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
         *(*_TOKENS, "connections/*/webhook"),
     },
-    "authorize": {"jwt", "mongodb-uri", "app-secrets"},
+    "authorize": {"jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"},
     "finish_login": {
         *("mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
         *(*_TOKENS, "connections/*/webhook"),

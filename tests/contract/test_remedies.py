@@ -31,6 +31,7 @@ def test_each_code_that_a_check_can_find_has_words_of_its_own():
     """A check tells a refusal of Meta's by its code only where it says what is wrong; but for the account, by any."""
     from_meta = checks._TELLING | {"graph_refused", "other_account"}
     from_retell = {"agent_not_found", "agent_key_refused", "agent_unpaid", "agent_refused", "agent_key_missing"}
+    from_retell |= {"agent_not_allowed"}
     of_kinds = {kind.code for kind in (ReconnectNeeded, TryLater, RateLimited, OutcomeUnknown)}
     of_diagnosis = {"not_checked", "never_called", "not_told", "no_answer", "needs_token", "needs_permissions"}
     assert from_meta | from_retell | of_kinds | of_diagnosis <= FINDINGS.keys()

@@ -12,11 +12,14 @@ from connector.accounts import AccessToken, App, Connection, Login
 from connector.agents.retell import Retell
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
+from connector.lifecycle.binding import Binding, Rule
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
 from connector.lifecycle.doctor import WITHIN, Doctor
 from connector.lifecycle.wish import Wish
+from connector.storage.agent_owners import COLLECTION as AGENTS
+from connector.storage.agent_owners import AgentOwners
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
 from connector.storage.parameters import Parameters
@@ -84,6 +87,15 @@ class Owners:
         """Return what examines tokens."""
         return Examiner(login, self.apps.get(login), self.graph, self.tokens(login), now)
 
+    def binding(self) -> Binding:
+        """Return the rule of a deployment with one tenant."""
+        return Binding(
+            Rule.OPEN,
+            lambda _: False,
+            AgentOwners(self.database[AGENTS], self.database[COLLECTION]),
+            self.require_agent,
+        )
+
     def require_agent(self, tenant: Tenant, agent_id: str) -> None:
         """Require that Retell has the agent."""
         Retell(self.retell_url, "key_local", agent_id).require()
@@ -93,7 +105,7 @@ class Owners:
         return Connecting(
             self.graph,
             self.examiner,
-            self.require_agent,
+            self.binding(),
             self.connections,
             self.secrets,
             self.secret_sets,
@@ -107,7 +119,7 @@ class Owners:
 
     def doctor(self, within: timedelta = WITHIN) -> Doctor:
         """Return what examines connections."""
-        return Doctor(self.graph, self.tokens, self.require_agent, self.connections, self.secrets, within)
+        return Doctor(self.graph, self.tokens, self.binding(), self.connections, self.secrets, within)
 
     def lose_token(self, connection: Connection) -> None:
         """Delete a connection's token, so long after it was stored that it counts as gone."""

@@ -20,10 +20,13 @@ from connector.errors import (
 from connector.instagram.graph import Graph
 from connector.instagram.subscriptions import fields_of
 from connector.instagram.tokens import Tokens
+from connector.lifecycle.binding import Binding, Rule
 from connector.lifecycle.connect import Connecting
 from connector.lifecycle.credentials import Examiner
 from connector.lifecycle.disconnect import Disconnecting
 from connector.lifecycle.wish import Wish
+from connector.storage.agent_owners import COLLECTION as AGENTS
+from connector.storage.agent_owners import AgentOwners
 from connector.storage.connection_documents import SECRETS_UNDER_WAY
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
@@ -101,7 +104,7 @@ class Setting:
         self.connections = Connections(database[COLLECTION])
         self.connections.ensure_indexes()
         self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
-        self.collection = database[COLLECTION]
+        self.collection, self.agents = database[COLLECTION], database[AGENTS]
         self.secret_sets = SecretSets(self.collection, self.secrets)
         self.url = f"{server.url}/v26.0"
         self.agent_error = None
@@ -130,7 +133,7 @@ class Setting:
         connecting = Connecting(
             self.graph_of,
             self.examiner_of,
-            self.require_agent,
+            Binding(Rule.OPEN, lambda _: False, AgentOwners(self.agents, self.collection), self.require_agent),
             self.connections,
             self.secrets,
             self.secret_sets,

@@ -47,7 +47,7 @@ class Door:
             Login.FACEBOOK: f"{self.world.meta.url}/v26.0/dialog/oauth",
             Login.INSTAGRAM: f"{self.world.meta.url}/oauth/authorize",
         }
-        return Authorizing(self.world.apps.get, dialogs, self.authorizations)
+        return Authorizing(self.world.apps.get, dialogs, self.authorizations, self.world.binding())
 
     @property
     def logging_in(self) -> LoggingIn:

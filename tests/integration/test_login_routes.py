@@ -44,6 +44,7 @@ class Front:
         """Ask for the address of a login; return the status and the body."""
         at = int(time.time())
         claims = {"sub": "user_1", "iat": at, "exp": at + 600, "subaccountId": (caller or tenant).subaccount_id}
+        claims |= {"retellAgentIds": [tenant.agent_id, "agent_x"]}
         event = http_event(
             "GET",
             connection_path(tenant.subaccount_id, tenant.agent_id).removesuffix("webhook") + "authorize",

@@ -80,6 +80,15 @@ class Grant:
     """When the token dies; None for never, or for not told."""
 
 
+class AgentBasis(StrEnum):
+    """Why a subaccount may use the Retell agent of a connection."""
+
+    CLAIMS = "claims"  # the token that asked for the connection listed it
+    OWN_KEY = "own-key"  # the subaccount has a Retell key of its own, which reaches only its own agents
+    FIRST = "first"  # no other subaccount had used it under the shared key
+    OPEN = "open"  # the deployment binds no agents
+
+
 class Outcome(StrEnum):
     """What a check of a connection found."""
 
@@ -146,6 +155,8 @@ class Connection:
     """Under which id its secrets are stored; "" where an older version stored them."""
     token_stored_at: datetime | None = None
     """When this version of the token was stored; None where an older version stored it."""
+    agent_basis: AgentBasis | None = None
+    """Why the subaccount may use the Retell agent; None where an older version stored the connection."""
     echo_app_id: str | None = None
     """How Meta names our app in echoes; None until an echo of ours has told."""
 

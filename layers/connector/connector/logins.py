@@ -23,3 +23,7 @@ class PendingLogin:
     """Where we send the browser then; None for a page of ours."""
     account_id: str | None = None
     """The one account that is wanted; None for whichever the person has."""
+    agent_listed: bool | None = None
+    """Whether the token that asked for the login lists the agent; None where it lists none."""
+    asked_by: str = ""
+    """Who asked for the login: the `sub` of the token, for the audit log."""

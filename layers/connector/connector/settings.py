@@ -106,6 +106,11 @@ def retell_url() -> str:
     return _required("RETELL_URL").rstrip("/")
 
 
+def retell_agent_binding() -> str:
+    """Return which Retell agents a subaccount may use: `own-key`, which is the default, `claims` or `open`."""
+    return os.environ.get("RETELL_AGENT_BINDING") or "own-key"
+
+
 def _number(name: str, *, most: int) -> int:
     value = _required(name)
     if not value.isascii() or not value.isdigit() or int(value) > most:

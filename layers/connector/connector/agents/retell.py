@@ -33,6 +33,15 @@ _REFUSED = "agent_refused"
 _MOST_WORDS = 500  # characters of an error that are looked at
 
 
+def agent_not_found() -> Refused:
+    """Return the refusal of an agent that does not exist for the caller."""
+    return Refused(
+        "agent_not_found",
+        "Retell has no chat agent of this id for this subaccount. Check the agent's id; a voice agent cannot be "
+        "connected. If the id is right, use a token whose claim `retellAgentIds` lists it.",
+    )
+
+
 class Retell:
     """One Retell chat agent."""
 
@@ -49,11 +58,7 @@ class Retell:
         """
         answer = self._transport.get(f"get-chat-agent/{self._agent_id}")
         if answer.status in (404, 422) and "message" in (answer.body or {}):
-            raise Refused(
-                "agent_not_found",
-                "Retell has no chat agent of this id under the deployment's key. Check the agent's id; a voice agent "
-                "cannot be connected.",
-            )
+            raise agent_not_found()
         failure = None if answer.is_success else _error_of(answer)
         if failure is not None:
             raise failure if isinstance(failure, Refused | TryLater) else TryLater(failure.message)

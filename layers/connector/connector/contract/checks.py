@@ -4,7 +4,7 @@ from datetime import datetime
 
 from connector.accounts import Check, Outcome
 from connector.contract.base import Body, Time
-from connector.contract.remedies import APP_ACCESS_MISSING, APP_NOT_INSTALLED, REMEDIES, UNKNOWN_ID
+from connector.contract.remedies import APP_ACCESS_MISSING, APP_NOT_INSTALLED, BIND_AGENT, REMEDIES, UNKNOWN_ID
 from connector.lifecycle.checks import Name
 
 _CONNECT = "Connect the account again, with a new access token."
@@ -28,6 +28,10 @@ FINDINGS = {
     "account_blocked": ("Meta has blocked the account from messaging.", "The owner must sort it out with Meta."),
     "agent_key_missing": ("There is no API key for Retell.", "The operator must store one."),
     "agent_key_refused": ("Retell refuses the API key.", "The operator must store a valid one."),
+    "agent_not_allowed": (
+        "The subaccount may no longer use this Retell agent.",
+        BIND_AGENT,
+    ),
     "agent_not_found": (
         "Retell has no chat agent of this id.",
         "Connect again with the agent's id at Retell as retellAgentId; a voice agent cannot be connected.",

@@ -1,5 +1,6 @@
 """The bodies and answers of connect, status and disconnect."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
@@ -46,14 +47,16 @@ class ConnectRequest(Asked):
             raise PydanticCustomError("page", "must be left out: with Instagram Login there is no Page")
         return page_id
 
-    def wish(self, agent_id: str) -> Wish:
-        """Return it as what is wished for the path's agent."""
+    def wish(self, agent_id: str, lists_agent: Callable[[str], bool | None]) -> Wish:
+        """Return it as what is wished for the path's agent. `lists_agent` is the caller's (`auth.Caller`)."""
+        retell_agent_id = self.retell_agent_id or agent_id
         return Wish(
             access_token=self.access_token,
             account_id=self.instagram_account_id,
             page_id=self.page_id,
             verify_token=self.webhook_verification_token,
-            retell_agent_id=self.retell_agent_id or agent_id,
+            retell_agent_id=retell_agent_id,
+            agent_listed=lists_agent(retell_agent_id),
             app_secret=self.app_secret,
         )
 

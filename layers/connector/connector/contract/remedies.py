@@ -23,11 +23,20 @@ UNKNOWN_ID = (
     "Check that the Page and the account still exist, then connect again with their ids.",
 )
 
+BIND_AGENT = (
+    "Connect again with a token whose claim retellAgentIds lists the agent, or have the operator store a Retell key "
+    "for this subaccount."
+)
+
 REMEDIES = {
     "account_blocked": ("Meta has blocked the account from sending.", _CALL_META),
     "agent_key_refused": (
         "Retell refuses the API key.",
         "The operator must store a valid key; until then, answer the customer yourself.",
+    ),
+    "agent_not_allowed": (
+        "The subaccount may no longer use this Retell agent.",
+        BIND_AGENT,
     ),
     "agent_not_found": (
         "Retell knows no such agent.",

@@ -11,7 +11,12 @@ from connector.accounts import Connection
 from connector.errors import OutsideError, ReconnectNeeded, Refused, Undeliverable
 from connector.ports.stores import Connections
 
-ASKING = frozenset({"agent_key_refused", "agent_not_found", "agent_refused", "agent_unavailable", "agent_unpaid"})
+ASKING = frozenset(
+    {
+        *("agent_key_refused", "agent_not_allowed", "agent_not_found", "agent_refused", "agent_unavailable"),
+        "agent_unpaid",
+    }
+)
 """Of the agent. Its next answer disproves them."""
 
 SENDING = frozenset(

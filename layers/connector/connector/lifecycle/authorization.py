@@ -4,15 +4,20 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.accounts import App, Login
+from connector.accounts import App, Login, Outcome
 from connector.errors import Detail, InvalidRequest, LoginNotSetUp
 from connector.instagram.oauth import dialog_url
+from connector.lifecycle import checks
+from connector.lifecycle.binding import Binding
+from connector.lifecycle.checks import Name
+from connector.lifecycle.connect import failure_of
 from connector.logins import PendingLogin
 from connector.storage.authorizations import Authorizations
 
 CALLBACK_PATH = "/api/instagram/oauth/callback"
 """Where Meta sends browsers back to; registered at Meta, below the API's address."""
 
+_PROBE_SECONDS = 5
 _NAMES = {Login.FACEBOOK: "Facebook Login", Login.INSTAGRAM: "Instagram Login"}
 
 
@@ -32,6 +37,25 @@ class Authorizing:
     dialogs: Mapping[Login, str]
     """The page of each login's dialog."""
     authorizations: Authorizations
+    binding: Binding
+
+    def ask(self, pending: PendingLogin) -> Invitation:
+        """Return where the owner logs in, if who asks may connect the agent.
+
+        Raises:
+            AgentNotAllowed: the token gives no right to the agent.
+            NotReady: Retell has no such agent, or another subaccount has it.
+            LoginNotSetUp: the deployment has no app at Meta for this login.
+        """
+        tenant, agent_id = pending.tenant, pending.retell_agent_id
+        basis = self.binding.basis(tenant, agent_id, is_listed=pending.agent_listed)
+        probes: dict[str, checks.Probe] = {
+            Name.AGENT: lambda: self.binding.require_usable(tenant, agent_id, basis),
+        }
+        (found,) = checks.run(probes, _PROBE_SECONDS)
+        if found.outcome is Outcome.FAILED:
+            raise failure_of(found)
+        return self.invite(pending)
 
     def invite(self, pending: PendingLogin) -> Invitation:
         """Return where the owner logs in.

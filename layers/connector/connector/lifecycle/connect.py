@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.accounts import AccessToken, Account, Check, Connection, Login, Outcome, Request
+from connector.accounts import AccessToken, Account, AgentBasis, Check, Connection, Login, Outcome, Request
 from connector.errors import (
     AccountInUse,
     AuthenticationFailed,
@@ -24,6 +24,7 @@ from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.subscriptions import subscribe
 from connector.lifecycle import checks
+from connector.lifecycle.binding import Binding
 from connector.lifecycle.checks import Name
 from connector.lifecycle.credentials import NOT_SHOWN, Credentials, Examiner, describe_failure
 from connector.lifecycle.wish import Wish
@@ -49,8 +50,7 @@ class Connecting:
 
     graph_of: Callable[[Login, AccessToken, str], Graph]
     examiner_of: Callable[[Login], Examiner]
-    require_agent: Callable[[Tenant, str], None]
-    """Requires that a tenant's agent exists at Retell, by its id there; raises an OutsideError."""
+    binding: Binding
     connections: Connections
     secrets: Secrets
     secret_sets: SecretSets
@@ -67,11 +67,13 @@ class Connecting:
             AuthenticationFailed: Meta does not accept the token, or it may not see the account.
             PageNotLinked: the Page belongs to no account, or to another.
             TryLater: Meta does not answer, or does not show what the token is known to see.
+            AgentNotAllowed: the caller has no right to the agent.
             NotReady: something else that would keep messages from coming or going; `details` says what.
             AccountInUse: another agent has the account.
             KeyReused: the Idempotency-Key has been used for another wish.
             Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
         """
+        basis = self.binding.basis(tenant, wish.retell_agent_id, is_listed=wish.agent_listed)
         before = self.connections.get(tenant)
         if before is not None and key is not None and self._has_been_done(before, wish, key):
             return before
@@ -79,12 +81,12 @@ class Connecting:
         credentials = self.examiner_of(login).examine(wish.access_token, node_id, wish.app_secret, wish.expires_at)
         graph = self.graph_of(login, credentials.token, node_id)
         account, credentials = self._account(graph, wish, credentials, before)
-        found = self._checked(tenant, wish, account, credentials)
+        found = self._checked(tenant, wish, basis, account, credentials)
         holder = self.connections.of_account(account.account_id)
         if holder is not None and holder.tenant != tenant:
             raise AccountInUse
         found += (self._subscribe(graph, login, credentials.grant.app_id),)
-        connection = self._store(tenant, wish, account, credentials, key)
+        connection = self._store(tenant, wish, basis, account, credentials, key)
         self.connections.record_checks(connection, found)
         if before is not None:
             self._leave(before, account)
@@ -127,7 +129,9 @@ class Connecting:
             credentials.owned_by(profile.app_scoped_id),
         )
 
-    def _checked(self, tenant: Tenant, wish: Wish, account: Account, credentials: Credentials) -> tuple[Check, ...]:
+    def _checked(
+        self, tenant: Tenant, wish: Wish, basis: AgentBasis, account: Account, credentials: Credentials
+    ) -> tuple[Check, ...]:
         """Return what was found right, or not found out.
 
         Each probe has a connection of its own: they run at the same time.
@@ -140,14 +144,14 @@ class Connecting:
         probes: dict[str, checks.Probe] = {
             Name.PERMISSIONS: lambda: checks.require_permissions(login, grant.permissions),
             Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
-            Name.AGENT: lambda: self.require_agent(tenant, wish.retell_agent_id),
+            Name.AGENT: lambda: self.binding.require_usable(tenant, wish.retell_agent_id, basis),
         }
         if wish.page_id:
             probes[Name.PAGE_LINK] = lambda: checks.require_page_link(assets(), account)
         found = checks.run(probes, _PROBE_SECONDS)
         for one in found:
             if one.outcome is Outcome.FAILED:
-                raise _failure(one)
+                raise failure_of(one)
             if one.outcome is Outcome.UNKNOWN and one.name == Name.PAGE_LINK:
                 raise TryLater(one.message or "Meta does not answer.")
         seen = (Check(Name.TOKEN, Outcome.PASSED), Check(Name.ACCOUNT, Outcome.PASSED))  # else we were not here
@@ -166,12 +170,21 @@ class Connecting:
             Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))
         )
         if found.outcome is Outcome.FAILED:
-            raise _failure(found)
+            raise failure_of(found)
         return found
 
     def _store(
-        self, tenant: Tenant, wish: Wish, account: Account, credentials: Credentials, key: str | None
+        self,
+        tenant: Tenant,
+        wish: Wish,
+        basis: AgentBasis,
+        account: Account,
+        credentials: Credentials,
+        key: str | None,
     ) -> Connection:
+        taken = checks.check(Name.AGENT, lambda: self.binding.take(tenant, wish.retell_agent_id, basis))
+        if taken.outcome is Outcome.FAILED:  # another subaccount was faster
+            raise failure_of(taken)
         before = self.secrets.webhook(tenant, recent=True)
         # What is under way is signed with the secret of before: both are good.
         own = (wish.app_secret, *(before.app_secrets if before else ()))
@@ -187,6 +200,7 @@ class Connecting:
                 tenant,
                 account,
                 retell_agent_id=wish.retell_agent_id,
+                agent_basis=basis,
                 token_version=version,
                 secrets_id=secrets_id,
                 grant=credentials.grant,
@@ -209,7 +223,8 @@ class Connecting:
             logger.warning("Meta did not unsubscribe the account of before", extra={"code": error.code})
 
 
-def _failure(found: Check) -> ConnectorError:
+def failure_of(found: Check) -> ConnectorError:
+    """Return the refusal of a request because of what a check found."""
     message = found.message or ""
     match found.name, found.code:
         case Name.PAGE_LINK, "page_not_linked":

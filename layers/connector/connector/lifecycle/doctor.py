@@ -11,11 +11,11 @@ from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.tokens import Tokens
 from connector.lifecycle import checks
+from connector.lifecycle.binding import Binding
 from connector.lifecycle.checks import Name, Probe
 from connector.lifecycle.judgement import judge, require_granted
 from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
-from connector.tenancy import Tenant
 
 WITHIN = timedelta(seconds=8)
 
@@ -26,8 +26,7 @@ class Doctor:
 
     graph_of: Callable[[Login, AccessToken, str], Graph]
     tokens_of: Callable[[Login], Tokens]
-    require_agent: Callable[[Tenant, str], None]
-    """Requires that a tenant's agent exists at Retell, by its id there; raises an OutsideError."""
+    binding: Binding
     connections: Connections
     secrets: Secrets
     within: timedelta = WITHIN
@@ -77,7 +76,8 @@ class Doctor:
 
     def _require_agent(self, connection: Connection) -> None:
         try:
-            self.require_agent(connection.tenant, connection.retell_agent_id)
+            self.binding.require(connection)
+            self.binding.exists(connection.tenant, connection.retell_agent_id)
         except Misconfigured as error:
             raise Refused("agent_key_missing", "There is no API key for Retell.") from error
         except Unavailable as error:

@@ -18,7 +18,7 @@ _DISPROVED: Mapping[str, Collection[str]] = {
     Name.PAGE_LINK: {"not_linked", "page_not_linked"},
     Name.MESSAGE_ACCESS: {"messages_not_allowed"},
     Name.SUBSCRIPTION: {"app_not_installed", "not_subscribed"},
-    Name.AGENT: {"agent_key_missing", "agent_key_refused", "agent_not_found", "agent_unpaid"},
+    Name.AGENT: {"agent_key_missing", "agent_key_refused", "agent_not_allowed", "agent_not_found", "agent_unpaid"},
 }
 
 

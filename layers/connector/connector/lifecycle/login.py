@@ -130,6 +130,8 @@ class LoggingIn:
             page_id=page_id,
             verify_token=before.verify_tokens[0] if before and before.verify_tokens else secrets.token_urlsafe(),
             retell_agent_id=pending.retell_agent_id,
+            agent_listed=pending.agent_listed,
+            asked_by=pending.asked_by,
         )
 
     def _choice(self, pending: PendingLogin, name: str, wish: Wish) -> Choice:

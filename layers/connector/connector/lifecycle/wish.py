@@ -21,6 +21,10 @@ class Wish:
     app_secret: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     """When the token of an account dies, where that is known: then it is a long-lived one."""
+    agent_listed: bool | None = None
+    """Whether the caller's token lists the agent; None where it lists none."""
+    asked_by: str = ""
+    """Who asked for a login that led here, for the audit log: the `sub` of their token."""
 
     @property
     def login(self) -> Login:

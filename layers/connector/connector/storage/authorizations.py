@@ -51,6 +51,8 @@ class Authorizations:
             "login": pending.login.value,
             "redirectUri": pending.redirect_uri,
             "retellAgentId": pending.retell_agent_id,
+            "agentListed": pending.agent_listed,
+            "askedBy": pending.asked_by,
             "returnUrl": pending.return_url,
             "instagramAccountId": pending.account_id,
             "createdAt": moment,
@@ -82,6 +84,8 @@ def _read(document: Document) -> PendingLogin:
         login=Login(document["login"]),
         redirect_uri=document["redirectUri"],
         retell_agent_id=document["retellAgentId"],
+        agent_listed=document.get("agentListed"),
+        asked_by=document.get("askedBy", ""),
         return_url=document["returnUrl"],
         account_id=document["instagramAccountId"],
     )

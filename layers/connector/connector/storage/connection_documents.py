@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Outcome, Request
+from connector.accounts import Account, AgentBasis, Check, Connection, ConnectionStatus, Grant, Outcome, Request
 from connector.storage.mongodb import Document
 from connector.tenancy import Tenant
 
@@ -16,16 +16,17 @@ def joined(
     account: Account,
     grant: Grant,
     request: Request | None,
-    agent_id: str,
+    agent: tuple[str, AgentBasis | None],
     token: tuple[str, int],
     at: datetime,
 ) -> list[Document]:
-    """Return the update that joins a tenant's agent (by its id at Retell) to an account.
+    """Return the update that joins a tenant's agent to an account.
 
+    `agent` is the agent's id at Retell, and why the tenant may use it.
     `token` is the id of its secrets, and the version of its token. The secrets of before are deleted a little later:
     requests that are under way may read them.
     """
-    secrets_id, version = token
+    (agent_id, basis), (secrets_id, version) = agent, token
     fields: Document = {
         "subaccountId": tenant.subaccount_id,
         "agentId": tenant.agent_id,
@@ -34,6 +35,7 @@ def joined(
         "username": account.username,
         "name": account.name,
         "retellAgentId": agent_id,
+        "agentBasis": basis,
         "status": ConnectionStatus.CONNECTED.value,
         "secretsId": secrets_id,
         "tokenVersion": version,
@@ -131,6 +133,7 @@ def read(document: Document) -> Connection:
         request=Request(**document["request"]) if document.get("request") else None,
         secrets_id=document.get("secretsId") or "",
         token_stored_at=document.get("tokenStoredAt"),
+        agent_basis=AgentBasis(document["agentBasis"]) if document.get("agentBasis") else None,
         echo_app_id=document.get("echoAppId"),
     )
 

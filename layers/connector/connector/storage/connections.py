@@ -11,7 +11,7 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Request
+from connector.accounts import Account, AgentBasis, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
 from connector.storage.connection_documents import checked, ended, granted, joined, read, spent, written_grant
@@ -60,12 +60,13 @@ class Connections:
             )
         return read(document) if document else None
 
-    def connect(
+    def connect(  # noqa: PLR0913 - one argument for each part of a connection
         self,
         tenant: Tenant,
         account: Account,
         *,
         retell_agent_id: str,
+        agent_basis: AgentBasis | None = None,
         token_version: int,
         secrets_id: str = "",
         grant: Grant | None = None,
@@ -76,12 +77,12 @@ class Connections:
         Raises:
             AccountInUse: another agent holds the account. The tenant's connection is as it was.
         """
-        moment, token = self._clock(), (secrets_id, token_version)
+        moment, agent, token = self._clock(), (retell_agent_id, agent_basis), (secrets_id, token_version)
         try:
             with translated():
                 document = self._collection.find_one_and_update(
                     {"_id": str(tenant)},
-                    joined(tenant, account, grant or Grant(), request, retell_agent_id, token, moment),
+                    joined(tenant, account, grant or Grant(), request, agent, token, moment),
                     upsert=True,
                     return_document=ReturnDocument.AFTER,
                 )

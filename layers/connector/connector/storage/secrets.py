@@ -50,6 +50,15 @@ class JwtKeys:
     """The longest time from `iat` to `exp` of a token that is accepted; None for any."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetellKey:
+    """The Retell key of a subaccount."""
+
+    value: str = field(repr=False)
+    is_shared: bool
+    """Whether it is the deployment's, which reaches the agents of all subaccounts without a key of their own."""
+
+
 class Secrets:
     """Reads and writes secrets by what they are for."""
 
@@ -99,14 +108,16 @@ class Secrets:
         """
         return self._required("mongodb-uri")
 
-    def retell_api_key(self, subaccount_id: str) -> str:
+    def retell_key(self, subaccount_id: str) -> RetellKey:
         """Return the Retell key of a subaccount: its own where it has one, else the deployment's.
 
         Raises:
             Misconfigured: there is neither.
         """
         own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
-        return own or self._required("retell-api-key")
+        if not own:
+            return RetellKey(self._required("retell-api-key"), is_shared=True)
+        return RetellKey(own, is_shared=own == self._parameters.get("retell-api-key"))
 
     def access_token(self, connection: Connection) -> AccessToken:
         """Return the token of a connection.

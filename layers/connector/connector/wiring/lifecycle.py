@@ -11,7 +11,6 @@ from connector.lifecycle.patrol import Patrol
 from connector.lifecycle.refresh import Refreshing
 from connector.lifecycle.upkeep import VISIT_SECONDS, WRITE_SECONDS, Upkeep
 from connector.storage.documents import now
-from connector.tenancy import Tenant
 from connector.wiring import meta, outside, stores
 
 
@@ -25,7 +24,7 @@ def connecting() -> Connecting:
     return Connecting(
         meta.graph,
         examiner,
-        _require_agent,
+        outside.binding(),
         stores.connections(),
         stores.secrets(),
         stores.secret_sets(),
@@ -59,8 +58,4 @@ def disconnecting() -> Disconnecting:
 
 def doctor() -> Doctor:
     """Return what examines connections."""
-    return Doctor(meta.graph, meta.tokens, _require_agent, stores.connections(), stores.secrets())
-
-
-def _require_agent(tenant: Tenant, agent_id: str) -> None:
-    outside.agent(tenant, agent_id).require()
+    return Doctor(meta.graph, meta.tokens, outside.binding(), stores.connections(), stores.secrets())

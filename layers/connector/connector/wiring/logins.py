@@ -1,13 +1,13 @@
 """What invites owners to log in at Meta and takes them in when they come back, with its real parts."""
 
-from connector import settings
+from connector import audit, settings
 from connector.accounts import App, Connection, Login
 from connector.instagram.oauth import Given, exchange
 from connector.lifecycle.authorization import Authorizing
 from connector.lifecycle.login import LoggingIn
 from connector.lifecycle.wish import Wish
 from connector.tenancy import Tenant
-from connector.wiring import lifecycle, meta, stores
+from connector.wiring import lifecycle, meta, outside, stores
 
 
 def authorizing() -> Authorizing:
@@ -17,7 +17,7 @@ def authorizing() -> Authorizing:
         Login.FACEBOOK: f"{hosts[Login.FACEBOOK]}/{settings.graph_version()}/dialog/oauth",
         Login.INSTAGRAM: f"{hosts[Login.INSTAGRAM]}/oauth/authorize",
     }
-    return Authorizing(stores.secrets().app_for, dialogs, stores.authorizations())
+    return Authorizing(stores.secrets().app_for, dialogs, stores.authorizations(), outside.binding())
 
 
 def logging_in() -> LoggingIn:
@@ -33,5 +33,6 @@ def _exchange(login: Login, app: App, code: str, redirect_uri: str) -> Given:
 
 
 def _connect(tenant: Tenant, wish: Wish) -> Connection:
-    stores.ensure_indexes()
-    return lifecycle.connecting().connect(tenant, wish)
+    with audit.recording("connect", wish.asked_by, tenant):
+        stores.ensure_indexes()
+        return lifecycle.connecting().connect(tenant, wish)

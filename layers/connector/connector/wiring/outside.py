@@ -7,6 +7,8 @@ from connector.accounts import Connection
 from connector.agents.retell import Retell
 from connector.conversation.asking import Asker
 from connector.conversation.delivery import Delivery
+from connector.errors import Misconfigured
+from connector.lifecycle.binding import Binding, Rule
 from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import meta, stores
@@ -20,16 +22,36 @@ def _retell(api_key: str, agent_id: str) -> Retell:
 
 
 def agent(tenant: Tenant, retell_agent_id: str) -> Retell:
-    """Return an agent of a tenant's."""
-    return _retell(stores.secrets().retell_api_key(tenant.subaccount_id), retell_agent_id)
+    """Return an agent under a tenant's key. Whether the tenant may use it, `binding` says."""
+    return _retell(stores.secrets().retell_key(tenant.subaccount_id).value, retell_agent_id)
+
+
+def binding() -> Binding:
+    """Return the deployment's rule about which agents a tenant may use.
+
+    Raises:
+        Misconfigured: there is no such rule.
+    """
+    try:
+        rule = Rule(settings.retell_agent_binding())
+    except ValueError as error:
+        raise Misconfigured(f"RETELL_AGENT_BINDING must be one of {', '.join(Rule)}.") from error
+    return Binding(
+        rule,
+        lambda subaccount_id: not stores.secrets().retell_key(subaccount_id).is_shared,
+        stores.agent_owners(),
+        lambda tenant, retell_agent_id: agent(tenant, retell_agent_id).require(),
+    )
 
 
 def asker(connection: Connection) -> Asker:
     """Return what asks a connection's agent.
 
     Raises:
+        Refused: the connection may no longer use its agent.
         ReconnectNeeded: the connection's token is gone.
     """
+    binding().require(connection)
     account, token = connection.account, meta.token_of(connection)
     return Asker(
         agent(connection.tenant, connection.retell_agent_id),

@@ -8,6 +8,8 @@ from pymongo.collection import Collection
 from connector import aws, settings
 from connector.queues import Queue
 from connector.storage import indexes
+from connector.storage.agent_owners import COLLECTION as AGENTS
+from connector.storage.agent_owners import AgentOwners
 from connector.storage.authorizations import COLLECTION as AUTHORIZATIONS
 from connector.storage.authorizations import Authorizations
 from connector.storage.changes import Changes
@@ -55,6 +57,11 @@ def connections() -> Connections:
     return Connections(_collection(CONNECTIONS))
 
 
+def agent_owners() -> AgentOwners:
+    """Return which subaccount each Retell agent under the deployment's key belongs to."""
+    return AgentOwners(_collection(AGENTS), _collection(CONNECTIONS))
+
+
 def comparisons() -> Comparisons:
     """Return how far the connections were compared with what Meta keeps."""
     return Comparisons(_collection(CONNECTIONS))
@@ -68,6 +75,7 @@ def authorizations() -> Authorizations:
 def ensure_indexes() -> None:
     """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
     connections().ensure_indexes()
+    agent_owners().ensure_indexes()
     owners().ensure_indexes()
     indexes.ensure_indexes(_collection("chats"))
 
