@@ -9,6 +9,7 @@ import pytest
 
 from connector import search
 from connector.chat import clean
+from connector.conversation import marking
 from connector.conversation.opting import OptingWords
 from connector.conversation.text import split
 from connector.instagram import signed_requests
@@ -27,6 +28,8 @@ FUNCTIONS = {
     "search.has": lambda text: search.has(text, ("stop",)),
     "split": lambda text: split(text, 1000),
     "clean": clean,
+    "neutral": marking.neutral,
+    "one line": marking.one_line,
     "redaction": lambda text: _SECRET.sub("", text),
     "signature": is_form,
     "signed request": lambda text: signed_requests.is_signed(text, ["s" * 32]),
@@ -41,6 +44,9 @@ TEXTS = {
     "joined emoji": lambda length: "👩\u200d" * (length // 2),
     "lines": lambda length: "\n \n" * (length // 3),
     "tokens": lambda length: "eyJ" * (length // 3),
+    "links": lambda length: "http://[" * (length // 8),
+    "brackets after a link": lambda length: "http://" + "]" * (length - 7),
+    "braces": lambda length: "{" * length,
     "dots": lambda length: "." * length,
     "unspaced": lambda length: "字" * length,
 }

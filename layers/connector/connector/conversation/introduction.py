@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector.chat import Chat
+from connector.conversation.marking import one_line
 
 # Where Meta puts what brought the customer here (Meta, "Referrals": ig.me links, ads, shops), and our names for it.
 _REFERRAL = (
@@ -26,7 +27,7 @@ def variables(chat: Chat) -> dict[str, str]:
         "instagram_name": chat.person.name,
     }
     known |= {f"referral_{name}": value for name, value in referred(chat.referral or {}).items()}
-    return {name: str(value)[:_LONGEST] for name, value in known.items() if value not in (None, "")}
+    return {name: one_line(str(value))[:_LONGEST] for name, value in known.items() if value not in (None, "")}
 
 
 def referred(referral: Mapping[str, Any]) -> dict[str, str]:
