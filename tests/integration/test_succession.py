@@ -183,6 +183,7 @@ WRITES = {
     "set_questions": lambda turns, chat: turns.set_questions(chat, 9),
     "begin_asking": lambda turns, chat: turns.begin_asking(chat),
     "take_back_asking": lambda turns, chat: turns.take_back_asking(chat),
+    "give_up_session": lambda turns, chat: turns.give_up_session(chat),
     "store_answer": lambda turns, chat: turns.store_answer(chat, [_part(chat)]),
     "put_off": lambda turns, chat: turns.put_off(chat, now(), look_after=LATE),
     "finish": lambda turns, chat: turns.finish(chat, TurnState.DONE),

@@ -266,16 +266,34 @@ def test_d2_an_answer_that_never_comes_ends_the_turn_after_a_quarter_of_an_hour(
     assert world.agent.questions == ["hi"]
 
 
-@pytest.mark.parametrize("why", ["no transcripts", "no session"])
-def test_d2_without_proof_a_lost_question_is_never_asked_again(world, why):
+def test_d2_without_transcripts_a_lost_question_is_never_asked_again(world):
     world.agent.script = [OutcomeUnknown("lost")]
-    world.agent.tells = why != "no transcripts"
-    world.agent.read_errors = [SessionEnded("gone")] if why == "no session" else []
+    world.agent.tells = False
     world.say("hi")
     assert world.settle() == [FAILED]
     assert world.reason() == "answer_lost"
     assert world.agent.questions == ["hi"]
     assert world.said(Role.USER) == [("hi", UNANSWERED)]
+
+
+def test_a_lost_question_whose_session_vanished_is_asked_once_in_a_new_one(world):
+    world.agent.script = [OutcomeUnknown("lost")]
+    world.agent.read_errors = [SessionEnded("gone")] * 2
+    world.say("hi")
+    assert world.settle() == [DONE]
+    assert world.agent.asked == [("chat_1", "hi"), ("chat_2", "hi")]
+    assert world.messenger.sent == ["We open at nine."]
+
+
+def test_a_lost_question_whose_second_session_vanished_ends_the_turn(world):
+    world.fallback = "Please wait for a colleague."
+    world.agent.script = [OutcomeUnknown("lost")] * 2
+    world.agent.read_errors = [SessionEnded("gone")] * 9
+    world.say("hi")
+    assert world.settle() == [FAILED]
+    assert world.reason() == "answer_lost"
+    assert len(world.agent.asked) == 2
+    assert world.messenger.sent == ["Please wait for a colleague."]
 
 
 def test_after_a_lost_answer_the_session_goes_on_with_what_it_holds(world):

@@ -112,6 +112,7 @@ WRITES = {
     "set_questions": lambda turns, chat: turns.set_questions(chat, 7),
     "begin_asking": lambda turns, chat: turns.begin_asking(chat),
     "take_back_asking": lambda turns, chat: turns.take_back_asking(chat),
+    "give_up_session": lambda turns, chat: turns.give_up_session(chat),
     "store_answer": lambda turns, chat: turns.store_answer(chat, [_part(chat, 0)]),
     "put_off": lambda turns, chat: turns.put_off(chat, now(), look_after=LATE),
     "roll_over": lambda turns, chat: turns.roll_over(chat, "full", keeps_session=True),

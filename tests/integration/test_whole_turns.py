@@ -103,6 +103,36 @@ def test_an_answer_that_is_lost_with_the_end_of_its_session_is_read_back(stack):
     assert len(stack.received()) == len(stack.questions()) == 1
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["first question", "later question"])
+@pytest.mark.parametrize("end", ["end_chats", "forget_chats"])
+def test_a_lost_answer_whose_session_is_over_reaches_the_customer(stack, is_first, end):
+    if not is_first:
+        ask(stack)
+    stack.agent("PUT", "faults", lose_completion_answer=1)
+    mid = stack.write("And the menu?")
+    stack.run_for(timedelta(seconds=4))
+    stack.agent("PUT", "faults", **{end: True})
+    stack.settle()
+    assert stack.waited_for(mid) < timedelta(seconds=45)
+    assert len(stack.received()) == (1 if is_first else 2)
+    asked = [QUESTION] if not is_first and end == "end_chats" else []
+    assert stack.questions() == [*asked, "And the menu?"]
+    assert stack.statuses()[-2:] == DELIVERED
+
+
+def test_an_answer_that_is_lost_with_two_sessions_gives_the_fallback_text(stack, monkeypatch):
+    monkeypatch.setenv("FALLBACK_TEXT", "A colleague will answer you.")
+    stack.agent("PUT", "faults", lose_completion_answer=9)
+    stack.write(QUESTION)
+    for seconds in (4, 40):
+        stack.run_for(timedelta(seconds=seconds))
+        assert stack.questions() == [QUESTION]
+        stack.agent("PUT", "faults", forget_chats=True)
+    stack.settle()
+    assert (stack.received(), stack.questions()) == (["A colleague will answer you."], [])
+    assert stack.statuses() == [("user", "unanswered", "answer_lost"), ("agent", "delivered", None)]
+
+
 TAILS = {
     "tool result": [
         {"role": "tool_call_invocation", "tool_call_id": "t", "name": "book", "arguments": "{}", "type": "custom"},

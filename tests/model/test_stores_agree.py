@@ -280,7 +280,7 @@ class Both(RuleBasedStateMachine):
     def claim_what_has_changed(self, chats, lease):
         return self.turned(lambda turns, number: turns.claim(chats[number], generation=1, lease=lease))
 
-    @rule(target=claimed, chats=claimed, what=st.sampled_from(["session", "questions", "ask", "take back"]))
+    @rule(target=claimed, chats=claimed, what=st.sampled_from(["session", "questions", "ask", "give up", "take back"]))
     def go_on(self, chats, what):
         def gone_on(turns, number):
             match what:
@@ -290,6 +290,8 @@ class Both(RuleBasedStateMachine):
                     return turns.set_questions(chats[number], 2)
                 case "ask":
                     return turns.begin_asking(chats[number])
+                case "give up":
+                    return turns.give_up_session(chats[number])
             return turns.take_back_asking(chats[number])
 
         return self.turned(gone_on)

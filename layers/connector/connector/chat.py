@@ -172,6 +172,8 @@ class Turn:
     asked_at: datetime | None = None
     asked_after: int | None = None
     """How many questions the agent's session held when this one was about to be asked; None when nobody knows."""
+    lost_session: bool = False
+    """The session in which the agent was asked has vanished, so it is asked once more in a new one."""
     ends_chat: bool = False
     """The agent has closed the conversation with its answer."""
     reason: str | None = None

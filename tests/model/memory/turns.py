@@ -86,6 +86,12 @@ class Turns:
         self._write(chat, turn={"state": TurnState.OPEN}, questions=questions)
         return having(chat, turn=having(claimed(chat), state=TurnState.OPEN), questions=questions)
 
+    def give_up_session(self, chat: Chat) -> Chat:
+        """Record that the session in which the agent was asked has vanished."""
+        lost = {"state": TurnState.OPEN, "lost_session": True}
+        self._write(chat, turn=lost, questions=None)
+        return having(chat, turn=having(claimed(chat), **lost), questions=None)
+
     def store_answer(
         self, chat: Chat, parts: Sequence[Message], *, ends_chat: bool = False, reason: str | None = None
     ) -> Chat:

@@ -48,7 +48,7 @@ REMEDIES = {
         "Retell asks for a payment method.",
         "Add one at Retell; until then, answer the customer yourself.",
     ),
-    "answer_lost": ("The agent was asked, and its answer was lost. It is not asked twice.", _ANSWER_YOURSELF),
+    "answer_lost": ("The agent was asked, and its answer was lost. It is not asked again.", _ANSWER_YOURSELF),
     "app_access_missing": APP_ACCESS_MISSING,
     "app_not_installed": APP_NOT_INSTALLED,
     "chat_full": ("The conversation's document was full before the agent was asked.", _ANSWER_YOURSELF),

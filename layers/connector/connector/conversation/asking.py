@@ -1,4 +1,9 @@
-"""Asking the agent, once. A lost answer is read back; only the proof that nothing was asked allows to ask again."""
+"""Asking the agent, once.
+
+A lost answer is read back. The agent is asked again only with the proof that it was not asked, and once where its
+session has vanished: the agent's side refuses questions to a session that it does not have, and no answer can be read
+there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,8 +22,8 @@ from connector.ports.stores import Chats, Turns
 _ANSWER_LOST = "answer_lost"
 _SESSION_ENDED = "session_ended"
 
-# How long after a question its absence from the transcript proves that it was not asked: the agent's side may be slow
-# to write, and the worker that asked may have lost its lease and be asking still.
+# How long after a question its absence, or that of its session, proves something: the agent's side may be slow to
+# write, and the worker that asked may have lost its lease and be asking still.
 _ABSENCE_PROVEN = timedelta(seconds=20)
 
 # How long after a tool's result, or a transition, an answer counts as complete: an agent may be configured to say
@@ -51,10 +56,9 @@ class Asker:
             Superseded: another worker has the turn.
         """
         if claimed(chat).state is TurnState.ASKING:
-            answer = self._read_back(chat)
+            chat, answer = self._resumed(chat)
             if answer is not None:
                 return chat, answer
-            chat = self.turns.take_back_asking(chat)
         content = question(chat, chat.of_turn(claimed(chat).id, Role.USER, Role.HUMAN))
         try:
             chat = self._with_session(chat)
@@ -79,15 +83,35 @@ class Asker:
             self.turns.take_back_asking(chat)
             raise
 
+    def _resumed(self, chat: Chat) -> tuple[Chat, Answer | None]:
+        """Return the chat with the answer that was lost on the way, or else ready to ask."""
+        try:
+            answer = self._read_back(chat)
+        except SessionEnded as error:
+            return self._without_session(chat, error), None
+        return (chat, answer) if answer is not None else (self.turns.take_back_asking(chat), None)
+
+    def _without_session(self, chat: Chat, error: SessionEnded) -> Chat:
+        """Give up a session that has vanished while its answer was missing."""
+        turn = claimed(chat)
+        if turn.lost_session:
+            raise Refused(_ANSWER_LOST, "The agent's session vanished twice, and the answer with it.") from error
+        if self.clock() < (turn.asked_at or turn.opened_at) + _ABSENCE_PROVEN:
+            raise Unproven(_ANSWER_LOST, "It is too early to say that the agent's session has vanished.") from error
+        return self.turns.roll_over(self.turns.give_up_session(chat), _SESSION_ENDED, keeps_session=False)
+
     def _read_back(self, chat: Chat) -> Answer | None:
-        """Return the answer that was lost on the way; None with the proof that nothing was asked."""
+        """Return the answer that was lost on the way; None with the proof that nothing was asked.
+
+        Raises:
+            SessionEnded: the session has vanished.
+            Unproven, Refused: nothing can be said yet, or ever.
+        """
         turn = claimed(chat)
         try:
             transcript = self.agent.transcript(chat.chat_id or "")
         except TryLater as error:
             raise Unproven(_ANSWER_LOST, error.message, after_seconds=error.after_seconds) from error
-        except SessionEnded as error:
-            raise Refused(_ANSWER_LOST, "The agent's session is gone, and the answer with it.") from error
         if transcript.questions is None or turn.asked_after is None:
             raise Refused(_ANSWER_LOST, "The agent's side does not tell what it was asked.")
         asked_at, moment = turn.asked_at or turn.opened_at, self.clock()

@@ -167,6 +167,10 @@ class Turns(Protocol):
         """Record that the agent was certainly not asked."""
         ...
 
+    def give_up_session(self, chat: Chat) -> Chat:
+        """Record that the session in which the agent was asked has vanished."""
+        ...
+
     def store_answer(
         self, chat: Chat, parts: Sequence[Message], *, ends_chat: bool = False, reason: str | None = None
     ) -> Chat:

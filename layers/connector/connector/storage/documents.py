@@ -78,6 +78,7 @@ def write_turn(turn: Turn) -> Document:
         "tries": turn.tries,
         "askedAt": turn.asked_at,
         "askedAfter": turn.asked_after,
+        "lostSession": turn.lost_session,
         "endsChat": turn.ends_chat,
         "reason": turn.reason,
     }
@@ -118,6 +119,7 @@ def _read_turn(document: Document) -> Turn:
         tries=document.get("tries", 1),
         asked_at=document.get("askedAt"),
         asked_after=document.get("askedAfter"),
+        lost_session=document.get("lostSession", False),
         ends_chat=document.get("endsChat", False),
         reason=document["reason"],
     )

@@ -113,6 +113,12 @@ class Turns:
         self._write(chat, {"$set": {"turn.state": TurnState.OPEN.value, "questions": turn.asked_after}})
         return replace(chat, turn=replace(turn, state=TurnState.OPEN), questions=turn.asked_after)
 
+    def give_up_session(self, chat: Chat) -> Chat:
+        """Record that the session in which the agent was asked has vanished: a new one may be asked, once."""
+        lost = {"turn.state": TurnState.OPEN.value, "turn.lostSession": True, "questions": None}
+        self._write(chat, {"$set": lost})
+        return replace(chat, turn=replace(claimed(chat), state=TurnState.OPEN, lost_session=True), questions=None)
+
     def set_questions(self, chat: Chat, questions: int | None) -> Chat:
         """Record how many questions the agent's session holds."""
         self._write(chat, {"$set": {"questions": questions}})
