@@ -6,7 +6,7 @@ import pytest
 
 from connector.storage.documents import now
 from tests.integration.deployment import CONNECT, CONTEXT
-from tests.unit.payloads import ACCOUNT, PAGE, USER
+from tests.unit.payloads import ACCOUNT, OTHER_USER, PAGE, USER
 from tests.unit.peer import answer
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -175,6 +175,48 @@ def test_a_success_keeps_an_error_that_it_does_not_disprove(connected, meta, sen
     database["instagram_connections"].update_one({}, {"$set": {"lastError": {"code": "was_unsubscribed", "at": now()}}})
     assert send()[0] == 200
     assert status_of(connected)["lastError"]["code"] == "was_unsubscribed"
+
+
+def last_error(deployment):
+    return (status_of(deployment)["lastError"] or {}).get("code")
+
+
+def test_a_message_to_a_tester_does_not_disprove_missing_access(connected, meta, send):
+    meta.answers("POST", "messages", said(code=200), 403)
+    assert send()[0] == 502
+    meta.behaves()
+    others = {"to": OTHER_USER, "message": "Hello!"}
+    assert connected.call("POST", "send", payload=others)[0] == 200
+    assert connected.call("POST", "recover", payload={})[0] == 200
+    connected.function("refresh")({}, CONTEXT)
+    assert status_of(connected, live="true")["lastError"]["code"] == "app_access_missing"
+    assert send()[0] == 200
+    assert last_error(connected) is None
+
+
+CALLS = {
+    "send": ("POST", "messages", "send", {"to": USER, "message": "Hello!"}),
+    "recover": ("GET", "conversations", "recover", {}),
+    "menu": ("POST", "messenger_profile", "menu", {"iceBreakers": None}),
+}
+
+
+@pytest.mark.parametrize("failed", CALLS)
+@pytest.mark.parametrize("body", [said(code=99999), said(code=10)], ids=["unnamed", "permission"])
+def test_only_a_success_of_the_same_call_disproves_a_refusal(connected, meta, failed, body):
+    method, edge, verb, payload = CALLS[failed]
+    for name in ("POST", "DELETE") if edge == "messenger_profile" else (method,):
+        meta.answers(name, edge, body)
+    assert connected.call("POST", verb, payload=payload)[0] == 502
+    code = last_error(connected)
+    assert code is not None
+    meta.behaves()
+    for other, (_, _, verb, payload) in CALLS.items():
+        if other != failed:
+            assert connected.call("POST", verb, payload=payload)[0] == 200
+            assert last_error(connected) == code, other
+    assert connected.call("POST", CALLS[failed][2], payload=CALLS[failed][3])[0] == 200
+    assert last_error(connected) is None
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Way(StrEnum):
 READS = frozenset(
     {
         *("agent.transcript", "chats.has", "chats.ongoing", "connections.get", "connections.of_account"),
-        *("kept.about", "kept.before", "outbox.has_sent"),
+        *("kept.about", "kept.before", "outbox.has_sent", "outbox.is_to"),
         *("messenger.person", "messenger.sent_since", "outbox.known", "waiting.late"),
     }
 )

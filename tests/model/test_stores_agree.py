@@ -124,7 +124,9 @@ class Both(RuleBasedStateMachine):
             connection = one.connections.get(ONE)
             match what:
                 case "error" | "reconnect":
-                    one.connections.record_error(connection, "code", needs_reconnection=what == "reconnect")
+                    one.connections.record_error(
+                        connection, "code", needs_reconnection=what == "reconnect", call="sending"
+                    )
                 case "clear":
                     one.connections.clear_error(connection)
                 case "clear-old":
@@ -349,6 +351,7 @@ class Both(RuleBasedStateMachine):
     def begin_sending(self, data):
         if message := self.outgoing(data):
             self.both(lambda one, _: one.outbox(ONE).begin_sending(message))
+            self.both(lambda one, _: [one.outbox(ONE).is_to(user, message.key) for user in ("ada", "bob")])
 
     @rule(chats=claimed, data=st.data())
     def begin_sending_in_a_turn(self, chats, data):

@@ -55,12 +55,21 @@ class Connections:
         if known and known.status is not ConnectionStatus.DISCONNECTED:
             self._put(having(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
 
-    def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
+    def record_error(
+        self,
+        connection: Connection,
+        code: str,
+        *,
+        needs_reconnection: bool = False,
+        call: str | None = None,
+        message_key: str | None = None,
+    ) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         known = self._same(connection)
         if known and known.status is not ConnectionStatus.DISCONNECTED:
             status = ConnectionStatus.NEEDS_RECONNECTION if needs_reconnection else known.status
-            self._put(having(known, last_error={"code": code, "at": self._clock()}, status=status))
+            error = {"code": code, "at": self._clock(), "call": call, "messageKey": message_key}
+            self._put(having(known, last_error=error, status=status))
 
     def clear_error(self, connection: Connection) -> None:
         """Clear the last error that a connection was read with, unless something else went wrong since."""

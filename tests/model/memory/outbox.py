@@ -123,6 +123,11 @@ class Outbox:
         """Record that Meta did not tell whether a message was sent."""
         self._settle(message, _UNSETTLED, status=MessageStatus.UNKNOWN, error={"code": SEND_UNKNOWN})
 
+    def is_to(self, user_id: str, key: str) -> bool:
+        """Return whether a message is to this user."""
+        record = self._holding(lambda one: one.key == key)
+        return record is not None and record.chat.user_id == user_id
+
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have."""
         stored = {message.mid for record in self._shelf.of(self._tenant) for message in record.chat.messages}

@@ -1,8 +1,8 @@
 """The bodies and answers of connect, status and disconnect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -81,6 +81,11 @@ class LastError(Body):
     code: str
     at: Time
 
+    @classmethod
+    def of(cls, error: Mapping[str, Any]) -> "LastError":
+        """Return it as it is stored, without what only we need."""
+        return cls(code=error["code"], at=error["at"])
+
 
 class PolicyEnforcementView(Body):
     """What Meta last did about a violation of its policies: `action` is `warning`, `block` or `unblock`."""
@@ -140,7 +145,7 @@ class Status(Body):
             token_expires_at=grant.expires_at,
             next_refresh_at=next_refresh_at(connection, now),
             last_event_at=connection.last_event_at,
-            last_error=LastError.model_validate(connection.last_error) if connection.last_error else None,
+            last_error=LastError.of(connection.last_error) if connection.last_error else None,
             policy_enforcement=PolicyEnforcementView.model_validate(connection.policy_enforcement)
             if connection.policy_enforcement
             else None,

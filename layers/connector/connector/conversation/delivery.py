@@ -1,6 +1,6 @@
 """Sending one stored message, once: record the intent, send, record what came of it; where that is lost, find proof."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,6 +8,7 @@ from connector.accounts import Connection
 from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus
 from connector.conversation import faults
 from connector.conversation.ends import Unproven
+from connector.conversation.faults import Call
 from connector.echoes import evidence_of, is_text
 from connector.errors import OutcomeUnknown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
@@ -59,11 +60,10 @@ class Delivery:
             raise
         except (Refused, ReconnectNeeded) as error:
             self.outbox.record_unsent(message, MessageStatus.FAILED, faults.kept(error))
-            faults.record(self.connections, self.connection, error)
+            faults.record(self.connections, self.connection, error, Call.SENDING, message.key)
             raise
         self.outbox.record_sent(message, mid)
-        disproved = faults.SENDING_LATE if message.by_person_only else faults.SENDING
-        faults.disprove(self.connections, self.connection, disproved)
+        faults.disprove(self.connections, self.connection, [*self._proofs(message, user_id)])
         return replace(message, mid=mid, status=MessageStatus.SENT)
 
     def find(self, message: Message, chat: Chat) -> bool:
@@ -98,6 +98,15 @@ class Delivery:
             raise _too_early()
         self.outbox.record_absent(message)
         return False
+
+    def _proofs(self, message: Message, user_id: str) -> Iterator[Call]:
+        """Yield what a message proves that Meta has taken."""
+        yield Call.SENDING
+        if message.by_person_only:
+            yield Call.SENDING_LATE
+        refused = (self.connection.last_error or {}).get("messageKey")
+        if refused is not None and self.outbox.is_to(user_id, refused):
+            yield Call.SENDING_AGAIN
 
     def _require_no_limit(self) -> None:
         """Keep from calling Meta for an account that has called too often, whichever conversation it was for."""

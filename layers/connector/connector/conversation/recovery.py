@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.accounts import Connection, ConnectionStatus
 from connector.conversation import faults
+from connector.conversation.faults import Call
 from connector.envelopes import FetchMessage, InboxMessage, Route
 from connector.errors import NotConnected, NotShown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
@@ -101,10 +102,10 @@ class Recovery:
             comparing = _Comparing(self, connection, since, began_at - _SETTLED, until, self.inbox_of(connection))
             findings = comparing.run(user_id)
         except (Refused, ReconnectNeeded) as error:
-            faults.record(self.connections, connection, error)
+            faults.record(self.connections, connection, error, Call.READING)
             raise
         if findings.is_complete or findings.checked:
-            faults.disprove(self.connections, connection, faults.READING)
+            faults.disprove(self.connections, connection, [Call.READING])
         if user_id is None and findings.is_complete:
             self.comparisons.record(connection, Compared(stands.since, began_at))
         return findings
@@ -128,7 +129,7 @@ class Recovery:
         except (Refused, NotShown):
             return "FetchRefused"
         except ReconnectNeeded as error:
-            faults.record(self.connections, connection, error)
+            faults.record(self.connections, connection, error, Call.READING)
             return "FetchRefused"
         except TryLater:
             if self.clock() - hinted_at < _FETCH_AGAIN:

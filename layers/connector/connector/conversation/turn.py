@@ -31,6 +31,7 @@ from connector.conversation.asking import Asker
 from connector.conversation.background import RunBeside, heartbeat, in_background
 from connector.conversation.delivery import Delivery
 from connector.conversation.ends import Ended, Unproven
+from connector.conversation.faults import Call
 from connector.conversation.parts import fallback_of, parts_of
 from connector.conversation.patience import is_over, wait_seconds
 from connector.conversation.question import question
@@ -138,7 +139,9 @@ class TurnTaker:
         except TryLater as error:
             return self._put_off(chat, error)
         if state is TurnState.FAILED and connection is not None and reason in faults.ASKING:
-            self.connections.record_error(connection, reason)  # what Meta refuses, the delivery records
+            self.connections.record_error(
+                connection, reason, call=Call.ASKING
+            )  # what Meta refuses, the delivery records
         if self.turns.finish(chat, state, reason, end_chat_because="agent_ended" if ends_chat else None):
             self._schedule_next(chat.user_id)
         return Outcome(state, reason)
@@ -172,7 +175,7 @@ class TurnTaker:
             return self._excused(chat, error.reason if isinstance(error, Unproven) else "agent_unavailable", error)
         except Refused as error:
             return self._excused(chat, error.code, error)
-        faults.disprove(self.connections, connection, faults.ASKING)
+        faults.disprove(self.connections, connection, [Call.ASKING])
         parts = parts_of(chat, answer.texts, self.clock(), self.part_bytes)
         return self.turns.store_answer(chat, parts, ends_chat=answer.ends_session)
 

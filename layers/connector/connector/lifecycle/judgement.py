@@ -1,6 +1,6 @@
 """What follows from what was found about a connection: it needs its owner, or is well again."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from connector.accounts import Check, Connection, ConnectionStatus, Grant, Outcome
 from connector.conversation import faults
@@ -10,16 +10,6 @@ from connector.lifecycle.checks import Name, require_permissions
 from connector.storage.connections import Connections
 
 _MISSING = "permission_missing"
-
-# The last errors that a check disproves when it passes.
-_DISPROVED: Mapping[str, Collection[str]] = {
-    Name.PERMISSIONS: {_MISSING},
-    Name.ACCOUNT: {"not_professional", "other_account", "unknown_id"},
-    Name.PAGE_LINK: {"not_linked", "page_not_linked"},
-    Name.MESSAGE_ACCESS: {"messages_not_allowed"},
-    Name.SUBSCRIPTION: {"app_not_installed", "not_subscribed"},
-    Name.AGENT: {"agent_key_missing", "agent_key_refused", "agent_not_allowed", "agent_not_found", "agent_unpaid"},
-}
 
 
 def judge(connections: Connections, connection: Connection, found: Collection[Check]) -> ConnectionStatus:
@@ -39,7 +29,7 @@ def judge(connections: Connections, connection: Connection, found: Collection[Ch
         if connection.is_connected:
             connections.record_error(connection, max(lost), needs_reconnection=True)
         return ConnectionStatus.NEEDS_RECONNECTION
-    faults.disprove(connections, connection, {code for name in passed for code in _DISPROVED.get(name, ())})
+    faults.disprove(connections, connection, passed)
     is_certain = all(one.outcome is not Outcome.UNKNOWN for one in found if one.name != Name.AGENT)
     needed_owner = connection.status is ConnectionStatus.NEEDS_RECONNECTION
     if needed_owner and is_certain and connections.restore(connection):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from connector.accounts import Connection
 from connector.conversation import faults
+from connector.conversation.faults import Call
 from connector.errors import NotConnected, ReconnectNeeded, Refused
 from connector.instagram.menus import Localized, Menu, Menus
 from connector.ports.stores import Connections
@@ -56,5 +57,6 @@ class MenuKeeper:
         try:
             yield self.menus_of(connection)
         except (Refused, ReconnectNeeded) as error:
-            faults.record(self.connections, connection, error)
+            faults.record(self.connections, connection, error, Call.MENU)
             raise
+        faults.disprove(self.connections, connection, [Call.MENU])

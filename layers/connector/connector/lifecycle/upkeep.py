@@ -19,6 +19,7 @@ from datetime import timedelta
 
 from connector.accounts import AccessToken, App, Check, Connection, ConnectionStatus, Login, Outcome
 from connector.conversation import faults
+from connector.conversation.faults import Call
 from connector.errors import NotShown, OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
@@ -94,11 +95,11 @@ class Upkeep:
             counted["TokenRefreshFailed"] += 1
             if isinstance(error, Refused):
                 code = error.code if error.code in _APPS else _REFRESH_REFUSED
-                self.connections.record_error(connection, code)
+                self.connections.record_error(connection, code, call=Call.REFRESHING)
             return connection, token
         if current is not None and current[0] is not connection:
             counted["TokensRefreshed"] += 1
-            faults.disprove(self.connections, connection, {*_APPS, _REFRESH_REFUSED})
+            faults.disprove(self.connections, connection, [Call.REFRESHING])
         return current
 
     def _found(self, connection: Connection, token: AccessToken) -> Iterator[Check]:

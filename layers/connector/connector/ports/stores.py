@@ -27,8 +27,16 @@ class Connections(Protocol):
         """Return the connection that holds an account."""
         ...
 
-    def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
-        """Record what last went wrong."""
+    def record_error(
+        self,
+        connection: Connection,
+        code: str,
+        *,
+        needs_reconnection: bool = False,
+        call: str | None = None,
+        message_key: str | None = None,
+    ) -> None:
+        """Record what last went wrong, and at which call."""
         ...
 
     def clear_error(self, connection: Connection) -> None:
@@ -225,6 +233,10 @@ class Outbox(Protocol):
 
     def record_unprovable(self, message: Message) -> None:
         """Record that Meta did not tell whether a message was sent."""
+        ...
+
+    def is_to(self, user_id: str, key: str) -> bool:
+        """Return whether a message is to this user."""
         ...
 
     def known(self, mids: Collection[str]) -> Collection[str]:

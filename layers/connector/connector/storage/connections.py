@@ -104,9 +104,19 @@ class Connections:
                 [{"$set": ended(self._clock())}, {"$unset": COMPARED}],
             )
 
-    def record_error(self, connection: Connection, code: str, *, needs_reconnection: bool = False) -> None:
-        """Record what last went wrong, unless the connection has been renewed since."""
-        fields: Document = {"lastError": {"code": code, "at": self._clock()}, "updatedAt": self._clock()}
+    def record_error(
+        self,
+        connection: Connection,
+        code: str,
+        *,
+        needs_reconnection: bool = False,
+        call: str | None = None,
+        message_key: str | None = None,
+    ) -> None:
+        """Record what last went wrong, at which call and for which message, unless the connection was renewed since."""
+        moment = self._clock()
+        error = {"code": code, "at": moment, "call": call, "messageKey": message_key}
+        fields: Document = {"lastError": error, "updatedAt": moment}
         same = self._still(connection)
         if needs_reconnection:
             fields["status"] = NEEDS_RECONNECTION

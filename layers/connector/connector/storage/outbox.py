@@ -90,6 +90,14 @@ class Outbox:
         lost = {"status": MessageStatus.UNKNOWN.value, "error": {"code": SEND_UNKNOWN}}
         self._settle(message, UNSETTLED, lost)
 
+    def is_to(self, user_id: str, key: str) -> bool:
+        """Return whether a message is to this user."""
+        with translated():
+            found = self._collection.find_one(
+                self._tenant | {"messages.key": key, "metadata.userId": user_id}, {"_id": 1}
+            )
+        return found is not None
+
     def known(self, mids: Collection[str]) -> Collection[str]:
         """Return those of these mids that stored messages have, in whichever chat they stand."""
         wanted = list(mids)
