@@ -129,16 +129,19 @@ REASONS: dict[tuple[int, int | None], str] = {
 _BY_SUBCODE = {subcode: reason for (_, subcode), reason in REASONS.items() if subcode and subcode > 2_000_000}
 
 _WORDS: dict[str, str] = {
-    "window_closed": r"outside (of )?(the )?(allowed|messaging|\d+.hour)|(allowed|messaging|\d+.hours?) window",
-    "other_app_in_control": r"another app|not the thread owner|thread control|controlling this (thread|conversation)",
+    "window_closed": r"\boutside\b.{0,40}\bwindow|\boutside (of )?(the )?(allowed|messaging|\d+.?(h|day))"
+    r"|(allowed|messaging|reply|response|\d+.?(h|hours?|days?)) window|more than \d+ (hours|days)",
+    "other_app_in_control": r"another app|not the thread owner|thread control|controlling this (thread|conversation)"
+    r"|(not|n.t) (own|control) (the|this) (thread|conversation)",
     "human_agent_missing": r"human[ _-]?agent",
-    "app_not_installed": r"\bapp(lication)? (is|was) not installed|not installed (the|this) app",
+    "account_blocked": r"\b(account|page|business) (is|was|has been) (temporarily )?(blocked|restricted)",
+    "app_not_installed": r"\bapp(lication)? (is |was |has )?not (been )?installed|not installed (the|this) app",
     "app_access_missing": r"unsupported (\w+ )?request|capability|(advanced|standard) access|development mode"
-    r"|\b(admins?|developers?|testers?)\b|reviewed|approved|\bapp is (not )?live",
+    r"|\b(admins?|developers?|testers?)\b|reviewed|approved|\bapp (is|must be) (not )?live",
     "messages_not_allowed": r"disabled access to instagram|allow access to messages",
-    "user_not_found": r"no matching( instagram)? user",
+    "user_not_found": r"no matching( instagram)? user|user (can.?not be|could not be|was not|is not|not) found",
     "user_unavailable": r"(isn.t|is not|aren.t) (available|receiving)|(can.t|cannot) receive"
-    r"|(person|user|recipient) has blocked",
+    r"|(person|user|recipient) (has blocked|cannot be messaged)",
     "not_linked": r"not linked to an instagram",
     "permission_missing": r"requires? [\w ,]*permission|permissions? (is|are|was|were) (needed|required|missing)"
     r"|(authorized|permission to) (the|this) app|does not have (the )?permission|permissions error",
