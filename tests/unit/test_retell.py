@@ -128,6 +128,9 @@ ENDED = [
     (400, "The conversation is over."),
     (409, "Session chat_98c1a2157aa0559144d67bb0729 is no longer active"),
     (409, "Cannot write to an ended chat"),
+    (408, "The chat has timed out"),
+    (400, "This chat is already over"),
+    (400, "chat_status is ended"),
 ]
 
 

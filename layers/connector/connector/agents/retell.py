@@ -23,8 +23,11 @@ _SECONDS = re.compile(r"[0-9]{1,18}")
 
 # Messages with which Retell, or a proxy before it, refuses a chat that has ended. An id of 32 or more characters may
 # come between the words.
-_OVER = r"ended|closed|completed|finished|expired|terminated|inactive|is over|(?:not|no longer) (?:ongoing|active|open)"
-_SESSION = r"chat|session|conversation"
+_OVER = (
+    r"ended|closed|completed|finished|expired|terminated|inactive|(?:is|already) over|timed out|no longer exists"
+    r"|(?:not|no longer) (?:ongoing|active|open)"
+)
+_SESSION = r"chat(?:_status)?|session|conversation"
 _ENDED = re.compile(
     rf"(?:{_SESSION})\b.{{0,100}}\b(?:{_OVER})\b|\b(?:ended|closed) (?:{_SESSION})\b", re.IGNORECASE | re.DOTALL
 )
@@ -197,12 +200,12 @@ def _words(body: Mapping[str, Any] | None) -> str:
 def _error_of(answer: Answer) -> OutsideError:
     """Classify an unsuccessful answer.
 
-    404 and 422 mean a missing or ended chat; so do 400 and 409 if their message says so.
+    404 and 422 mean a missing or ended chat; so do 400, 408 and 409 if their message says so.
     """
     match answer.status:
         case 404 | 422:
             return SessionEnded("Retell no longer knows this chat.")
-        case 400 | 409 if _ENDED.search(_words(answer.body)):
+        case 400 | 408 | 409 if _ENDED.search(_words(answer.body)):
             return SessionEnded(_IS_OVER)
         case 408 | 409 | 425:
             return TryLater(f"Retell is busy (HTTP {answer.status}).")
