@@ -134,7 +134,7 @@ class Outbox:
         return [mid for mid in mids if mid in stored]
 
     def has_sent(self, mid: str) -> bool:
-        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        """Return whether Meta's answer to one of our sends named this mid, and no echo has come yet."""
         return self._holding(lambda one: one.mid == mid and one.status is MessageStatus.SENT) is not None
 
     def attach_echo(self, user_id: str, echo: Echo) -> bool:

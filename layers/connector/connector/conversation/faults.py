@@ -14,7 +14,7 @@ from connector.ports.stores import Connections
 
 
 class Call(StrEnum):
-    """What was done when an error came. Only a later success of the same disproves it."""
+    """The call that failed. Only a later success of the same call disproves its error."""
 
     ASKING = "asking"  # the agent
     SENDING = "sending"  # a message

@@ -225,7 +225,7 @@ def _says(told: Complaint, pattern: str) -> bool:
 def _by_kind(told: Complaint, answer: Answer) -> OutsideError:
     """Classify an error whose code is unknown or missing: rules 3 to 7."""
     has_code = told.code is not None
-    # What has a code of a refusal was not done, and an error inside a 200 has done no more than one inside a 400.
+    # These codes refuse a call whatever the status. An error inside a 200 has done no more than one inside a 400.
     status = 400 if told.code in _SEVERAL or told.status < 300 else told.status
     if status == 429 or (not has_code and status < 500 and _says(told, _RATE_WORDS)):
         return _by_status(answer, 429)

@@ -244,7 +244,7 @@ class Outbox(Protocol):
         ...
 
     def has_sent(self, mid: str) -> bool:
-        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        """Return whether Meta's answer to one of our sends named this mid, and no echo has come yet."""
         ...
 
     def attach_echo(self, user_id: str, echo: Echo) -> bool:

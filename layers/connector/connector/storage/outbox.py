@@ -109,7 +109,7 @@ class Outbox:
         return {mid for chat in chats for mid in chat["known"]}
 
     def has_sent(self, mid: str) -> bool:
-        """Return whether Meta's answer to a send of ours named this mid, and no echo has come yet."""
+        """Return whether Meta's answer to one of our sends named this mid, and no echo has come yet."""
         sent = {"mid": mid, "status": MessageStatus.SENT.value}
         with translated():
             found = self._collection.find_one(
