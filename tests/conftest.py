@@ -122,6 +122,7 @@ def functions_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "RETURN_URLS": "",
         "FALLBACK_TEXT": "",
         "RETENTION_DAYS": "180",
+        "UNATTENDED_DAYS": "7",
         "OPT_OUT_WORDS": "stop, unsubscribe",
         "OPT_IN_WORDS": "start",
     }

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from connector import http
 from connector.contract.base import IdempotencyKey, Success
-from connector.contract.connection import Connected, ConnectRequest
+from connector.contract.connection import ConnectAnswer, ConnectRequest, connect_answer
 from connector.tenancy import Tenant
 from connector.wiring import lifecycle, stores
 
@@ -19,12 +19,12 @@ def post(
     agent_id: str,
     body: ConnectRequest,
     key: Annotated[IdempotencyKey | None, Header(alias="Idempotency-Key")] = None,
-) -> Success[Connected]:
+) -> ConnectAnswer:
     """Check the account with Meta and the agent with Retell, subscribe to messages, and store the connection."""
     tenant = Tenant(subaccount_id, agent_id)
     stores.ensure_indexes()
     connection = lifecycle.connecting().connect(tenant, body.wish(agent_id, http.caller(app).lists_agent), key=key)
-    return Success(data=Connected.of(connection))
+    return Success(data=connect_answer(connection))
 
 
 handler = http.entry(app)

@@ -13,4 +13,4 @@ def _deauthorize(callback: Callback, _: Any) -> dict[str, bool]:
     return {"success": True}
 
 
-handler = callbacks.entry(_deauthorize, stores.secrets)
+handler = callbacks.entry(_deauthorize, stores.secrets, lambda tenant: stores.connections().get(tenant))

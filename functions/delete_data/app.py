@@ -12,4 +12,4 @@ def _delete(callback: Callback, event: LambdaEvent) -> dict[str, str]:
     return {"url": status_url(event, deletion), "confirmation_code": deletion.code}
 
 
-handler = callbacks.entry(_delete, stores.secrets)
+handler = callbacks.entry(_delete, stores.secrets, lambda tenant: stores.connections().get(tenant))

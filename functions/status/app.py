@@ -19,7 +19,7 @@ def get(subaccount_id: str, agent_id: str, *, live: Live = False, ref: Ref = Non
     if live and connection is not None and connection.holds_account:
         connection = lifecycle.doctor().examine(connection)
     webhook_path = app.current_event.path.removesuffix("status") + "webhook"
-    return Success(data=Status.of(connection, webhook_path, now(), ref))
+    return Success(data=Status.of(connection, webhook_path, now(), ref, unattended=stores.unattended()))
 
 
 handler = http.entry(app)

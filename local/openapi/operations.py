@@ -41,7 +41,9 @@ OPERATIONS: Mapping[str, Operation] = {
         "Connection",
         "Connect an Instagram account",
         "Checks the account with Meta, subscribes to its messages, stores the connection, and answers the QR code of "
-        "the profile. Repeating it does no harm: it is also how a new access token is given.",
+        "the profile. Repeating it does no harm: it is also how a new access token is given. Without `appSecret` it "
+        "keeps the stored one if the account is the same. An account of another agent is taken over if Meta says that "
+        "the other agent's access token is invalid.",
         ("authentication_failed", "page_not_linked", "not_ready", "agent_not_allowed", "account_in_use", *OF_META),
         (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
     ),

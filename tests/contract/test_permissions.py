@@ -15,12 +15,12 @@ _WEBHOOK_SECRETS = ("connections/*/webhook", "connections/*/*/webhook/*")
 READS: dict[str, set[str]] = {
     "connect": {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
-        *(*_TOKENS, "connections/*/webhook"),
+        *(*_TOKENS, *_WEBHOOK_SECRETS),
     },
     "authorize": {"jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"},
     "finish_login": {
         *("mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
-        *(*_TOKENS, "connections/*/webhook"),
+        *(*_TOKENS, *_WEBHOOK_SECRETS),
     },
     "status": {
         *("jwt", "mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key"),
@@ -37,8 +37,8 @@ READS: dict[str, set[str]] = {
     "recover": {"jwt", "mongodb-uri", *_TOKENS},
     "disconnect": {"jwt", "mongodb-uri", *_TOKENS},
     "forget": {"jwt", "mongodb-uri"},
-    "deauthorize": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
-    "delete_data": {"app-secrets", "mongodb-uri", "connections/*/webhook"},
+    "deauthorize": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
+    "delete_data": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
     "deletion": {"mongodb-uri"},
     "erase": {"mongodb-uri"},
     "webhook": {"app-secrets", "connections/*/webhook"},
@@ -49,10 +49,7 @@ READS: dict[str, set[str]] = {
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", *_TOKENS},
 }
 _SECRETS = {*_TOKENS, *_WEBHOOK_SECRETS}
-LISTS = {
-    folder: {"connections/*/*/webhook"}
-    for folder in ("connect", "finish_login", "deauthorize", "delete_data", "webhook")
-}
+LISTS = {"webhook": {"connections/*/*/webhook"}}
 WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {*_TOKENS}}
 DELETES = {
     "connect": _SECRETS,

@@ -101,7 +101,9 @@ class Attack:
 def _side(system: System, name: str) -> Side:
     agent = system.agent(f"sub_{name}_{time.time_ns()}", f"agent_{name}_{time.time_ns()}")
     account, customer = system.simulator("POST", "accounts"), system.simulator("POST", "users")
-    side = Side(agent, account, customer, f"the app secret of {name}".replace(" ", "-"), f"verify-{name}")
+    side = Side(
+        agent, account, customer, hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), f"verify-{name}"
+    )
     answer = agent.call("POST", "connect", side.body)
     assert answer.status_code == 200, answer.text
     questions = {"default": [{"question": f"A question to {name}?", "payload": name}]}

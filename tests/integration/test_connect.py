@@ -284,7 +284,7 @@ def test_a_connection_whose_token_died_is_mended_by_connecting_again(world, acco
 
 def test_g5_secrets_whose_connection_was_never_stored_are_deleted_later(world, account, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(world.connections, "connect", lambda *_, **__: (_ for _ in ()).throw(TryLater("down")))
+        patched.setattr(world.connections, "join", lambda *_, **__: (_ for _ in ()).throw(TryLater("down")))
         with pytest.raises(TryLater):
             connect(world, account)
     orphans = set(world.parameters())

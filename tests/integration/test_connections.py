@@ -44,10 +44,11 @@ def test_what_was_never_connected_is_none(connections):
     assert connections.get(TENANT) is None
 
 
-def test_every_connect_and_disconnect_raises_the_generation_and_doing_nothing_does_not(connections):
+def test_every_connect_and_disconnect_raises_the_generation_and_doing_nothing_does_not(connections, database):
     generations = [_connect(connections).generation, _connect(connections).generation]
     connections.disconnect(TENANT)
     generations.append(connections.get(TENANT).generation)
+    database[COLLECTION].update_one({}, {"$set": {"unusedSecrets": []}})  # they have been deleted
     connections.disconnect(TENANT)
     generations.append(connections.get(TENANT).generation)
     generations.append(_connect(connections).generation)

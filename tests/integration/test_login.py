@@ -62,6 +62,7 @@ class Door:
             self.world.graph,
             self.world.tokens,
             self.world.connecting().connect,
+            self.world.connections,
             self.world.secrets,
         )
 

@@ -128,7 +128,7 @@ def test_secrets_of_a_killed_connect_are_deleted(deployment, database, connectio
         raise BaseException("killed")  # noqa: TRY002 - nothing in the code may catch it
 
     with monkeypatch.context() as patched:
-        patched.setattr(Connections, "connect", die)
+        patched.setattr(Connections, "join", die)
         with pytest.raises(BaseException, match="killed"):
             deployment.call("POST", "connect", payload=CONNECT)
     assert (len(names(deployment)), connections.get(TENANT)) == (2, None)

@@ -21,6 +21,10 @@ class Connections(ports.Connections, Protocol):
         """End a tenant's connection."""
         ...
 
+    def take_over(self, holder: Connection) -> bool:
+        """End the connection of a holder whose token has died; False if it changed since it was read."""
+        ...
+
 
 class Stores(Protocol):
     """All stores of one system."""

@@ -113,7 +113,19 @@ class Both(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(
-            ["error", "reconnect", "clear", "clear-old", "limit", "event", "policy", "pause", "resume"]
+            [
+                "error",
+                "reconnect",
+                "clear",
+                "clear-old",
+                "limit",
+                "event",
+                "policy",
+                "pause",
+                "resume",
+                "take",
+                "take-old",
+            ]
         ),
         ahead=SECONDS,
     )
@@ -132,6 +144,11 @@ class Both(RuleBasedStateMachine):
                 case "clear-old":
                     old = {"code": "code", "at": moment}
                     one.connections.clear_error(replace(connection, last_error=old))
+                case "take" | "take-old":
+                    version = connection.token_version - (what == "take-old")
+                    return one.connections.take_over(replace(connection, token_version=version)), one.connections.get(
+                        ONE
+                    )
                 case "limit":
                     one.connections.record_limit(connection, moment)
                 case "event":

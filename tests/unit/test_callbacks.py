@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.accounts import Account, Connection, ConnectionStatus
 from connector.callbacks import Callback, entry, prove
 from connector.errors import InvalidRequest, PayloadTooLarge, Unauthorized
 from connector.instagram.signed_requests import SignedRequest
@@ -31,8 +33,16 @@ CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_funct
 @pytest.fixture
 def secrets(aws):
     aws.put_secret("app-secrets", json.dumps({"appSecrets": [SECRET], "instagramApp": {"id": "1", "secret": "of ig"}}))
-    aws.put_secret(f"connections/{TENANT}/webhook", json.dumps({"verifyToken": "v", "appSecrets": ["its own"]}))
+    aws.put_secret(
+        f"connections/{TENANT}/webhook", json.dumps({"verifyToken": "v", "appSecrets": ["its own", "its old one"]})
+    )
     return Secrets(Parameters(aws.ssm, PREFIX))
+
+
+def connection_of(tenant, status=ConnectionStatus.CONNECTED):
+    """Return the connection whose secrets are stored."""
+    account = Account("17841400000000001", None, "acme", None)
+    return Connection(tenant, account, "agent_1", status, 1, 1, datetime(2026, 1, 1, tzinfo=UTC), None, None)
 
 
 def form(signed_request=VECTOR, path=ALL, *, body=None, is_base64=True):
@@ -46,26 +56,38 @@ def form(signed_request=VECTOR, path=ALL, *, body=None, is_base64=True):
 
 @pytest.mark.parametrize("is_base64", [True, False])
 def test_a_form_of_metas_is_proven_and_read(secrets, is_base64):
-    assert prove(form(is_base64=is_base64), secrets) == Callback(SignedRequest("218471", None), None)
+    assert prove(form(is_base64=is_base64), secrets, connection_of) == Callback(SignedRequest("218471", None), None)
 
 
 def test_each_of_the_deployments_apps_may_have_signed(secrets):
-    assert prove(form(signed(PAYLOAD, "of ig")), secrets).within is None
+    assert prove(form(signed(PAYLOAD, "of ig")), secrets, connection_of).within is None
 
 
 def test_on_its_path_a_connections_own_app_may_have_signed_and_speaks_for_it_alone(secrets):
     told = signed(PAYLOAD, "its own")
-    assert prove(form(told, OWN), secrets) == Callback(SignedRequest("218471", None), TENANT)
-    assert prove(form(VECTOR, OWN), secrets).within == TENANT
+    assert prove(form(told, OWN), secrets, connection_of) == Callback(SignedRequest("218471", None), TENANT)
+    assert prove(form(VECTOR, OWN), secrets, connection_of).within == TENANT
     with pytest.raises(Unauthorized):
-        prove(form(told), secrets)
+        prove(form(told), secrets, connection_of)
+
+
+def test_only_the_current_app_secret_of_a_connection_signs_a_callback(secrets):
+    with pytest.raises(Unauthorized):
+        prove(form(signed(PAYLOAD, "its old one"), OWN), secrets, connection_of)
+
+
+def test_an_app_secret_signs_no_callback_when_its_connection_has_ended(secrets):
+    told = form(signed(PAYLOAD, "its own"), OWN)
+    for found in (lambda _: None, lambda tenant: connection_of(tenant, ConnectionStatus.DISCONNECTED)):
+        with pytest.raises(Unauthorized):
+            prove(told, secrets, found)
 
 
 def test_j7_what_nobody_has_signed_who_may_is_unauthorized(secrets):
     for path in (ALL, OWN):
         for told in (signed(PAYLOAD, "another"), signed(PAYLOAD, ""), signed(PAYLOAD, "v"), VECTOR[:-1], "x", "x.y"):
             with pytest.raises(Unauthorized):
-                prove(form(told, path), secrets)
+                prove(form(told, path), secrets, connection_of)
 
 
 @pytest.mark.parametrize(
@@ -83,16 +105,16 @@ def test_j7_what_nobody_has_signed_who_may_is_unauthorized(secrets):
 )
 def test_a_body_without_one_signed_request_is_refused(secrets, body):
     with pytest.raises(InvalidRequest):
-        prove(form(body=body), secrets)
+        prove(form(body=body), secrets, connection_of)
 
 
 def test_a_body_of_over_64_kib_is_refused_before_it_is_parsed(secrets):
     with pytest.raises(PayloadTooLarge):
-        prove(form(body="x" * 65537), secrets)
+        prove(form(body="x" * 65537), secrets, connection_of)
 
 
 def _answer(secrets, event, act=lambda callback, event: {"done": callback.told.person_id}):
-    return entry(act, lambda: secrets)(event, CONTEXT)
+    return entry(act, lambda: secrets, connection_of)(event, CONTEXT)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -15,6 +15,7 @@ from connector.conversation.history import Page
 from connector.tenancy import Tenant
 from tests.unit.payloads import ACCOUNT, PAGE, SENT_AT, USER
 
+OWN_SECRET = "0123456789abcdef" * 2
 CONNECT = {
     "accessToken": "EAAgood",
     "instagramAccountId": ACCOUNT,
@@ -46,8 +47,8 @@ def test_connect_takes_the_documented_body():
 
 
 def test_no_secret_of_connect_is_shown_by_repr():
-    shown = repr(ConnectRequest.model_validate(CONNECT | {"appSecret": "hush"}))
-    assert not [secret for secret in ("EAAgood", "meatyhamhock", "hush") if secret in shown]
+    shown = repr(ConnectRequest.model_validate(CONNECT | {"appSecret": OWN_SECRET}))
+    assert not [secret for secret in ("EAAgood", "meatyhamhock", OWN_SECRET) if secret in shown]
 
 
 @pytest.mark.parametrize("name", CONNECT)
@@ -79,6 +80,8 @@ def test_connect_needs_each_documented_field(name):
         {"retellAgentId": "a/b"},
         {"retellAgentId": "x" * 65},
         {"appSecret": ""},
+        {"appSecret": "hush"},
+        {"appSecret": OWN_SECRET.upper()},
     ],
     ids=str,
 )
@@ -163,6 +166,7 @@ def test_the_status_of_a_connection_says_what_is_known():
         "login": "facebook",
         "permissions": None,
         "connectedAt": "2025-09-08T11:13:22.434Z",
+        "messagesStoredUntil": None,
         "tokenExpiresAt": None,
         "nextRefreshAt": None,
         "lastEventAt": "2025-09-08T11:13:22.434Z",

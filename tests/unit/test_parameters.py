@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from connector.accounts import AccessToken, Account, Connection, ConnectionStatus
 from connector.errors import Misconfigured, ReconnectNeeded, TryLater, Unavailable
 from connector.storage import parameters
+from connector.storage.connection_secrets import PREVIOUS_LIVES, ConnectionSecrets
 from connector.storage.parameters import (
     CAPACITY,
     FRESH_SECONDS,
@@ -50,7 +51,7 @@ class Ssm:
             raise self.refusal
         if Name not in self.values:
             raise _refusal("ParameterNotFound")
-        return {"Parameter": {"Value": self.values[Name]}}
+        return {"Parameter": {"Value": self.values[Name], "LastModifiedDate": 0}}
 
     def get_parameters_by_path(self, *, Path, WithDecryption, NextToken=None):  # noqa: N803
         """Answer one parameter a page, after an empty first page, as SSM may."""
@@ -195,10 +196,10 @@ def test_unknown_names_are_read_a_few_times_a_second_and_no_more(ssm, clock):
     """Forged posts to random paths must not spend SSM's 40 reads a second."""
     store = Parameters(ssm, "/p", clock=clock)
     for number in range(100):
-        assert store.below(f"forged-{number}") == ()
+        assert _values(store.below(f"forged-{number}")) == ()
     assert len([path for path in ssm.reads if path.endswith("/")]) == parameters.UNKNOWN_READS_PER_SECOND
     clock.now += 1
-    assert store.below("a") == ("one",), "the next second, a new connection is found"
+    assert _values(store.below("a")) == ("one",), "the next second, a new connection is found"
 
 
 def test_a_known_name_is_read_whatever_strangers_do(store, ssm, clock):
@@ -209,16 +210,16 @@ def test_a_known_name_is_read_whatever_strangers_do(store, ssm, clock):
     for number in range(100):
         store.below(f"forged-again-{number}")
     ssm.values["/p/a"] = "two"
-    assert store.below("a") == ("two",)
+    assert _values(store.below("a")) == ("two",)
 
 
 def test_a_name_that_was_not_asked_for_is_not_remembered_as_a_miss(ssm, clock):
     store = Parameters(ssm, "/p", clock=clock)
     for number in range(100):
         store.below(f"forged-{number}")
-    assert store.below("a") == ()
+    assert _values(store.below("a")) == ()
     clock.now += 1
-    assert store.below("a") == ("one",)
+    assert _values(store.below("a")) == ("one",)
 
 
 def test_misses_that_have_expired_are_bounded_like_names_never_seen(ssm, clock):
@@ -236,7 +237,7 @@ def test_misses_that_have_expired_are_bounded_like_names_never_seen(ssm, clock):
 
 def test_all_pages_of_the_parameters_below_a_name_are_read(store, ssm):
     ssm.values |= {"/p/a/1": "older", "/p/a/2": "newer"}
-    assert store.below("a") == ("newer", "older")
+    assert _values(store.below("a")) == ("newer", "older")
 
 
 @pytest.mark.parametrize("before", [{}, {"/p/b/1": "old"}], ids=["a-miss", "a-value"])
@@ -247,7 +248,7 @@ def test_cached_values_count_as_recent_for_two_seconds(store, ssm, clock, before
     assert store.below("b", recent=True) == known
     clock.now += RECENT_SECONDS
     assert store.below("b") == known
-    assert store.below("b", recent=True)[0] == "new"
+    assert store.below("b", recent=True)[0].value == "new"
 
 
 def test_recent_reads_of_a_known_name_are_bounded_and_serve_what_is_cached(store, ssm, clock):
@@ -256,9 +257,9 @@ def test_recent_reads_of_a_known_name_are_bounded_and_serve_what_is_cached(store
     for number in range(100):
         store.below(f"forged-{number}")
     ssm.values["/p/a"] = "two"
-    assert store.below("a", recent=True) == ("one",)
+    assert _values(store.below("a", recent=True)) == ("one",)
     clock.now += 1
-    assert store.below("a", recent=True) == ("two",)
+    assert _values(store.below("a", recent=True)) == ("two",)
 
 
 def test_versions_are_values_of_their_own(aws):
@@ -317,6 +318,10 @@ def secrets(aws):
     return Secrets(Parameters(aws.ssm, "/p"))
 
 
+def _values(found):
+    return tuple(one.value for one in found)
+
+
 def _connection(*, version=1, generation=1, secrets_id="", stored_at=None, status=ConnectionStatus.CONNECTED):
     account = Account("17841400000000001", None, "acme", None)
     longer_ago = datetime.now(UTC) - VISIBLE_WITHIN
@@ -327,15 +332,20 @@ def _connection(*, version=1, generation=1, secrets_id="", stored_at=None, statu
     )
 
 
-def _put(secrets, *, token="EAA1", secrets_id="a1", verify_token="v", app_secrets=()):
+OWN = ConnectionSecrets("v")
+
+
+def _put(secrets, *, token="EAA1", secrets_id="a1", own=OWN):
     """Put a connection's secrets, and return the connection."""
-    secrets.put_webhook(TENANT, secrets_id, verify_token=verify_token, app_secrets=app_secrets, key_id="alias/k")
+    secrets.put_webhook(TENANT, secrets_id, own, key_id="alias/k")
     version = secrets.put_access_token(TENANT, secrets_id, AccessToken(token, "its proof"), key_id="alias/k")
     return _connection(version=version, secrets_id=secrets_id)
 
 
 def test_a_connections_secrets_are_read_as_they_were_put(secrets):
-    connection = _put(secrets, app_secrets=("its own", "the one before"))
+    own = ConnectionSecrets("v", "its own", "the one before", datetime.now(UTC) + PREVIOUS_LIVES)
+    connection = _put(secrets, own=own)
+    assert secrets.of_connection(connection) == own
     assert secrets.access_token(connection) == AccessToken("EAA1", "its proof")
     assert secrets.webhook(TENANT) == WebhookSecrets(("v",), ("its own", "the one before"))
 
@@ -345,6 +355,7 @@ def test_what_an_older_version_stored_is_still_read(secrets, aws):
         aws.ssm.put_parameter(Name=f"/p/connections/{TENANT}/{name}", Value=value, Type="SecureString")
     assert secrets.access_token(_connection()) == AccessToken("EAA1")
     assert secrets.webhook(TENANT) == WebhookSecrets(("v",), ("its own",))
+    assert secrets.of_connection(_connection()) == ConnectionSecrets("v", "its own")
 
 
 def test_g7_a_token_of_an_older_version_is_cached_by_generation(secrets, aws):
@@ -391,13 +402,17 @@ def test_a_deleted_token_of_an_ended_connection_needs_its_owner(secrets):
         secrets.access_token(ended)
 
 
-def test_both_sets_of_webhook_secrets_are_good_while_a_connection_is_made_anew(aws):
-    secrets = Secrets(Parameters(aws.ssm, "/p"))
-    _put(secrets, secrets_id="a1", verify_token="old", app_secrets=("old secret",))
-    _put(secrets, secrets_id="b2", verify_token="new", app_secrets=("new secret", "old secret"))
-    found = secrets.webhook(TENANT)
-    assert set(found.verify_tokens) == {"old", "new"}
-    assert set(found.app_secrets) == {"old secret", "new secret"}
+def test_both_sets_of_webhook_secrets_are_accepted_for_an_hour(aws):
+    """Longer than any connect takes. The older set stays only where its deletion fails."""
+    moment = datetime.now(UTC)
+    secrets = Secrets(Parameters(aws.ssm, "/p"), lambda: moment)
+    _put(secrets, secrets_id="a1", own=ConnectionSecrets("old", "old secret"))
+    _put(secrets, secrets_id="b2", own=ConnectionSecrets("new", "new secret"))
+    both = WebhookSecrets(("new", "old"), ("new secret", "old secret"))
+    moment += PREVIOUS_LIVES - timedelta(minutes=1)
+    assert secrets.webhook(TENANT) == both
+    moment += timedelta(minutes=2)
+    assert secrets.webhook(TENANT) == WebhookSecrets(("new",), ("new secret",))
 
 
 def test_deleting_a_token_leaves_what_the_webhook_needs(secrets):
@@ -443,6 +458,6 @@ def test_a_secret_of_another_form_is_misconfigured_and_is_not_quoted(aws, name, 
 
 
 def test_no_secret_is_shown_by_repr(secrets, aws):
-    _put(secrets, app_secrets=("hush",), verify_token="hush")
+    _put(secrets, own=(own := ConnectionSecrets("hush", "hush", "hush", datetime.now(UTC))))
     aws.ssm.put_parameter(Name="/p/jwt", Value=json.dumps({"keys": ["hush"]}), Type="SecureString")
-    assert "hush" not in f"{secrets.webhook(TENANT)!r} {secrets.jwt()!r}"
+    assert "hush" not in f"{secrets.webhook(TENANT)!r} {secrets.jwt()!r} {own!r}"

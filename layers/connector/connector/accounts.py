@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from connector.tenancy import Tenant
+
+TAKEN_OVER = "account_taken_over"
+"""The last error of a connection that ended because another workspace proved the account."""
 
 
 class ConnectionStatus(StrEnum):
@@ -14,7 +17,7 @@ class ConnectionStatus(StrEnum):
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
-    NEEDS_RECONNECTION = "needs_reconnection"  # its token has died; messages are still stored
+    NEEDS_RECONNECTION = "needs_reconnection"  # its token has died; messages are stored for some days more
 
 
 class Login(StrEnum):
@@ -159,15 +162,38 @@ class Connection:
     """Why the subaccount may use the Retell agent; None where an older version stored the connection."""
     echo_app_id: str | None = None
     """How Meta names our app in echoes; None until an echo of ours has told."""
+    signers: tuple[str, ...] | None = None
+    """The fingerprints of the app secrets that may sign its webhooks, besides the deployment's; None for any."""
+    took_over: bool = False
+    """Whether another workspace had the account, until Meta refused its token and this one's proved the account."""
+    needs_owner_since: datetime | None = None
+    """Since when it needs its owner; None where it does not, or an older version recorded it."""
 
     @property
     def app_id(self) -> str | None:
         """Return the id of our app in echoes; None where it is not known."""
         return self.grant.app_id or self.echo_app_id
 
+    def is_signed_by(self, signer: str | None) -> bool:
+        """Return whether a webhook with a valid signature is this connection's, by the fingerprint of its app secret.
+
+        The webhook caches secrets for minutes: one that ended with an account or a connection it may still accept.
+        """
+        return signer is None or self.signers is None or signer in self.signers
+
     def is_paused(self, moment: datetime) -> bool:
         """Return whether the agent is silent in all conversations."""
         return self.paused_until is not None and self.paused_until > moment
+
+    def stored_until(self, unattended: timedelta | None) -> datetime | None:
+        """Return until when new messages are stored; None for as long as it is connected.
+
+        `unattended` says for how long a connection that needs its owner stores them; None for ever.
+        """
+        if unattended is None or self.status is not ConnectionStatus.NEEDS_RECONNECTION:
+            return None
+        since = self.needs_owner_since or (self.last_error or {}).get("at") or self.connected_at
+        return since + unattended
 
     @property
     def holds_account(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from connector import audit
+from connector.accounts import Connection
 from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge, Unauthorized
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, answer_json
 from connector.instagram import signed_requests
@@ -33,7 +34,9 @@ class Callback:
 
 
 def entry(
-    act: Callable[[Callback, LambdaEvent], Mapping[str, Any]], secrets: Callable[[], Secrets]
+    act: Callable[[Callback, LambdaEvent], Mapping[str, Any]],
+    secrets: Callable[[], Secrets],
+    connection_of: Callable[[Tenant], Connection | None],
 ) -> Callable[[LambdaEvent, Any], LambdaAnswer]:
     """Return the Lambda handler of a callback: prove the sender, then let `act` answer."""
 
@@ -41,7 +44,7 @@ def entry(
     @metrics.log_metrics
     def handler(event: LambdaEvent, _: Any) -> LambdaAnswer:
         try:
-            callback = prove(event, secrets())
+            callback = prove(event, secrets(), connection_of)
             with audit.recording(event["rawPath"].rpartition("/")[2], audit.META, callback.within):
                 told = act(callback, event)
             return answer_json(200, told)
@@ -55,7 +58,7 @@ def entry(
     return handler
 
 
-def prove(event: LambdaEvent, secrets: Secrets) -> Callback:
+def prove(event: LambdaEvent, secrets: Secrets, connection_of: Callable[[Tenant], Connection | None]) -> Callback:
     """Return what a callback tells.
 
     Raises:
@@ -69,18 +72,18 @@ def prove(event: LambdaEvent, secrets: Secrets) -> Callback:
     signed_request = _field(body)
     path = event.get("pathParameters") or {}
     tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", "")) if path else None
-    if not _is_proven(signed_request, tenant, secrets):
-        count("CallbackRefused")
-        raise Unauthorized("The signed_request is not signed with the app's secret.")
+    if not signed_requests.is_signed(signed_request, secrets.app().app_secrets):
+        connection = connection_of(tenant) if tenant else None
+        if connection is None or not _is_signed_for(connection, signed_request, secrets):
+            count("CallbackRefused")
+            raise Unauthorized("The signed_request is not signed with the app's secret.")
     return Callback(signed_requests.read(signed_request), tenant)
 
 
-def _is_proven(signed_request: str, tenant: Tenant | None, secrets: Secrets) -> bool:
-    if signed_requests.is_signed(signed_request, secrets.app().app_secrets):
-        return True
-    return tenant is not None and secrets.webhook_passes(
-        tenant, lambda own: signed_requests.is_signed(signed_request, own.app_secrets)
-    )
+def _is_signed_for(connection: Connection, signed_request: str, secrets: Secrets) -> bool:
+    """Return whether a connection's own app signed it, with the current secret: a replaced one deletes nothing."""
+    own = secrets.of_connection(connection) if connection.holds_account else None
+    return bool(own and own.app_secret and signed_requests.is_signed(signed_request, [own.app_secret]))
 
 
 def _field(body: bytes) -> str:

@@ -28,6 +28,8 @@ class InboxMessage:
     """When the webhook received it, or it was found missing, in ms since 1970."""
     recovered: bool = False
     """No webhook told of it: it was found in what Meta keeps."""
+    signer: str | None = None
+    """The fingerprint of the connection's own app secret that signed it; None where the deployment's did."""
 
     @property
     def group(self) -> str:
@@ -43,6 +45,7 @@ class InboxMessage:
             Route(**route) if route else None,
             fields["received_at"],
             fields.get("recovered", False),  # the webhooks of an earlier version do not say
+            fields.get("signer"),  # nor this
         )
 
 

@@ -65,6 +65,11 @@ def retention_days() -> int:
     return _number("RETENTION_DAYS", most=3650)
 
 
+def unattended_days() -> int:
+    """Return for how long a connection that needs its owner stores messages, in days (0 to 365; 0 for ever)."""
+    return _number("UNATTENDED_DAYS", most=365)
+
+
 def fallback_text() -> str:
     """Return what a customer is told when the agent cannot answer; "" for nothing."""
     return os.environ.get("FALLBACK_TEXT", "")

@@ -17,7 +17,8 @@ from connector.instagram import signatures
 from connector.instagram.notifications import UnreadableBody, is_refused, split
 from connector.logs import count, logger
 from connector.queues import Queue
-from connector.storage.secrets import Secrets, WebhookSecrets
+from connector.storage.connection_secrets import fingerprint
+from connector.storage.secrets import Secrets
 from connector.tenancy import ID_PATTERN, Tenant
 
 # A full batch of 1,000 updates stays well under this; nothing larger is looked at.
@@ -47,10 +48,9 @@ class Webhook:
         tenant = _tenant(request.path)
         token = request.query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
 
-        def knows(secrets: WebhookSecrets) -> bool:
-            return any(hmac.compare_digest(token, known.encode()) for known in secrets.verify_tokens)
-
-        is_proven = self.secrets.webhook_passes(tenant, knows) if tenant else knows(self.secrets.app())
+        secrets = self.secrets.webhook(tenant, recent=True) if tenant else self.secrets.app()
+        known = secrets.verify_tokens if secrets else ()
+        is_proven = any(hmac.compare_digest(token, one.encode()) for one in known)
         if request.query.get("hub.mode") != "subscribe" or not is_proven:
             raise Forbidden("The verification token is not the one this webhook was set up with.")
         challenge = request.query.get("hub.challenge", "")
@@ -84,9 +84,7 @@ class Webhook:
         tenant = _tenant(request.path)
         if len(request.body) > MAX_BODY_BYTES:
             raise PayloadTooLarge("A webhook body may have at most 4 MiB.")
-        if not self._is_proven(request, tenant):
-            count("WebhookRefused")
-            raise Unauthorized("The signature is missing or wrong.")
+        signer = self._signer(request, tenant)
         try:
             notifications = split(request.body)
         except UnreadableBody as error:
@@ -98,21 +96,31 @@ class Webhook:
             count("WebhookSenderRefused", refused)
             logger.warning("signed events name a sender by no id of Instagram's", extra={"events": refused})
         route = Route(tenant.subaccount_id, tenant.agent_id) if tenant else None
-        too_large = self.inbox.send_all(InboxMessage(notification, route, received_at) for notification in accepted)
+        too_large = self.inbox.send_all(
+            InboxMessage(notification, route, received_at, signer=signer) for notification in accepted
+        )
         if too_large:
             count("WebhookEventTooLarge")
             logger.warning("signed events are too large to be any", extra={"events": too_large})
         return len(accepted) - too_large
 
-    def _is_proven(self, request: Request, tenant: Tenant | None) -> bool:
+    def _signer(self, request: Request, tenant: Tenant | None) -> str | None:
+        """Return the fingerprint of the connection's own app secret that signed a POST; None for the deployment's.
+
+        Raises:
+            Unauthorized: neither signed it.
+        """
         header = request.headers.get(signatures.HEADER)
-        if not signatures.is_form(header):
-            return False  # before any secret is read: anybody can post here
-        if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
-            return True
-        return tenant is not None and self.secrets.webhook_passes(
-            tenant, lambda own: signatures.is_signed(request.body, header, own.app_secrets)
-        )
+        if signatures.is_form(header):  # else no secret is read: anybody can post here
+            if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
+                return None
+            own = tenant and self.secrets.webhook_signer(
+                tenant, lambda secrets: signatures.signer(request.body, header, secrets)
+            )
+            if own:
+                return fingerprint(own)
+        count("WebhookRefused")
+        raise Unauthorized("The signature is missing or wrong.")
 
 
 def _now_ms() -> int:

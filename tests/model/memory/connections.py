@@ -1,9 +1,10 @@
 """Connections, in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
-from connector.accounts import Account, Connection, ConnectionStatus
+from connector.accounts import TAKEN_OVER, Account, Connection, ConnectionStatus
 from connector.errors import AccountInUse
 from connector.tenancy import Tenant
 from tests.model.memory.shelf import Shelf, having
@@ -51,9 +52,20 @@ class Connections:
 
     def disconnect(self, tenant: Tenant) -> None:
         """End the tenant's connection."""
-        known = self.get(tenant)
-        if known and known.status is not ConnectionStatus.DISCONNECTED:
-            self._put(having(known, status=ConnectionStatus.DISCONNECTED, generation=known.generation + 1))
+        if known := self.get(tenant):  # one that has ended ends again: here its secrets stay listed
+            self._end(known, None)
+
+    def take_over(self, holder: Connection) -> bool:
+        """End the connection of a holder whose token has died; False if it changed since it was read."""
+        known = self._same(holder)
+        if known is None or not known.holds_account or known.token_version != holder.token_version:
+            return False
+        self._end(known, {"code": TAKEN_OVER, "at": self._clock()})
+        return True
+
+    def _end(self, known: Connection, error: Mapping[str, Any] | None) -> None:
+        status, generation = ConnectionStatus.DISCONNECTED, known.generation + 1
+        self._put(having(known, status=status, generation=generation, last_error=error, needs_owner_since=None))
 
     def record_error(
         self,
@@ -66,10 +78,13 @@ class Connections:
     ) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         known = self._same(connection)
-        if known and known.status is not ConnectionStatus.DISCONNECTED:
-            status = ConnectionStatus.NEEDS_RECONNECTION if needs_reconnection else known.status
-            error = {"code": code, "at": self._clock(), "call": call, "messageKey": message_key}
-            self._put(having(known, last_error=error, status=status))
+        if known is None or known.status is ConnectionStatus.DISCONNECTED:
+            return
+        error = {"code": code, "at": self._clock(), "call": call, "messageKey": message_key}
+        known = having(known, last_error=error)
+        if needs_reconnection and known.is_connected:
+            known = having(known, status=ConnectionStatus.NEEDS_RECONNECTION, needs_owner_since=self._clock())
+        self._put(known)
 
     def clear_error(self, connection: Connection) -> None:
         """Clear the last error that a connection was read with, unless something else went wrong since."""

@@ -17,6 +17,23 @@ IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[!-~]+$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 
+_HEX_32 = "^[0-9a-f]{32}$"
+
+
+def _read_app_secret(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(_HEX_32[1:-1], value):
+        return value
+    raise PydanticCustomError(
+        "app_secret", "must be the app secret from Meta's App Dashboard: 32 characters, each 0 to 9 or a to f"
+    )
+
+
+AppSecret = Annotated[
+    str,
+    BeforeValidator(_read_app_secret),
+    WithJsonSchema({"type": "string", "pattern": _HEX_32}),
+]
+
 _UTC_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?Z"
 _UTC = re.compile(_UTC_PATTERN)
 

@@ -1,17 +1,17 @@
 """The bodies and answers of connect, status and disconnect."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from connector.accounts import Connection, ConnectionStatus, Login
-from connector.contract.base import AgentId, Asked, Body, MetaId, Secret, Time, Token
+from connector.contract.base import AgentId, AppSecret, Asked, Body, MetaId, Secret, Success, Time, Token
 from connector.contract.checks import CheckView
 from connector.instagram.links import direct_message_url, profile_url, qr_code_data_url
-from connector.lifecycle.diagnosis import diagnose, next_refresh_at
+from connector.lifecycle.diagnosis import ENDINGS, diagnose, last_error_row, next_refresh_at
 from connector.lifecycle.wish import Wish
 
 
@@ -30,7 +30,7 @@ class ConnectRequest(Asked):
     page_id: MetaId | None = Field(default=None, validate_default=True)
     webhook_verification_token: Secret = Field(repr=False)
     retell_agent_id: AgentId | None = None
-    app_secret: Secret | None = Field(default=None, repr=False)
+    app_secret: AppSecret | None = Field(default=None, repr=False)
 
     @field_validator("page_id")
     @classmethod
@@ -75,6 +75,22 @@ class Connected(Body):
         return cls(qr_code_data_url=qr_code_data_url(url), instagram_url=url, username=connection.account.username)
 
 
+class TookOver(Connected):
+    """The same, after another workspace had the account and Meta said that its access token is invalid."""
+
+    took_over: Literal[True]
+
+
+def connect_answer(connection: Connection) -> Connected:
+    """Return what connect answers."""
+    connected = Connected.of(connection)
+    return TookOver(took_over=True, **connected.model_dump()) if connection.took_over else connected
+
+
+# In this order: read as the shorter one, the longer answer would lose the rest.
+ConnectAnswer = Annotated[Success[TookOver] | Success[Connected], Field(union_mode="left_to_right")]
+
+
 class LastError(Body):
     """What last went wrong at Meta or at the agent."""
 
@@ -111,6 +127,7 @@ class Status(Body):
     login: Login | None = None
     permissions: list[str] | None = None
     connected_at: Time | None = None
+    messages_stored_until: Time | None = None
     token_expires_at: Time | None = None
     next_refresh_at: Time | None = None
     last_event_at: Time | None = None
@@ -120,14 +137,25 @@ class Status(Body):
     checks: tuple[CheckView, ...] = ()
 
     @classmethod
-    def of(cls, connection: Connection | None, webhook_path: str, now: datetime, ref: str | None = None) -> "Status":
+    def of(
+        cls,
+        connection: Connection | None,
+        webhook_path: str,
+        now: datetime,
+        ref: str | None = None,
+        *,
+        unattended: timedelta | None = None,
+    ) -> "Status":
         """Return it for a connection, or for none; with the QR code of the direct-message link where `ref` is given.
+
+        `unattended` says for how long messages are stored for a connection that needs its owner; None for ever.
 
         Raises:
             InvalidRequest: the link is too long for a QR code.
         """
         if connection is None or not connection.holds_account:
-            return cls(is_connected=False, status=ConnectionStatus.DISCONNECTED, webhook_path=webhook_path)
+            ended = cls(is_connected=False, status=ConnectionStatus.DISCONNECTED, webhook_path=webhook_path)
+            return ended.because(connection, now) if connection else ended
         account, grant = connection.account, connection.grant
         direct_message = direct_message_url(account.username, ref)
         return cls(
@@ -142,6 +170,7 @@ class Status(Body):
             login=account.login,
             permissions=None if grant.permissions is None else list(grant.permissions),
             connected_at=connection.connected_at,
+            messages_stored_until=connection.stored_until(unattended),
             token_expires_at=grant.expires_at,
             next_refresh_at=next_refresh_at(connection, now),
             last_event_at=connection.last_event_at,
@@ -152,6 +181,13 @@ class Status(Body):
             webhook_path=webhook_path,
             checks=tuple(CheckView.of(one, now) for one in diagnose(connection, now)),
         )
+
+    def because(self, connection: Connection, now: datetime) -> "Status":
+        """Return it with the reason for which a connection ended, if it did not end by a disconnect."""
+        error, row = connection.last_error, last_error_row(connection, now)
+        if error is None or row.code not in ENDINGS:
+            return self
+        return self.model_copy(update={"last_error": LastError.of(error), "checks": (CheckView.of(row, now),)})
 
 
 class Disconnected(Body):

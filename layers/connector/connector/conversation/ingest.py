@@ -53,6 +53,8 @@ class Ingest:
     """With which words customers opt out, and back."""
     answer_recovered: timedelta = timedelta(0)
     """Up to what age a message is answered that was recovered."""
+    unattended: timedelta | None = None
+    """For how long messages are stored for a connection that needs its owner; None for ever."""
 
     def take(self, message: InboxMessage | Handshake) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -73,10 +75,8 @@ class Ingest:
             return "EventOfNoConnection"
         received_at = datetime.fromtimestamp(message.received_at / 1000, UTC)
         event = read(message.notification, received_at)
-        if is_too_old(event, received_at):
-            return "EventTooOld"
-        if is_deleted(event, connection, self.chats_of, self.tombstones_of):
-            return "EventDeleted"
+        if left_out := self._left_out(connection, event, received_at):
+            return left_out
         lost_for = received_at - happened_at(event) if message.recovered else None
         if not self._store(connection, event, lost_for):
             if isinstance(event, MessageEdited | MessageHinted):
@@ -86,6 +86,19 @@ class Ingest:
             self.connections.record_event(connection, received_at)
         return type(event).__name__
 
+    def _left_out(self, connection: Connection, event: Event, received_at: datetime) -> str | None:
+        """Return why an event is not stored, as a metric name; None if it is."""
+        if is_too_old(event, received_at):
+            return "EventTooOld"
+        if is_deleted(event, connection, self.chats_of, self.tombstones_of):
+            return "EventDeleted"
+        stored_until = connection.stored_until(self.unattended)
+        if stored_until is None or received_at < stored_until:
+            return None
+        if isinstance(event, MessageUnsent):  # it stores nothing, and removes what was stored
+            self._change(self.changes_of(connection.tenant), event)
+        return "EventUnattended"
+
     def _connection(self, message: InboxMessage) -> Connection | None:
         """Return the connection an event is for. An event never concerns another account than its path's."""
         account_id = message.notification.account_id
@@ -94,7 +107,8 @@ class Ingest:
         connection = self.connections.get(Tenant(message.route.subaccount_id, message.route.agent_id))
         if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
             return None
-        return connection if connection.account.account_id == account_id else None
+        is_its_own = connection.account.account_id == account_id and connection.is_signed_by(message.signer)
+        return connection if is_its_own else None
 
     def _store(self, connection: Connection, event: Event, lost_for: timedelta | None = None) -> bool:
         """Store what an event says. Returns whether there was a place for it.

@@ -37,7 +37,8 @@ from connector.instagram.complaints import Complaint, complaint_of
 from connector.transport import Answer
 
 # Session and token errors. None of them is cured by a retry.
-_TOKEN_CODES = {102, 190}
+_INVALID_TOKEN = 190
+_TOKEN_CODES = {102, _INVALID_TOKEN}
 
 DEAD = "Instagram no longer accepts the access token. Connect the account again."
 
@@ -51,6 +52,8 @@ _DEATHS = {
     467: "The access token has been revoked.",
     492: "Whoever gave the access token no longer has a role on the Facebook Page.",
 }
+
+_ON_HOLD = {459, 464}
 
 # Rate limits, of the app, the user, the Page or the business: nothing was done.
 _RATE_CODES = {4, 17, 32, 341, 613, *range(80000, 80015)}
@@ -168,6 +171,15 @@ def error_of(answer: Answer) -> OutsideError:
         return _by_status(answer, answer.status)
     error = _by_number(complaint, answer) or _by_words(complaint) or _by_kind(complaint, answer)
     return error.quoting(complaint.quote)
+
+
+def is_invalid_token(error: OutsideError) -> bool:
+    """Return whether Meta said that a token is invalid for good.
+
+    Not where its owner only has to log in or to confirm something: the same token may live afterwards.
+    """
+    told = error.quote
+    return told is not None and told.code == _INVALID_TOKEN and told.subcode not in _ON_HOLD
 
 
 def body_of(status: int, body: Mapping[str, Any]) -> Mapping[str, Any]:

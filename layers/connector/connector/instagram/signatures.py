@@ -27,17 +27,26 @@ def is_form(header: str | None) -> bool:
 
 
 def is_signed(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
-    """Return whether `header` is the signature of exactly these bytes by one of the app secrets.
+    """Return whether `header` is the signature of exactly these bytes by one of the app secrets. See `signer`."""
+    return signer(body, header, secrets) is not None
+
+
+def signer(body: bytes, header: str | None, secrets: Iterable[str]) -> str | None:
+    """Return the app secret with which exactly these bytes were signed to get `header`; None if there is none.
 
     Several secrets are accepted so that one can be rotated without losing a delivery. No secret, an empty secret, no
-    header or a header of any other form is a no. The comparison takes the same time wherever it fails.
+    header or a header of any other form is a None. The comparison takes the same time wherever it fails.
     """
     form = _SIGNATURE.fullmatch(header or "")
     if form is None:
-        return False
+        return None
     claimed = form[1].encode("ascii")
-    return any(
-        hmac.compare_digest(hmac.new(secret.encode(), body, sha256).hexdigest().encode("ascii"), claimed)
-        for secret in secrets
-        if secret
+    return next(
+        (
+            secret
+            for secret in secrets
+            if secret
+            and hmac.compare_digest(hmac.new(secret.encode(), body, sha256).hexdigest().encode("ascii"), claimed)
+        ),
+        None,
     )

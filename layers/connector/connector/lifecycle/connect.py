@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from connector.accounts import AccessToken, Account, AgentBasis, Check, Connection, Login, Outcome, Request
 from connector.errors import (
-    AccountInUse,
     AuthenticationFailed,
     ConnectorError,
     Detail,
@@ -27,6 +26,8 @@ from connector.lifecycle import checks
 from connector.lifecycle.binding import Binding
 from connector.lifecycle.checks import Name
 from connector.lifecycle.credentials import NOT_SHOWN, Credentials, Examiner, describe_failure
+from connector.lifecycle.joining import Joining
+from connector.lifecycle.takeover import Takeover
 from connector.lifecycle.wish import Wish
 from connector.logs import count, logger
 from connector.storage.connections import Connections
@@ -60,6 +61,8 @@ class Connecting:
     def connect(self, tenant: Tenant, wish: Wish, *, key: str | None = None) -> Connection:
         """Check everything, subscribe, store the secrets, and only then the connection.
 
+        If another agent has the account and its token has died, its connection ends just before the last step.
+
         Until the last step the connection that stood before goes on as it was. Repeating it does no harm; with the
         same Idempotency-Key within 24 hours it is answered from what is stored.
 
@@ -69,7 +72,7 @@ class Connecting:
             TryLater: Meta does not answer, or does not show what the token is known to see.
             AgentNotAllowed: the caller has no right to the agent.
             NotReady: something else that would keep messages from coming or going; `details` says what.
-            AccountInUse: another agent has the account.
+            AccountInUse: another agent has the account, and Meta does not say that its token is invalid.
             KeyReused: the Idempotency-Key has been used for another wish.
             Refused, ReconnectNeeded, TryLater, OutcomeUnknown: Meta did not subscribe the app.
         """
@@ -82,11 +85,15 @@ class Connecting:
         graph = self.graph_of(login, credentials.token, node_id)
         account, credentials = self._account(graph, wish, credentials, before)
         found = self._checked(tenant, wish, basis, account, credentials)
-        holder = self.connections.of_account(account.account_id)
-        if holder is not None and holder.tenant != tenant:
-            raise AccountInUse
+        takeover = Takeover(self.graph_of, self.connections, self.secrets, self.secret_sets)
+        holder = takeover.holder_to_replace(account.account_id, tenant)
         found += (self._subscribe(graph, login, credentials.grant.app_id),)
-        connection = self._store(tenant, wish, basis, account, credentials, key)
+        self._take_agent(tenant, wish, basis)
+        joining = Joining(self.connections, self.secrets, self.secret_sets, self.key_id, self.clock)
+        request = Request(key, wish.fingerprint) if key else None
+        connection = joining.join(tenant, wish, account, credentials, basis, request=request, holder=holder)
+        if holder is not None:
+            takeover.clear(holder)
         self.connections.record_checks(connection, found)
         if before is not None:
             self._leave(before, account)
@@ -173,48 +180,19 @@ class Connecting:
             raise failure_of(found)
         return found
 
-    def _store(
-        self,
-        tenant: Tenant,
-        wish: Wish,
-        basis: AgentBasis,
-        account: Account,
-        credentials: Credentials,
-        key: str | None,
-    ) -> Connection:
+    def _take_agent(self, tenant: Tenant, wish: Wish, basis: AgentBasis) -> None:
         taken = checks.check(Name.AGENT, lambda: self.binding.take(tenant, wish.retell_agent_id, basis))
         if taken.outcome is Outcome.FAILED:  # another subaccount was faster
             raise failure_of(taken)
-        before = self.secrets.webhook(tenant, recent=True)
-        # What is under way is signed with the secret of before: both are good.
-        own = (wish.app_secret, *(before.app_secrets if before else ()))
-        app_secrets = tuple(dict.fromkeys(one for one in own if one))[:2]
-        secrets_id = self.secret_sets.begin(tenant)
-        version = self.secrets.put_access_token(tenant, secrets_id, credentials.token, key_id=self.key_id)
-        self.secrets.put_webhook(
-            tenant, secrets_id, verify_token=wish.verify_token, app_secrets=app_secrets, key_id=self.key_id
-        )
-        request = Request(key, wish.fingerprint) if key else None
-        try:
-            return self.connections.connect(
-                tenant,
-                account,
-                retell_agent_id=wish.retell_agent_id,
-                agent_basis=basis,
-                token_version=version,
-                secrets_id=secrets_id,
-                grant=credentials.grant,
-                request=request,
-            )
-        except AccountInUse:  # another agent was faster
-            with suppress(ConnectorError):
-                self.secret_sets.give_up(tenant, secrets_id)
-            raise
 
     def _leave(self, before: Connection, account: Account) -> None:
-        """Have Meta tell nothing more of the account that was connected before, if it is another."""
-        if before.account.node_id == account.node_id or not before.holds_account:
-            return
+        """Unsubscribe the account that was connected before, if it is another, and delete its secrets."""
+        if before.account.node_id != account.node_id and before.holds_account:
+            self._unsubscribe(before)
+        with suppress(ConnectorError):  # they are listed: the next run of erase deletes them
+            self.secret_sets.clear(before.tenant)
+
+    def _unsubscribe(self, before: Connection) -> None:
         try:
             token = self.secrets.access_token(before)
             Assets(self.graph_of(before.account.login, token, before.account.node_id)).unsubscribe()

@@ -27,5 +27,5 @@ class Deauthorizing:
             self.connections.disconnect(tenant)
         # Only now: whatever fails here, nobody is written to any more.
         for tenant in tenants:
-            self.secret_sets.clear(tenant)
+            self.secret_sets.clear(tenant, at_once=True)
         return len(tenants)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from connector.accounts import Check, Connection, ConnectionStatus, Login, Outcome
+from connector.accounts import TAKEN_OVER, Check, Connection, ConnectionStatus, Login, Outcome
 from connector.errors import ReconnectNeeded
 from connector.instagram.subscriptions import OPTIONAL_FIELDS
 from connector.lifecycle.checks import OPTIONAL, PERMISSIONS, Name
@@ -21,6 +21,9 @@ _NOT_TOLD = "not_told"
 _FIELD_MISSING = "field_missing"
 _NEEDS_TOKEN = "needs_token"  # noqa: S105 - a code
 _NEEDS_PERMISSIONS = "needs_permissions"
+
+ENDINGS = {TAKEN_OVER}
+"""Why connections end without a disconnect."""
 
 _OF_META = (Name.PERMISSIONS, Name.ACCOUNT, Name.PAGE_LINK, Name.MESSAGE_ACCESS, Name.SUBSCRIPTION)
 # What went wrong longer ago is remembered, but no longer counts as wrong.
@@ -40,7 +43,7 @@ def diagnose(connection: Connection, now: datetime) -> tuple[Check, ...]:
             rows[name] = Check(name, Outcome.UNKNOWN, missing, None, rows[name].at)
     rows |= _warnings(rows[Name.SUBSCRIPTION])
     rows[Name.WEBHOOK] = _webhook(connection)
-    rows[Name.LAST_ERROR] = _last_error(connection, now)
+    rows[Name.LAST_ERROR] = last_error_row(connection, now)
     return tuple(rows[name] for name in Name if name in rows)
 
 
@@ -113,8 +116,9 @@ def _webhook(connection: Connection) -> Check:
     return Check(Name.WEBHOOK, Outcome.PASSED, at=heard_at)
 
 
-def _last_error(connection: Connection, now: datetime) -> Check:
+def last_error_row(connection: Connection, now: datetime) -> Check:
+    """Return what last went wrong, as a row of the list. Why a connection ended counts as wrong for ever."""
     error = connection.last_error
-    if error is None or now - error["at"] > _ERROR_COUNTS:
+    if error is None or (now - error["at"] > _ERROR_COUNTS and error["code"] not in ENDINGS):
         return Check(Name.LAST_ERROR, Outcome.PASSED, at=now)
     return Check(Name.LAST_ERROR, Outcome.FAILED, error["code"], at=error["at"])

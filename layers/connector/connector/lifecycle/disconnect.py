@@ -26,6 +26,8 @@ class Disconnecting:
     def disconnect(self, tenant: Tenant) -> None:
         """End the tenant's connection and delete its secrets; the chats stay. Doing it twice is a success.
 
+        So is doing it without a connection: a connect that was killed may have left secrets.
+
         First the generation rises, so that nothing more is said; then Meta is told, as well as it can be; then the
         secrets go. Meta's refusal (a dead token, most often) does not keep a customer connected.
 
@@ -33,10 +35,10 @@ class Disconnecting:
             Unavailable: a store does not answer. Nothing more is said; a repetition does the rest.
         """
         connection = self.connections.get(tenant)
+        self.connections.disconnect(tenant)
         if connection is not None:
-            self.connections.disconnect(tenant)
             self._unsubscribe(connection)
-        self.secret_sets.clear(tenant)
+        self.secret_sets.clear(tenant, at_once=True)
 
     def _unsubscribe(self, connection: Connection) -> None:
         account = connection.account

@@ -17,6 +17,7 @@ from connector.lifecycle.checks import PERMISSIONS
 from connector.lifecycle.wish import Wish
 from connector.logins import PendingLogin
 from connector.storage.authorizations import Authorizations
+from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 
@@ -56,6 +57,7 @@ class LoggingIn:
     graph_of: Callable[[Login, AccessToken, str], Graph]
     tokens_of: Callable[[Login], Tokens]
     connect: Callable[[Tenant, Wish], Connection]
+    connections: Connections
     secrets: Secrets
 
     def finish(self, answer: Mapping[str, str]) -> Ended:
@@ -123,12 +125,13 @@ class LoggingIn:
 
     def _wish(self, pending: PendingLogin, token: str, account_id: str, page_id: str | None) -> Wish:
         # Who has set up a webhook of this connection's own need not do it again.
-        before = self.secrets.webhook(pending.tenant, recent=True)
+        before = self.connections.get(pending.tenant)
+        stored = self.secrets.of_connection(before) if before is not None and before.holds_account else None
         return Wish(
             access_token=token,
             account_id=account_id,
             page_id=page_id,
-            verify_token=before.verify_tokens[0] if before and before.verify_tokens else secrets.token_urlsafe(),
+            verify_token=(stored.verify_token if stored else "") or secrets.token_urlsafe(),
             retell_agent_id=pending.retell_agent_id,
             agent_listed=pending.agent_listed,
             asked_by=pending.asked_by,

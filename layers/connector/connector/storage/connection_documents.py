@@ -1,6 +1,7 @@
 """How a connection stands in `instagram_connections`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.accounts import Account, AgentBasis, Check, Connection, ConnectionStatus, Grant, Outcome, Request
@@ -9,24 +10,34 @@ from connector.tenancy import Tenant
 
 # How long secrets are kept that no connection uses: a request that is under way may read them, or connect with them.
 SECRETS_UNDER_WAY = timedelta(minutes=2)
+UNUSED_SECRETS = "unusedSecrets"
+"""The list of the ids whose secrets no connection uses (`storage/secret_sets.py`)."""
 
 
-def joined(
-    tenant: Tenant,
-    account: Account,
-    grant: Grant,
-    request: Request | None,
-    agent: tuple[str, AgentBasis | None],
-    token: tuple[str, int],
-    at: datetime,
-) -> list[Document]:
-    """Return the update that joins a tenant's agent to an account.
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """What a connect joins: a tenant's agent and an account, and what was found about them."""
 
-    `agent` is the agent's id at Retell, and why the tenant may use it.
-    `token` is the id of its secrets, and the version of its token. The secrets of before are deleted a little later:
-    requests that are under way may read them.
+    tenant: Tenant
+    account: Account
+    retell_agent_id: str
+    token_version: int
+    secrets_id: str = ""
+    grant: Grant = field(default_factory=Grant)
+    request: Request | None = None
+    agent_basis: AgentBasis | None = None
+    """Why the tenant may use the Retell agent."""
+    signers: tuple[str, ...] | None = None
+    took_over: bool = False
+
+
+def joined(joint: Joint, at: datetime) -> list[Document]:
+    """Return the update that joins a tenant's agent (by its id at Retell) to an account.
+
+    The secrets of before are deleted a little later, since requests that are under way may read them; at once, if they
+    were for another account.
     """
-    (agent_id, basis), (secrets_id, version) = agent, token
+    tenant, account, grant, request = joint.tenant, joint.account, joint.grant, joint.request
     fields: Document = {
         "subaccountId": tenant.subaccount_id,
         "agentId": tenant.agent_id,
@@ -34,12 +45,15 @@ def joined(
         "pageId": account.page_id,
         "username": account.username,
         "name": account.name,
-        "retellAgentId": agent_id,
-        "agentBasis": basis,
+        "retellAgentId": joint.retell_agent_id,
+        "agentBasis": joint.agent_basis,
         "status": ConnectionStatus.CONNECTED.value,
-        "secretsId": secrets_id,
-        "tokenVersion": version,
+        "secretsId": joint.secrets_id,
+        "tokenVersion": joint.token_version,
         "tokenStoredAt": at,
+        "signers": None if joint.signers is None else list(joint.signers),
+        "tookOver": joint.took_over,
+        "needsOwnerSince": None,
         "grant": written_grant(grant),
         "echoAppId": None,
         "request": {"key": request.key, "fingerprint": request.fingerprint} if request else None,
@@ -52,10 +66,11 @@ def joined(
         "checkedAt": None,
         "updatedAt": at,
     }
+    is_same = {"$eq": ["$instagramAccountId", {"$literal": account.account_id}]}
     changed = {
         "createdAt": {"$ifNull": ["$createdAt", at]},
         "generation": _RAISED,
-        "unusedSecrets": _unused_secrets(at + SECRETS_UNDER_WAY, keeps=secrets_id),
+        UNUSED_SECRETS: _unused_secrets({"$cond": [is_same, at + SECRETS_UNDER_WAY, at]}, keeps=joint.secrets_id),
     }
     literals = {name: {"$literal": value} for name, value in fields.items()}
     return [{"$set": literals | changed | _with_owner(account, grant)}]
@@ -72,22 +87,24 @@ def _with_owner(account: Account, grant: Grant) -> Document:
     return {"owners": {"$setUnion": [{"$ifNull": ["$owners", []]}, [{"$literal": owner}]]}} if grant.owner_id else {}
 
 
-def ended(at: datetime) -> Document:
+def ended(at: datetime, because: str | None = None) -> Document:
     """Return the fields of a connection that ends. They are expressions of an update that is a pipeline."""
     return {
         "status": ConnectionStatus.DISCONNECTED.value,
+        "lastError": {"$literal": {"code": because, "at": at}} if because else "$$REMOVE",
+        "needsOwnerSince": "$$REMOVE",
         "generation": _RAISED,
-        "unusedSecrets": _unused_secrets(at),
+        UNUSED_SECRETS: _unused_secrets(at),
         "updatedAt": at,
     }
 
 
-def _unused_secrets(due_at: datetime, *, keeps: str | None = None) -> Document:
+def _unused_secrets(due_at: object, *, keeps: str | None = None) -> Document:
     """Return the expression for a document's unused secrets: those listed, and the current ones, to be deleted then.
 
     `keeps` is the id that is used from now on.
     """
-    listed = {"$ifNull": ["$unusedSecrets", []]}
+    listed = {"$ifNull": [f"${UNUSED_SECRETS}", []]}
     others = {"$filter": {"input": listed, "as": "one", "cond": {"$ne": ["$$one.id", {"$literal": keeps}]}}}
     current_id = {"$ifNull": ["$secretsId", ""]}
     has_current = {
@@ -135,6 +152,9 @@ def read(document: Document) -> Connection:
         token_stored_at=document.get("tokenStoredAt"),
         agent_basis=AgentBasis(document["agentBasis"]) if document.get("agentBasis") else None,
         echo_app_id=document.get("echoAppId"),
+        signers=None if document.get("signers") is None else tuple(document["signers"]),
+        took_over=document.get("tookOver") or False,
+        needs_owner_since=document.get("needsOwnerSince"),
     )
 
 

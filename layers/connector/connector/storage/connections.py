@@ -11,10 +11,20 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from connector.accounts import Account, AgentBasis, Check, Connection, ConnectionStatus, Grant, Request
+from connector.accounts import TAKEN_OVER, Account, AgentBasis, Check, Connection, ConnectionStatus, Grant, Request
 from connector.errors import AccountInUse
 from connector.storage.comparisons import FIELD as COMPARED
-from connector.storage.connection_documents import checked, ended, granted, joined, read, spent, written_grant
+from connector.storage.connection_documents import (
+    UNUSED_SECRETS,
+    Joint,
+    checked,
+    ended,
+    granted,
+    joined,
+    read,
+    spent,
+    written_grant,
+)
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -72,37 +82,67 @@ class Connections:
         grant: Grant | None = None,
         request: Request | None = None,
     ) -> Connection:
-        """Join the tenant to the account, and raise its generation. The secrets of before are unused from then on.
+        """Join the tenant to the account, whatever it was joined to. See `join`."""
+        joint = Joint(
+            tenant,
+            account,
+            retell_agent_id,
+            token_version,
+            secrets_id,
+            grant=grant or Grant(),
+            request=request,
+            agent_basis=agent_basis,
+        )
+        joined_now = self._join(joint, {}, upsert=True)
+        if joined_now is None:
+            raise AssertionError("an upsert returned no document")
+        return joined_now
+
+    def join(self, joint: Joint, generation: int) -> Connection | None:
+        """Join a tenant to an account, and raise its generation. The secrets of before are unused from then on.
+
+        Returns None, and changes nothing, unless the tenant's generation is this one: then another connect, or a
+        disconnect, came first.
 
         Raises:
             AccountInUse: another agent holds the account. The tenant's connection is as it was.
         """
-        moment, agent, token = self._clock(), (retell_agent_id, agent_basis), (secrets_id, token_version)
+        return self._join(joint, {"generation": generation or {"$exists": False}}, upsert=False)
+
+    def _join(self, joint: Joint, known: Document, *, upsert: bool) -> Connection | None:
         try:
             with translated():
                 document = self._collection.find_one_and_update(
-                    {"_id": str(tenant)},
-                    joined(tenant, account, grant or Grant(), request, agent, token, moment),
-                    upsert=True,
+                    {"_id": str(joint.tenant)} | known,
+                    joined(joint, self._clock()),
+                    upsert=upsert,
                     return_document=ReturnDocument.AFTER,
                 )
         except DuplicateKeyError as error:
             raise AccountInUse from error
-        if document is None:
-            raise AssertionError("an upsert returned no document")
-        return read(document)
+        return read(document) if document else None
 
     def disconnect(self, tenant: Tenant) -> None:
         """End the tenant's connection: its generation rises, so that no turn says anything more.
 
-        Its secrets are unused from then on.
+        Its secrets are unused from then on. A connect that is under way cannot join with what it has stored so far.
         """
+        ends = [{"status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}}, {f"{UNUSED_SECRETS}.0": {"$exists": True}}]
         with translated():
-            self._collection.update_one(
-                {"_id": str(tenant), "status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}},
-                # What is written while nobody is connected is none of ours: COMPARED goes.
-                [{"$set": ended(self._clock())}, {"$unset": COMPARED}],
-            )
+            self._collection.update_one({"_id": str(tenant), "$or": ends}, self._ended())
+
+    def take_over(self, holder: Connection) -> bool:
+        """End the connection of a holder whose token has died, for a newcomer; False if it changed since it was read.
+
+        Its status tells why it ended, and not who came.
+        """
+        same = self._still(holder) | {"tokenVersion": holder.token_version}
+        with translated():
+            return self._collection.update_one(same, self._ended(TAKEN_OVER)).matched_count == 1
+
+    def _ended(self, because: str | None = None) -> list[Document]:
+        # Messages that are written while nobody is connected are not stored later: COMPARED goes.
+        return [{"$set": ended(self._clock(), because)}, {"$unset": COMPARED}]
 
     def record_error(
         self,
@@ -116,13 +156,15 @@ class Connections:
         """Record what last went wrong, at which call and for which message, unless the connection was renewed since."""
         moment = self._clock()
         error = {"code": code, "at": moment, "call": call, "messageKey": message_key}
-        fields: Document = {"lastError": error, "updatedAt": moment}
+        fields: Document = {"lastError": {"$literal": error}, "updatedAt": moment}
         same = self._still(connection)
         if needs_reconnection:
-            fields["status"] = NEEDS_RECONNECTION
             same["tokenVersion"] = connection.token_version  # a token renewed since says nothing of the new one
+            is_new = {"$ne": ["$status", NEEDS_RECONNECTION]}
+            fields["needsOwnerSince"] = {"$cond": [is_new, moment, {"$ifNull": ["$needsOwnerSince", None]}]}
+            fields["status"] = NEEDS_RECONNECTION
         with translated():
-            self._collection.update_one(same, {"$set": fields})
+            self._collection.update_one(same, [{"$set": fields}])
 
     def clear_error(self, connection: Connection) -> None:
         """Clear the last error that a connection was read with, unless something else went wrong since.
@@ -167,7 +209,7 @@ class Connections:
         with translated():
             restored = self._collection.update_one(
                 self._still(connection) | known,
-                {"$set": {"status": CONNECTED, "lastError": None, "updatedAt": self._clock()}},
+                {"$set": {"status": CONNECTED, "lastError": None, "needsOwnerSince": None, "updatedAt": self._clock()}},
             )
         return restored.matched_count == 1
 

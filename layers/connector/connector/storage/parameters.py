@@ -8,7 +8,8 @@ are remembered and bounded, so that forged requests to random paths cannot spend
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,17 @@ UNKNOWN_READS_PER_SECOND = 5  # of what a stranger may have named; each makes at
 _GONE = {"ParameterNotFound", "ParameterVersionNotFound"}
 _DENIED = {"AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException", "KMSAccessDeniedException"}
 
-type _Values = tuple[str, ...]
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter as it is stored."""
+
+    value: str = field(repr=False)
+    modified_at: datetime
+    """When it was last written, by the clock of SSM."""
+
+
+type _Values = tuple[Parameter, ...]
 
 
 @dataclass(slots=True)
@@ -54,7 +65,12 @@ class Parameters:
         self._unknown_reads: list[float] = []
 
     def get(self, name: str, *, key: str | None = None, keeps_miss: bool = True) -> str | None:
-        """Return the value of `prefix/name`, decrypted, or None when there is no such parameter.
+        """Return the value of `prefix/name`, decrypted, or None when there is no such parameter. See `find`."""
+        found = self.find(name, key=key, keeps_miss=keeps_miss)
+        return found.value if found else None
+
+    def find(self, name: str, *, key: str | None = None, keeps_miss: bool = True) -> Parameter | None:
+        """Return the parameter `prefix/name`, decrypted, or None when there is none.
 
         `name` may end in `:version`; such a value never changes, and `key` may tell apart what a later parameter of
         the same name and version would be. Without `keeps_miss` a missing parameter is looked for again each time.
@@ -72,7 +88,7 @@ class Parameters:
         return entry.values[0] if entry.values else None
 
     def below(self, name: str, *, recent: bool = False) -> _Values:
-        """Return the values of all parameters below `prefix/name`, newest first; else the one of that name itself.
+        """Return all parameters below `prefix/name`, newest first; else the one of that name itself.
 
         Safe for names that a stranger chose: beyond a few reads a second of values that are unknown, or known and not
         `recent` enough, the cached answer is returned without asking SSM.
@@ -153,7 +169,7 @@ class Parameters:
             raise _translated(error, path) from error
         except BotoCoreError as error:
             raise _translated(error, path) from error
-        return (answer["Parameter"]["Value"],)
+        return (_read(answer["Parameter"]),)
 
     def _read_below(self, name: str) -> _Values:
         """Read all parameters below a name. SSM may return fewer than there are, even none, and a token for more."""
@@ -168,8 +184,7 @@ class Parameters:
                     break
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, path) from error
-        newest = sorted(found, key=lambda one: one["LastModifiedDate"], reverse=True)
-        return tuple(one["Value"] for one in newest)
+        return tuple(sorted(map(_read, found), key=lambda one: one.modified_at, reverse=True))
 
     def _keep(self, key: str, entry: _Entry) -> None:
         """Keep what was used last. Several threads may do so at once: no step rests on the one before it."""
@@ -184,6 +199,10 @@ class Parameters:
             return False
         self._unknown_reads.append(now)
         return True
+
+
+def _read(stored: "ParameterTypeDef") -> Parameter:
+    return Parameter(stored["Value"], stored["LastModifiedDate"])
 
 
 def _translated(error: ClientError | BotoCoreError, name: str) -> Misconfigured | Unavailable:

@@ -8,7 +8,7 @@
 | `mongodb-uri`                                   | the URI, whose default database holds `chats`         |
 | `retell-api-key`                                | the key; `subaccounts/{id}/retell-api-key` overrides it |
 | `connections/{subaccount}/{agent}/access-token/{id}` | JSON: the account's `token`, perhaps its `proof`   |
-| `connections/{subaccount}/{agent}/webhook/{id}`      | JSON: `verifyToken`, perhaps `appSecrets`          |
+| `connections/{subaccount}/{agent}/webhook/{id}`      | JSON: see `storage/connection_secrets.py`          |
 
 Each connect stores its secrets under an `id` of its own (`storage/secret_sets.py`): AWS asks for 30 seconds before a
 deleted name is used again, and no name is ever used again here. The connection knows its id; the webhook, which knows
@@ -16,14 +16,15 @@ no connection, reads all ids of the path. What older versions stored stands with
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.accounts import AccessToken, App, Connection, Login
 from connector.errors import Misconfigured, ReconnectNeeded, TryLater
-from connector.storage.parameters import Parameters
+from connector.storage.connection_secrets import PREVIOUS_LIVES, ConnectionSecrets
+from connector.storage.parameters import Parameter, Parameters
 from connector.tenancy import Tenant
 
 # SSM is eventually consistent. Within this time of a write, a missing parameter is not yet visible; later it is gone.
@@ -130,41 +131,58 @@ class Secrets:
             ReconnectNeeded: it is gone.
         """
         name = f"{_token_name(connection.tenant, connection.secrets_id)}:{connection.token_version}"
-        value = self._parameters.get(name, key=f"{name}@{connection.generation}", keeps_miss=False)
-        if value is None:
-            age = self._clock() - (connection.token_stored_at or connection.connected_at)
-            if connection.holds_account and age < VISIBLE_WITHIN:
-                raise TryLater("The access token was stored a moment ago and cannot be read yet. Try again.")
+        found = self._of(connection, name)
+        if found is None:
             raise ReconnectNeeded("The access token is gone. Connect the account again.")
+        value = found.value
         if not value.startswith("{"):  # what older versions stored is the bare token
             return AccessToken(value)
         fields = json.loads(value)
         return AccessToken(fields["token"], fields.get("proof"))
 
-    def webhook(self, tenant: Tenant, *, recent: bool = False) -> WebhookSecrets | None:
-        """Return what the webhook knows of a connection, or None. Safe to call for a path that a stranger made up.
+    def of_connection(self, connection: Connection) -> ConnectionSecrets | None:
+        """Return the webhook's secrets of a connection, exactly those that its connect stored; None if they are gone.
 
-        While the tenant connects again there are two sets of secrets, and both are good. `recent` accepts what is
-        cached for two seconds only.
+        Raises:
+            TryLater: they were stored a moment ago, and SSM does not show them yet.
         """
-        found = [json.loads(value) for value in self._parameters.below(_webhook_name(tenant), recent=recent)]
+        found = self._of(connection, _webhook_name(connection.tenant, connection.secrets_id))
+        return ConnectionSecrets.read(found.value, found.modified_at) if found else None
+
+    def _of(self, connection: Connection, name: str) -> Parameter | None:
+        """Return a parameter of a connection. Its content never changes, so it may be cached."""
+        found = self._parameters.find(name, key=f"{name}@{connection.generation}", keeps_miss=False)
+        age = self._clock() - (connection.token_stored_at or connection.connected_at)
+        if found is None and connection.holds_account and age < VISIBLE_WITHIN:
+            raise TryLater("The secrets were stored a moment ago and cannot be read yet. Try again.")
+        return found
+
+    def webhook(self, tenant: Tenant, *, recent: bool = False) -> WebhookSecrets | None:
+        """Return the secrets that the webhook accepts for a connection, or None. Safe for a path a stranger made up.
+
+        While the tenant connects again there are two sets of secrets, and both are accepted. Should the older one stay,
+        because its deletion fails, it is accepted for an hour at most. `recent` accepts what is cached for two seconds
+        only.
+        """
+        moment = self._clock()
+        found = self._parameters.below(_webhook_name(tenant), recent=recent)
         if not found:
             return None
-        own = [secret for one in found for secret in one.get("appSecrets") or [one.get("appSecret")] if secret]
-        return WebhookSecrets(
-            tuple(one["verifyToken"] for one in found if one["verifyToken"]), tuple(dict.fromkeys(own))
-        )
+        good = found if moment < found[0].modified_at + PREVIOUS_LIVES else found[:1]
+        sets = [ConnectionSecrets.read(one.value, one.modified_at) for one in good]
+        own = (secret for one in sets for secret in one.app_secrets(moment))
+        return WebhookSecrets(tuple(one.verify_token for one in sets if one.verify_token), tuple(dict.fromkeys(own)))
 
-    def webhook_passes(self, tenant: Tenant, test: Callable[[WebhookSecrets], bool]) -> bool:
-        """Return whether a connection's secrets pass a test: those cached, or else, when read again, the current ones.
+    def webhook_signer(self, tenant: Tenant, signer: Callable[[Iterable[str]], str | None]) -> str | None:
+        """Return which of a connection's app secrets `signer` finds: among those cached, else among the current ones.
 
         Meta calls seconds after a connect. What was cached until then, a miss for one, does not decide.
         """
         cached = self.webhook(tenant)
-        if cached is not None and test(cached):
-            return True
+        if cached is not None and (found := signer(cached.app_secrets)):
+            return found
         current = self.webhook(tenant, recent=True)
-        return current is not None and current != cached and test(current)
+        return signer(current.app_secrets) if current is not None and current != cached else None
 
     def put_access_token(self, tenant: Tenant, secrets_id: str, token: AccessToken, *, key_id: str) -> int:
         """Store a connection's token under the KMS key `key_id`, and return its version.
@@ -174,12 +192,9 @@ class Secrets:
         value = {"token": token.value} | ({"proof": token.proof} if token.proof else {})
         return self._parameters.put(_token_name(tenant, secrets_id), json.dumps(value), key_id=key_id)
 
-    def put_webhook(
-        self, tenant: Tenant, secrets_id: str, *, verify_token: str, app_secrets: tuple[str, ...], key_id: str
-    ) -> None:
+    def put_webhook(self, tenant: Tenant, secrets_id: str, own: ConnectionSecrets, *, key_id: str) -> None:
         """Store what the webhook needs to know of a connection."""
-        value = {"verifyToken": verify_token, "appSecrets": list(app_secrets)}
-        self._parameters.put(_webhook_name(tenant, secrets_id), json.dumps(value), key_id=key_id)
+        self._parameters.put(_webhook_name(tenant, secrets_id), own.write(), key_id=key_id)
 
     def delete_access_token(self, tenant: Tenant, secrets_id: str) -> None:
         """Delete one token, and nothing else; one already gone is no error."""

@@ -23,7 +23,14 @@ def authorizing() -> Authorizing:
 def logging_in() -> LoggingIn:
     """Return what takes owners in."""
     return LoggingIn(
-        authorizing(), stores.authorizations(), _exchange, meta.graph, meta.tokens, _connect, stores.secrets()
+        authorizing(),
+        stores.authorizations(),
+        _exchange,
+        meta.graph,
+        meta.tokens,
+        _connect,
+        stores.connections(),
+        stores.secrets(),
     )
 
 

@@ -175,6 +175,12 @@ def turn_queue() -> Queue:
     return Queue(aws.sqs(), settings.turn_queue_url())
 
 
+def unattended() -> timedelta | None:
+    """Return for how long messages are stored for a connection that needs its owner; None for ever."""
+    days = settings.unattended_days()
+    return timedelta(days=days) if days else None
+
+
 def _keep_for() -> timedelta | None:
     days = settings.retention_days()
     return timedelta(days=days) if days else None

@@ -28,6 +28,7 @@ def ingest() -> Ingest:
         timedelta(minutes=settings.pause_minutes()),
         OptingWords.of(settings.opt_out_words(), settings.opt_in_words()),
         timedelta(minutes=settings.answer_recovered_minutes()),
+        stores.unattended(),
     )
 
 

@@ -1,0 +1,61 @@
+"""Whether the holder of an account can be replaced by a newcomer who has proved the account with a live token."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connector.accounts import AccessToken, Connection, Login
+from connector.errors import AccountInUse, ConnectorError, ReconnectNeeded
+from connector.instagram.assets import Assets
+from connector.instagram.errors import is_invalid_token
+from connector.instagram.graph import Graph
+from connector.logs import count, logger
+from connector.storage.connections import Connections
+from connector.storage.secret_sets import SecretSets
+from connector.storage.secrets import Secrets
+from connector.tenancy import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Finds holders whose token has died, and deletes what they leave."""
+
+    graph_of: Callable[[Login, AccessToken, str], Graph]
+    connections: Connections
+    secrets: Secrets
+    secret_sets: SecretSets
+
+    def holder_to_replace(self, account_id: str, newcomer: Tenant) -> Connection | None:
+        """Return the other agent's connection that holds the account, if Meta says now that its token is invalid.
+
+        Returns None if no other agent holds it. No other failure counts: Meta may be down or limit the rate, SSM may
+        not answer, and the holder is well.
+
+        Raises:
+            AccountInUse: another agent holds the account, and its token is not known to be dead.
+        """
+        holder = self.connections.of_account(account_id)
+        if holder is None or holder.tenant == newcomer:
+            return None
+        if not self._is_dead(holder):
+            raise AccountInUse
+        return holder
+
+    def clear(self, holder: Connection) -> None:
+        """Delete the secrets of a holder that was replaced. What fails stays listed, and is deleted later."""
+        count("AccountsTakenOver")
+        logger.warning("another workspace proved an account whose holder had a dead token")
+        try:
+            self.secret_sets.clear(holder.tenant, at_once=True)
+        except ConnectorError as error:
+            logger.warning("the secrets of a replaced holder are deleted later", extra={"code": error.code})
+
+    def _is_dead(self, holder: Connection) -> bool:
+        account = holder.account
+        try:
+            token = self.secrets.access_token(holder)
+            Assets(self.graph_of(account.login, token, account.node_id)).bearer_id()
+        except ReconnectNeeded as error:
+            return is_invalid_token(error)
+        except ConnectorError as error:
+            logger.warning("whether a holder's token lives is not known", extra={"code": error.code})
+        return False
