@@ -26,13 +26,19 @@ class _Death:
 
 @dataclass
 class _Worker:
-    """An invocation that is watched, in the thread that makes it."""
+    """An invocation that is watched."""
 
     function: str
-    thread: int
     death: _Death | None
     steps: list[str] = field(default_factory=list)
     is_dead: bool = False
+
+
+class _Invocations(threading.local):
+    """Those of this thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.workers: list[_Worker] = []
 
 
 class Calls(monitoring.CommandListener):
@@ -41,7 +47,7 @@ class Calls(monitoring.CommandListener):
     def __init__(self) -> None:
         self.steps: dict[str, list[str]] = {}
         """What the last invocation of each function called."""
-        self._workers: list[_Worker] = []
+        self._invocations = _Invocations()
         self._death: _Death | None = None
         self._interruptions: list[tuple[str, bool, Callable[[], None]]] = []
         self._send = requests.Session.send
@@ -83,20 +89,20 @@ class Calls(monitoring.CommandListener):
     def watching(self, function: str) -> Iterator[None]:
         """Watch an invocation of a function in this thread."""
         death = self._death if self._death and self._death.function == function else None
-        worker = _Worker(function, threading.get_ident(), death)
-        self._workers.append(worker)
+        worker = _Worker(function, death)
+        self._invocations.workers.append(worker)
         try:
             yield
         finally:
-            self._workers.remove(worker)
+            self._invocations.workers.pop()
             self.steps[function] = worker.steps
             if worker.is_dead:
                 self._death = None
 
     def _worker(self) -> _Worker | None:
         """Return the innermost invocation of this thread; its own threads and all other clients are not watched."""
-        mine = [worker for worker in self._workers if worker.thread == threading.get_ident()]
-        return mine[-1] if mine else None
+        workers = self._invocations.workers
+        return workers[-1] if workers else None
 
     def _before(self, name: str) -> None:
         worker = self._worker()

@@ -193,29 +193,26 @@ class Stack:
             self.clock.shift(ahead + 0.002)  # moto counts in ms, and what is due at this very one it calls early
 
     def _await_webhooks(self) -> None:
+        """Return when every webhook is delivered. The clock is moved for one that Meta tries again later."""
         deadline = time.monotonic() + _WEBHOOK_SECONDS
         while waiting := self._undelivered():
-            assert time.monotonic() < deadline, "Meta's webhooks are not taken"
-            due = min(_moment(one["nextAttemptAt"]) for one in waiting)
-            if due > datetime.now(UTC):  # one was refused, or timed out: Meta tries it again later
-                self._move_to(due)
-                self.simulate("PUT", "faults")  # changes nothing, but the simulator looks at its deliveries
-            time.sleep(0.005)
+            assert time.monotonic() < deadline, f"the webhook does not take what Meta tells: {waiting}"
+            self._move_to(min(_moment(one["nextAttemptAt"]) for one in waiting))
 
     def _undelivered(self) -> list[dict[str, Any]]:
-        deliveries = self.simulate("GET", "deliveries")["deliveries"]
+        deliveries = self.simulate("GET", "deliveries?waitSeconds=20")["deliveries"]
         return [one for one in deliveries if one["status"] == "waiting"]
 
     # ── Lambda
 
     def take_in(self) -> None:
         """Have what Meta tells stored now, in the middle of what other functions do."""
-        self._await_webhooks()
         (function,) = [one for one in self.template.functions if one.name == "ingest"]
         self._poll(function)
 
     def _poll(self, function: Function) -> None:
         assert function.source is not None
+        self._await_webhooks()  # moto loses what is sent to a queue while something is deleted from it
         url = self.queues[function.source.queue]
         while messages := self._receive(url, function):
             try:
@@ -268,7 +265,9 @@ class Stack:
         except Exception as error:
             raise InvocationFailed(f"{function.name} raised {error!r}") from error
         left = set(_threads_of_ours()) - set(before)
-        assert not left, f"{left} run on after {function.name} has returned"
+        # A function that is called over HTTP may run beside another, and then it sees the other's threads.
+        is_alone = threading.current_thread() is threading.main_thread()
+        assert not (left and is_alone), f"{left} run on after {function.name} has returned"
         return json.loads(json.dumps(answer))
 
 

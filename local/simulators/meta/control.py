@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from local.simulators.clock import now_ms
 from local.simulators.control import AllowedOrigin, ControlError, add_fault_routes, control_blueprint, parse_body
@@ -138,6 +138,7 @@ def _add_thread_routes(control: Blueprint, simulation: Simulation) -> None:
 def _add_log_routes(control: Blueprint, simulation: Simulation) -> None:
     @control.get("/deliveries")
     def read_deliveries() -> Response:
+        simulation.courier.wait_until_idle(request.args.get("waitSeconds", 0, int))
         with simulation.state.read() as world:
             return jsonify(deliveries=[views.show_delivery(delivery) for delivery in world.deliveries])
 

@@ -82,6 +82,16 @@ class Courier:
         with self._attempted:
             self._attempted.wait_for(lambda: self._were_attempted(delivery_ids), TIMEOUT_SECONDS + 1)
 
+    def wait_until_idle(self, seconds: float) -> None:
+        """Return when no delivery is due or under way, or after so many seconds."""
+        self.notice()
+        with self._attempted:
+            self._attempted.wait_for(self._is_idle, seconds)
+
+    def _is_idle(self) -> bool:
+        with self._state.read() as world:
+            return all(d.status != "waiting" or d.next_attempt_at > now_ms() for d in world.deliveries)
+
     def _were_attempted(self, delivery_ids: Collection[str]) -> bool:
         with self._state.read() as world:
             return all(d.attempts for d in world.deliveries if d.delivery_id in delivery_ids)

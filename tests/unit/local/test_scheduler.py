@@ -13,6 +13,8 @@ from local.forkserver import ForkServer
 from local.scheduler import Scheduler, event_of
 from local.template import Function, Schedule
 
+pytestmark = pytest.mark.races
+
 PATIENCE_SECONDS = 30  # of a test that fails; all others go on as soon as it happens
 
 
@@ -122,6 +124,7 @@ def test_stopping_waits_for_the_invocation_in_work_and_begins_no_other():
         invoked.wait_for(1)
         stopping = threading.Thread(target=scheduler.stop)
         stopping.start()
+        assert scheduler._stopping.wait(PATIENCE_SECONDS)
         assert stopping.is_alive()
         hold.set()
         stopping.join(PATIENCE_SECONDS)
