@@ -12,7 +12,7 @@ define RUN_TESTS
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench fuzz check format lint types template docs sbom build deploy lock clean
+.PHONY: help setup run test races bench fuzz check format lint types template docs sbom build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ run: setup ## Run the whole system on this machine, and print its address
 
 test: setup ## Run all tests
 	$(RUN_TESTS)
+
+races: COUNT = 50
+races: setup ## Run each test that races COUNT times (50), or those below TESTS
+	python -m pytest --numprocesses 2 -m races --times $(COUNT) $(TESTS)
 
 bench: setup ## Measure what a page costs with a million messages, against ten thousand
 	@PYTHONPATH=layers/connector python -m bench.reading

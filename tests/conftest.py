@@ -55,8 +55,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "connector"))
 
 PREFIX = "/test-stack"
+_RACING_FIXTURES = {"race", "meanwhile", "receiver", "stack", "system"}
 _START_SECONDS = 30
 _STUCK_SECONDS = 300  # longer than any thread works on a busy machine: one that takes longer never ends
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times", type=int, default=1, help="run each test so often (see `make races`)")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what has several threads or processes by a fixture; other tests that race say so in their file."""
+    if _RACING_FIXTURES & set(getattr(item, "fixturenames", ())):
+        item.add_marker("races")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if (times := metafunc.config.getoption("times")) > 1:
+        metafunc.fixturenames.append("time")
+        metafunc.parametrize("time", range(times))
 
 
 @dataclass(frozen=True, slots=True)

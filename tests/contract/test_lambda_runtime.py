@@ -29,6 +29,8 @@ from tests.contract.building import Artifacts
 from tests.contract.lambda_runtime import Function, running
 from tests.contract.test_template import CONNECTION
 
+pytestmark = pytest.mark.races
+
 STACK = f"contract-{uuid4().hex[:8]}"
 SUBACCOUNT, AGENT = "sub_1", "agent_1"
 IDS = {"subaccountId": SUBACCOUNT, "agentId": AGENT}

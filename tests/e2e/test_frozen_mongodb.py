@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.conftest import System, running_system, wait_for
 from tests.e2e.test_one_dm import answers, dm, write
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.races]
 
 FROZEN_SECONDS = 15
 WEBHOOK_SECONDS = 5  # Meta waits no longer

@@ -14,6 +14,8 @@ from local.mongodb import Mongod
 from tests.e2e.conftest import Agent, System, running_system, wait_for
 from tests.e2e.test_one_dm import answers, thread, write
 
+pytestmark = pytest.mark.races
+
 AGENT = ("sub_killed", "agent_killed")
 LONGER_THAN_THE_TEST = 300  # seconds
 PATIENCE_SECONDS = 100  # two tries that came too early for a proof, and their back-off

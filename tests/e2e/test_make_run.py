@@ -19,6 +19,8 @@ from local.simulators.server import serve
 from tests.e2e.conftest import ROOT, Agent, System, running_system, wait_for
 from tests.e2e.test_one_dm import answers, dm, write
 
+pytestmark = pytest.mark.races
+
 ACCOUNT = {
     "accessToken": "EAAforeignpagetoken",
     "instagramAccountId": "17841400000000077",

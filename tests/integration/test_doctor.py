@@ -339,6 +339,7 @@ def test_what_does_not_answer_in_time_is_unknown_and_keeps_nobody_waiting(world,
     assert status["isConnected"]
 
 
+@pytest.mark.races
 def test_all_are_asked_at_the_same_time(world, connected, monkeypatch):
     """Each waits until all have asked: one after another, nobody would ever answer."""
     asked = len(OF_META) - (connected.login is Login.INSTAGRAM) + (connected.login is Login.FACEBOOK)

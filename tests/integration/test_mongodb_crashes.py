@@ -17,6 +17,8 @@ from tests.model.mongodb_stores import Documents, MongodbStores
 from tests.model.stories import STORIES, Story
 from tests.model.system import System
 
+pytestmark = pytest.mark.races
+
 type Client = MongoClient[dict[str, Any]]
 
 APP = "crashing"

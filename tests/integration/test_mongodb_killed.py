@@ -22,6 +22,8 @@ from tests.model.mongodb_stores import MongodbStores
 from tests.model.stories import STORIES
 from tests.model.system import System
 
+pytestmark = pytest.mark.races
+
 STORY = STORIES["two parts"]
 IN_A_TURN = ("agent.ask", "turns.store_answer", "outbox.record_sent", "turns.finish")
 # It does not look for long for a mongod that is gone. One that is there may take its time, whatever the machine's load.

@@ -269,6 +269,7 @@ def test_h17_while_a_request_is_at_work_its_repetition_is_asked_to_wait(send, me
     assert len(meta.sent) == 1
 
 
+@pytest.mark.races
 def test_h17_eight_requests_at_once_with_one_key_send_once(connected, meta):
     handler = importlib.reload(importlib.import_module("functions.send.app")).handler
     path = connection_path("sub_1", "agent_1").removesuffix("webhook") + "send"

@@ -449,6 +449,7 @@ def test_a_message_that_came_while_the_agent_ended_the_chat_is_answered_in_the_n
     assert world.agent.asked == [("chat_1", "bye"), ("chat_2", "wait")]
 
 
+@pytest.mark.races
 def test_the_typing_indicator_is_shown_while_the_agent_thinks(world):
     shown = Event()
     act = world.background.act
@@ -465,6 +466,7 @@ def test_the_typing_indicator_is_shown_while_the_agent_thinks(world):
     assert world.background.acts == ["mark_seen", "typing_on"]
 
 
+@pytest.mark.races
 def test_a_worker_renews_its_lease_while_the_agent_thinks(world):
     def thinks():
         claimed_until = world.chat.turn.lease_until

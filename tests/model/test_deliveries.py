@@ -1,6 +1,10 @@
 """A small run of `tests/model/deliveries.py`, which does thousands."""
 
+import pytest
+
 from tests.model.deliveries import deliver
+
+pytestmark = pytest.mark.races
 
 
 def test_of_many_dms_with_a_fault_at_every_twentieth_step_none_is_lost_or_doubled(database):

@@ -192,6 +192,7 @@ def test_d11_an_answer_as_long_as_any_of_theirs_is_read_whole(transport, other_s
         pytest.param(b"1\r\nx\r\n", ("Transfer-Encoding", "chunked"), id="in-chunks"),
     ],
 )
+@pytest.mark.races
 def test_d11_an_answer_that_drips_is_given_up_although_each_drop_is_in_time(other_side, piece, head):
     """The other side decides when the next drop falls; it falls when the client asks what time it is."""
     asked = threading.Event()
@@ -232,6 +233,7 @@ def test_e8_a_connection_that_died_between_two_requests_does_not_send_twice(tran
     assert len(other_side.requests) == 2
 
 
+@pytest.mark.races
 def test_a_connection_that_was_closed_while_it_was_idle_costs_no_request(transport, other_side):
     """Clients are kept between invocations, and the other side does not wait for the next."""
     other_side.script(other_side.answer_and_close, behaviour.answer({"a": 1}))

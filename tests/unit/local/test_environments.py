@@ -9,6 +9,8 @@ from local.environments import InvocationFailed, Pool
 from local.forkserver import ForkServer
 from local.template import Function
 
+pytestmark = pytest.mark.races
+
 
 @pytest.fixture(scope="module")
 def server():

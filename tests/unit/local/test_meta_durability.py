@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from local.simulators.meta.app import create_app
 from local.simulators.server import serve
 from tests.unit.local.meta_client import ACCOUNT, ANA, PAGE_TOKEN, MetaClient
 from tests.unit.local.receiver import Receiver
+
+pytestmark = pytest.mark.races
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def test_a_failed_completion_leaves_nothing_in_the_chat(retell: RetellClient):
     assert retell.ask(chat_id, "hello")
 
 
+@pytest.mark.races
 def test_a_slow_agent_has_the_users_message_while_it_thinks(retell: RetellClient):
     chat_id = retell.create_chat()
     retell.faults(delay_seconds=LONGER_THAN_THE_TEST)
@@ -242,6 +243,7 @@ def test_chats_stand_after_a_restart(tmp_path: Path):
     running.stop()
 
 
+@pytest.mark.races
 def test_a_completion_that_was_in_progress_when_the_process_died_is_finished_by_the_next_one(tmp_path: Path):
     state = tmp_path / "retell.json"
     running = serve(create_app(state_file=state))
