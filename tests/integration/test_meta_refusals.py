@@ -165,6 +165,7 @@ def test_a_later_success_clears_the_error_that_it_disproves(connected, meta, sen
     assert (status, error["code"]) == (502, code)
     told = status_of(connected)
     assert (told["isConnected"], told["lastError"]["code"]) == (True, code)
+    assert told["lastError"]["meta"] == error["meta"]
     assert row(told, "lastError")["remedy"]
     meta.behaves()
     assert send()[0] == 200

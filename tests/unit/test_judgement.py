@@ -28,7 +28,7 @@ class Records:
     def record_grant(self, connection, grant):
         self.grants.append(grant)
 
-    def record_error(self, connection, code, *, needs_reconnection=False, call=None, message_key=None):
+    def record_error(self, connection, code, *, needs_reconnection=False, call=None, message_key=None, meta=None):
         assert needs_reconnection
         self.errors.append(code)
 

@@ -75,12 +75,13 @@ class Connections:
         needs_reconnection: bool = False,
         call: str | None = None,
         message_key: str | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
         """Record what last went wrong, unless the connection has been renewed since."""
         known = self._same(connection)
         if known is None or known.status is ConnectionStatus.DISCONNECTED:
             return
-        error = {"code": code, "at": self._clock(), "call": call, "messageKey": message_key}
+        error = {"code": code, "at": self._clock(), "call": call, "messageKey": message_key, "meta": meta}
         known = having(known, last_error=error)
         if needs_reconnection and known.is_connected:
             known = having(known, status=ConnectionStatus.NEEDS_RECONNECTION, needs_owner_since=self._clock())

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from connector.accounts import Connection, ConnectionStatus, Login
 from connector.contract.base import AgentId, AppSecret, Asked, Body, MetaId, Secret, Success, Time, Token
 from connector.contract.checks import CheckView
+from connector.contract.messages import MetaView
 from connector.instagram.links import direct_message_url, profile_url, qr_code_data_url
 from connector.lifecycle.diagnosis import ENDINGS, diagnose, last_error_row, next_refresh_at
 from connector.lifecycle.wish import Wish
@@ -96,11 +97,13 @@ class LastError(Body):
 
     code: str
     at: Time
+    meta: MetaView | None
 
     @classmethod
     def of(cls, error: Mapping[str, Any]) -> "LastError":
         """Return it as it is stored, without what only we need."""
-        return cls(code=error["code"], at=error["at"])
+        meta = MetaView.model_validate(error["meta"]) if error.get("meta") else None
+        return cls(code=error["code"], at=error["at"], meta=meta)
 
 
 class PolicyEnforcementView(Body):

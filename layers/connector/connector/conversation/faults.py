@@ -74,7 +74,10 @@ def record(
     """Record a refusal as the connection's last error, unless it concerns one customer or message only."""
     if not isinstance(error, Undeliverable):
         is_dead = isinstance(error, ReconnectNeeded)
-        connections.record_error(connection, error.code, needs_reconnection=is_dead, call=call, message_key=message_key)
+        meta = kept(error).get("meta")
+        connections.record_error(
+            connection, error.code, needs_reconnection=is_dead, call=call, message_key=message_key, meta=meta
+        )
 
 
 def disprove(connections: Connections, connection: Connection, proofs: Collection[str]) -> None:

@@ -35,6 +35,7 @@ class Connections(Protocol):
         needs_reconnection: bool = False,
         call: str | None = None,
         message_key: str | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
         """Record what last went wrong, and at which call."""
         ...

@@ -4,8 +4,9 @@
 said for a connection that has ended or moved meanwhile.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.collection import Collection
@@ -152,10 +153,14 @@ class Connections:
         needs_reconnection: bool = False,
         call: str | None = None,
         message_key: str | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record what last went wrong, at which call and for which message, unless the connection was renewed since."""
+        """Record what last went wrong, at which call and for which message, unless the connection was renewed since.
+
+        `meta` is Meta's own message and numbers.
+        """
         moment = self._clock()
-        error = {"code": code, "at": moment, "call": call, "messageKey": message_key}
+        error = {"code": code, "at": moment, "call": call, "messageKey": message_key, "meta": meta}
         fields: Document = {"lastError": {"$literal": error}, "updatedAt": moment}
         same = self._still(connection)
         if needs_reconnection:
