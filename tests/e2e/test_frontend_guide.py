@@ -302,7 +302,7 @@ def test_the_guide_has_no_block_that_is_not_tried():
 
 def test_the_guide_says_where_to_look_for_each_of_its_sections():
     sections = re.findall(r"^## (.+)$", guide.text(), re.MULTILINE)
-    addresses = {one.lower().replace(" ", "-") for one in sections if one != "Where to look"}
+    addresses = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in sections if one != "Where to look"}
     told = [name for row in guide.table("Where to look") for name in re.findall(r"\(#(.+?)\)", row["Sections"])]
     assert sorted(told) == sorted(addresses), "the table at its beginning"
 
@@ -557,12 +557,14 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
     of_retell = set(_texts("agents/retell.py", "Refused", argument=0))
+    bound = set(_texts("lifecycle/binding.py", "Refused", argument=0))
     written = [(CODE / place).read_text() for place in ("conversation/words.py", "storage/chats.py")]
     stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
     assert len(of_retell) == 4
     assert len(stored) == 1
     stored |= {OTHER_APP, RECOVERED_LATE, policy.OPTED_OUT}
-    expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | stored | _reasons_of_instagram()
+    expected = {kind.code for kind in kinds} | ended | lost | stopped | of_retell | bound | stored
+    expected |= _reasons_of_instagram()
     rows = [row["error.code"] for row in guide.table("Error codes of a message")]
     assert sorted(rows) == sorted(expected)
 
