@@ -6,6 +6,7 @@ It tells times and nothing else: whoever has the code may have it from somebody 
 import re
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import quote
 
 from connector.deletions import Deletion
 from connector.errors import ConnectorError
@@ -22,7 +23,7 @@ _ELSEWHERE = "What Instagram itself keeps is not touched by this: messages can b
 
 def status_url(event: LambdaEvent, deletion: Deletion) -> str:
     """Return the address of a deletion's page, at the host that this request came to."""
-    return f"{base_url(event)}{_PATH}{deletion.code}"
+    return f"{base_url(event)}{_PATH}{quote(deletion.code)}"
 
 
 def answer(event: LambdaEvent, find: Callable[[str], Deletion | None]) -> LambdaAnswer:

@@ -33,6 +33,7 @@ class ConnectionSecrets:
     def renewed(self, verify_token: str, app_secret: str | None, at: datetime) -> Self:
         """Return what a reconnect of the same account stores. Without an app secret it keeps the stored one."""
         kept = self if self.app_secrets(at)[1:] else type(self)(self.verify_token, self.app_secret)
+        # allow variable-time-comparison: the caller has proven to own the connection, and with it this secret
         if app_secret in (None, kept.app_secret):
             return type(self)(verify_token, kept.app_secret, kept.previous_app_secret, kept.previous_until)
         until = at + PREVIOUS_LIVES if kept.app_secret else None

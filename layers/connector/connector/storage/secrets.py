@@ -118,6 +118,7 @@ class Secrets:
         own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
         if not own:
             return RetellKey(self._required("retell-api-key"), is_shared=True)
+        # allow variable-time-comparison: both are the deployment's own, and nothing of a caller's
         return RetellKey(own, is_shared=own == self._parameters.get("retell-api-key"))
 
     def access_token(self, connection: Connection) -> AccessToken:
