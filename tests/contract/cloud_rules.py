@@ -71,7 +71,7 @@ def _queues_open_to_plain_http(deployed: Deployment) -> Iterator[str]:
         for policy in deployed.of_type("AWS::SQS::QueuePolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Deny"
-        and statement["Principal"] == "*"
+        and (statement["Principal"], statement["Action"]) == ("*", "sqs:*")
         and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         for queue in policy["Queues"]
     }

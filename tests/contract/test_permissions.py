@@ -165,21 +165,3 @@ def test_no_role_has_a_managed_policy_and_only_lambda_may_take_it(deployed):
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, name
     assert not deployed.of_type("AWS::IAM::Policy")
     assert not deployed.of_type("AWS::IAM::ManagedPolicy")
-
-
-def test_the_queues_are_encrypted_and_refuse_plain_http(deployed):
-    queues = deployed.of_type("AWS::SQS::Queue")
-    (policy,) = deployed.of_type("AWS::SQS::QueuePolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-
-    assert all(queue.get("SqsManagedSseEnabled") is True for queue in queues.values())
-    assert {one["Ref"] for one in policy["Queues"]} == set(queues)
-    assert (statement["Effect"], statement["Action"], statement["Principal"]) == ("Deny", "sqs:*", "*")
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-
-
-def test_the_key_rotates_and_outlives_the_stack(deployed):
-    key = deployed.template["Resources"]["SecretsKey"]
-
-    assert key["Properties"]["EnableKeyRotation"] is True
-    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain", "without it, every secret is lost for good"
