@@ -46,7 +46,7 @@ class Calls(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.steps: dict[str, list[str]] = {}
-        """What the last invocation of each function called."""
+        """What the longest invocation of each function called."""
         self._invocations = _Invocations()
         self._death: _Death | None = None
         self._interruptions: list[tuple[str, bool, Callable[[], None]]] = []
@@ -95,7 +95,7 @@ class Calls(monitoring.CommandListener):
             yield
         finally:
             self._invocations.workers.pop()
-            self.steps[function] = worker.steps
+            self.steps[function] = max(self.steps.get(function, []), worker.steps, key=len)
             if worker.is_dead:
                 self._death = None
 
