@@ -6,8 +6,9 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
 # Tests run in several processes, a file in one; but for those that look at the clock, and would starve each other.
+# Files run in the order of their folders: those of e2e/, which take longest and mostly wait, begin early.
 define RUN_TESTS
-	python -m pytest --numprocesses 3 --dist loadfile -m "not alone"
+	python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not alone"
 	python -m pytest -m alone tests/e2e
 endef
 
