@@ -11,6 +11,7 @@ from connector.storage.chats import Chats
 from connector.storage.indexes import ensure_indexes
 from connector.storage.mongodb import database as connector_database
 from tests.integration.deployment import JWT_KEY, Deployment, forget_what_is_kept
+from tests.integration.enforcing import enforced
 from tests.integration.stack import running_stack
 from tests.integration.world import TENANT, World
 from tests.unit.peer import peer
@@ -46,11 +47,12 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
     monkeypatch.setenv("QUIET_SECONDS", "0")
     monkeypatch.setenv("MEDIA_QUIET_SECONDS", "0")
     forget_what_is_kept()
-    with peer() as meta, peer() as retell:
+    queues = {"InboxQueue": "inbox", "TurnQueue": "turns"}
+    with peer() as meta, peer() as retell, enforced(queues) as enforcement:
         monkeypatch.setenv("FACEBOOK_GRAPH_URL", meta.url)
         monkeypatch.setenv("INSTAGRAM_GRAPH_URL", meta.url)
         monkeypatch.setenv("RETELL_URL", retell.url)
-        yield Deployment(aws, functions_environment, meta, retell)
+        yield Deployment(aws, functions_environment, meta, retell, enforcement)
     connector_database(uri).client.close()
     forget_what_is_kept()
 

@@ -81,8 +81,9 @@ def echo(mid, *, at=None, **said):
 class Deployment:
     """The functions of one stack, as AWS calls them."""
 
-    def __init__(self, aws, environment, meta, retell):
+    def __init__(self, aws, environment, meta, retell, enforcement):
         self.aws = aws
+        self.enforcement = enforcement
         self.environment = environment
         self.meta = meta
         self.retell = retell
@@ -146,9 +147,9 @@ class Deployment:
         return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
 
     def function(self, name):
-        """Return a function's handler, as a new execution environment loads it."""
+        """Return a function's handler, as a new execution environment loads it, held to the function's role."""
         module = importlib.import_module(f"functions.{name}.app")
-        return importlib.reload(module).handler
+        return self.enforcement.of(name, importlib.reload(module).handler)
 
     def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
         """Call the documented API, and return the status and the body."""

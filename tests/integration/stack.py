@@ -34,6 +34,7 @@ from local.site import create_site
 from local.template import Function, Template, read_template
 from tests.integration.calls import Calls, Died
 from tests.integration.deployment import JWT_KEY, forget_what_is_kept
+from tests.integration.enforcing import Enforcement, enforced
 from tests.unit.payloads import ACCOUNT, APP_SECRET, PAGE, USER
 
 APP_PATH = "/api/instagram/webhook"
@@ -54,12 +55,15 @@ class Stack:
     clock: time_machine.Traveller
     meta: RunningServer
     retell: RunningServer
+    enforcement: Enforcement
     template: Template = _TEMPLATE
     queues: dict[str, str] = field(default_factory=dict)
     site: RunningServer | None = None
     calls: Calls = field(default_factory=Calls)
     swept_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     invoked: list[str] = field(default_factory=list)
+    starts_cold: bool = False
+    """Whether each invocation finds a new execution environment, unless another one runs."""
 
     # ── the customer, the business and the agent
 
@@ -104,13 +108,15 @@ class Stack:
 
     # ── the frontend
 
-    def call(self, method: str, verb: str, body: Any = None, *, headers: Any = None, **query: str) -> requests.Response:
+    def call(
+        self, method: str, verb: str, body: Any = None, *, headers: Any = None, agent: str = "agent_1", **query: str
+    ) -> requests.Response:
         """Call the documented API as the frontend does."""
         now = int(time.time())
         claims = {"sub": "u", "iat": now, "exp": now + 600, "subaccountId": "sub_1"}
         token = jwt.encode(claims, JWT_KEY, algorithm="HS256")
         assert self.site is not None
-        url = f"{self.site.url}/api/database/sub_1/chat-agents/agent_1/instagram/{verb}"
+        url = f"{self.site.url}/api/database/sub_1/chat-agents/{agent}/instagram/{verb}"
         headers = {"Authorization": f"Bearer {token}"} | (headers or {})
         return requests.request(method, url, json=body, params=query, headers=headers, timeout=60)
 
@@ -211,6 +217,10 @@ class Stack:
         self._poll(function)
 
     def _poll(self, function: Function) -> None:
+        with self.enforcement.running(None):  # the event source mapping does, also while a function runs
+            self._deliver(function)
+
+    def _deliver(self, function: Function) -> None:
         assert function.source is not None
         self._await_webhooks()  # moto loses what is sent to a queue while something is deleted from it
         url = self.queues[function.source.queue]
@@ -246,6 +256,7 @@ class Stack:
             InvocationFailed: the handler raised, or was killed; then the next invocation loads it anew.
         """
         self.invoked.append(function.name)
+        start = self.forget_environments if self.starts_cold else None
         before = _threads_of_ours()
         ends_at = time.monotonic() + function.timeout_seconds
         context = SimpleNamespace(
@@ -255,9 +266,9 @@ class Stack:
             aws_request_id="id",
             get_remaining_time_in_millis=lambda: max(0, int(1000 * (ends_at - time.monotonic()))),
         )
-        handler = importlib.import_module(f"functions.{function.name}.app").handler
         try:
-            with self.calls.watching(function.name):
+            with self.calls.watching(function.name), self.enforcement.running(function.name, start):
+                handler = importlib.import_module(f"functions.{function.name}.app").handler
                 answer = handler(dict(event), context)
         except Died as death:
             self.forget_environments()
@@ -276,10 +287,11 @@ def running_stack(
     aws: Any, database: Database[dict[str, Any]], uri: str, set_variable: Callable[[str, str], None]
 ) -> Iterator[Stack]:
     """Run a stack on these parts; `set_variable` sets an environment variable until it ends."""
-    with time_machine.travel(datetime.now(UTC)) as clock:
+    queues = {one.name: one.name for one in _TEMPLATE.queues}
+    with time_machine.travel(datetime.now(UTC)) as clock, enforced(queues) as enforcement:
         meta = serve(create_meta(app_secret=APP_SECRET))
         retell = serve(create_retell())
-        stack = Stack(aws, database, uri, clock, meta, retell)
+        stack = Stack(aws, database, uri, clock, meta, retell, enforcement)
         try:
             _prepare(stack, set_variable)
             yield stack
