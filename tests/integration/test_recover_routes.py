@@ -9,7 +9,7 @@ from connector.storage.connections import COLLECTION
 from connector.storage.documents import now
 from local.simulators.meta.app import create_app
 from local.simulators.server import serve
-from tests.integration.deployment import CONNECT, CONTEXT
+from tests.integration.deployment import CONNECT, CONTEXT, heard
 from tests.integration.owners import Meta
 from tests.integration.recovering import TOKEN
 from tests.unit.payloads import ACCOUNT, USER
@@ -172,3 +172,15 @@ def test_how_old_a_recovered_message_may_be_to_be_answered_is_set_by_the_deploym
     assert one["error"]["code"] == "recovered_late"
     _, told = connected.call("GET", "conversations")
     assert told["data"]["conversations"][0]["unansweredCount"] == 1
+
+
+def test_a_reconnect_recovers_what_an_unattended_connection_did_not_store(connected, meta, database):
+    connected.call("POST", "recover")  # records how far the threads were compared
+    unattended = {"status": "needs_reconnection", "needsOwnerSince": now() - timedelta(days=8)}
+    database[COLLECTION].update_one({}, {"$set": unattended})
+    mid = write(meta)
+    assert connected.tell(heard(mid, "When do you open?")) == []
+    assert connected.call("GET", "messages")[1]["data"]["messages"] == []
+    assert connected.call("POST", "connect", payload=CONNECT | {"accessToken": TOKEN})[0] == 200
+    assert connected.call("POST", "recover")[1]["data"]["recovered"] == 1
+    assert answered(connected) == [("agent", "sent", False), ("user", "answered", True)]
