@@ -1,5 +1,6 @@
 """What browsers are told after a login: pages that hold nothing of the address, and the way back."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -35,6 +36,12 @@ def connection(username="acme"):
     account = Account("17841400000000001", None, username, None)
     status = ConnectionStatus.CONNECTED
     return Connection(Tenant("sub_1", "agent_1"), account, "agent_1", status, 1, 1, now(), None, None)
+
+
+def test_the_page_says_that_an_account_was_taken_over():
+    for took_over in (False, True):
+        page = Page(browser.tell(Ended(None, replace(connection(), took_over=took_over)))["body"])
+        assert ("Another workspace had it" in page.words) is took_over
 
 
 @pytest.mark.parametrize(

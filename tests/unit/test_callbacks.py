@@ -90,6 +90,15 @@ def test_j7_what_nobody_has_signed_who_may_is_unauthorized(secrets):
                 prove(form(told, path), secrets, connection_of)
 
 
+def test_a_signed_request_of_another_form_is_refused_before_anything_is_read():
+    def read(*_):
+        raise AssertionError("read")
+
+    for told in ("x", "x.y", VECTOR[:-1] + "!", f"{VECTOR}.x"):
+        with pytest.raises(Unauthorized):
+            prove(form(told, OWN), SimpleNamespace(app=read, of_connection=read), read)
+
+
 @pytest.mark.parametrize(
     "body",
     [

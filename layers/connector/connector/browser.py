@@ -45,7 +45,11 @@ def tell(ended: Ended) -> LambdaAnswer:
     if ended.error:
         return _refusal(ended.error)
     username = ended.connection.account.username if ended.connection else ""
-    return page(200, "Connected", f"The Instagram account {username} is connected. You can close this window.")
+    took_over = ended.connection is not None and ended.connection.took_over
+    before = (
+        " Another workspace had it until now, with an access token that Meta no longer accepts." if took_over else ""
+    )
+    return page(200, "Connected", f"The Instagram account {username} is connected.{before} You can close this window.")
 
 
 def _choices(ended: Ended) -> LambdaAnswer:

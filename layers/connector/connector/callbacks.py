@@ -72,17 +72,28 @@ def prove(event: LambdaEvent, secrets: Secrets, connection_of: Callable[[Tenant]
     signed_request = _field(body)
     path = event.get("pathParameters") or {}
     tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", "")) if path else None
-    if not signed_requests.is_signed(signed_request, secrets.app().app_secrets):
-        connection = connection_of(tenant) if tenant else None
-        if connection is None or not _is_signed_for(connection, signed_request, secrets):
-            count("CallbackRefused")
-            raise Unauthorized("The signed_request is not signed with the app's secret.")
+    if not _is_proven(signed_request, tenant, secrets, connection_of):
+        count("CallbackRefused")
+        raise Unauthorized("The signed_request is not signed with the app's secret.")
     return Callback(signed_requests.read(signed_request), tenant)
 
 
-def _is_signed_for(connection: Connection, signed_request: str, secrets: Secrets) -> bool:
-    """Return whether a connection's own app signed it, with the current secret: a replaced one deletes nothing."""
-    own = secrets.of_connection(connection) if connection.holds_account else None
+def _is_proven(
+    signed_request: str,
+    tenant: Tenant | None,
+    secrets: Secrets,
+    connection_of: Callable[[Tenant], Connection | None],
+) -> bool:
+    """Return whether one of the deployment's apps signed it, or the connection's own with its current app secret.
+
+    A replaced app secret, which the webhook accepts for an hour, must not delete anything.
+    """
+    if not signed_requests.is_form(signed_request):
+        return False  # before anything is read: anybody can post here
+    if signed_requests.is_signed(signed_request, secrets.app().app_secrets):
+        return True
+    connection = connection_of(tenant) if tenant else None
+    own = secrets.of_connection(connection) if connection and connection.holds_account else None
     return bool(own and own.app_secret and signed_requests.is_signed(signed_request, [own.app_secret]))
 
 

@@ -40,6 +40,11 @@ class SignedRequest:
         return self.person_id
 
 
+def is_form(signed_request: str) -> bool:
+    """Return whether this has the form of a signed request, whatever it proves."""
+    return _FORM.fullmatch(signed_request) is not None
+
+
 def is_signed(signed_request: str, secrets: Iterable[str]) -> bool:
     """Return whether this is signed by one of the app secrets. Any other form is a no, and nothing of it is read."""
     form = _FORM.fullmatch(signed_request)
