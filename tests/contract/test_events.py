@@ -27,8 +27,8 @@ from connector.gateway import Request
 from connector.instagram import signatures, signed_requests
 from connector.instagram.notifications import split
 from connector.storage import mongodb
-from connector.storage.secrets import JwtKeys
 from connector.tenancy import Tenant
+from connector.token_keys import JwtKeys
 from connector.wiring import stores
 from local.runtime import Context
 from tests.conftest import Aws

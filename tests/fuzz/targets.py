@@ -30,8 +30,8 @@ from connector.instagram.reading import read, read_as_it_came
 from connector.instagram.signatures import is_form, is_signed
 from connector.logs import metrics
 from connector.queues import MAX_BODY_BYTES
-from connector.storage.secrets import JwtKeys
 from connector.tenancy import Tenant
+from connector.token_keys import JwtKeys
 from tests.integration.attacks import AUDIENCE, ISSUER, KEY, claims_of, is_id, signed
 from tests.unit.payloads import NAMES, RECEIVED_AT, body, http_event, signature
 

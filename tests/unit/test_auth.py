@@ -14,8 +14,8 @@ from connector import auth
 from connector.auth import Caller, Scope, authenticate
 from connector.errors import Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
 from connector.key_set import KeySet
-from connector.storage.secrets import JwtKeys
 from connector.tenancy import Tenant
+from connector.token_keys import JwtKeys
 from tests.unit import peer as behaviour
 
 KEY = "k" * 32
@@ -141,13 +141,65 @@ def test_any_of_the_keys_will_do_while_one_is_rotated():
         _who(_token(key="x" * 32), keys)
 
 
-@pytest.mark.parametrize("key", ["hush", "k" * 31])
-def test_h4_a_key_that_is_too_short_is_misconfigured_and_never_silently_weak(key):
-    with pytest.warns(jwt.InsecureKeyLengthWarning):
-        token = _token(key=key)
+@pytest.mark.parametrize("keys", [("hush",), ("k" * 31,), (KEY, "k" * 31), ("k" * 31, KEY), ("\ud800" * 32,)], ids=repr)
+def test_h4_a_key_that_is_too_short_is_misconfigured_and_never_silently_weak(keys):
+    """Also beside a key that is long enough, and before any token comes."""
     with pytest.raises(Misconfigured) as refusal:
-        _who(token, JwtKeys((key,)))
-    assert key not in refusal.value.message
+        JwtKeys(keys)
+    assert not [key for key in keys if key in refusal.value.message]
+
+
+def test_a_public_key_as_a_shared_secret_is_misconfigured(rsa_key):
+    """PyJWT refuses it; with others, anybody could sign with it."""
+    with pytest.raises(Misconfigured):
+        _who(keys=JwtKeys((_pem(rsa_key.public_key()).decode(),)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keys": KEY},
+        {"keys": {KEY: 1}},
+        {"keys": [5]},
+        {"keys": [None]},
+        {"keys": []},
+        {"keys": None},
+        {"keys": [], "jwksUrl": 5},
+        {"keys": [], "jwksUrl": ["https://issuer"]},
+        {"issuer": ""},
+        {"issuer": 5},
+        {"issuer": []},
+        {"issuer": {"https://issuer": 1}},
+        {"audience": ""},
+        {"audience": [None]},
+        {"maximumLifetimeSeconds": 0},
+        {"maximumLifetimeSeconds": True},
+        {"maximumLifetimeSeconds": "3600"},
+    ],
+    ids=str,
+)
+def test_a_parameter_of_another_form_is_misconfigured(changes):
+    with pytest.raises(Misconfigured) as refusal:
+        JwtKeys.of({"keys": [KEY]} | changes)
+    assert KEY not in refusal.value.message
+
+
+def test_a_token_must_name_one_of_several_issuers_and_audiences():
+    keys = JwtKeys.of({"keys": [KEY], "issuer": ["a", "b"], "audience": ["x", "y"]})
+    for issuer in ("a", "b"):
+        for audience in ("x", ["x"], ["z", "y"]):
+            assert _who(_token(_with(iss=issuer, aud=audience)), keys) == PROVEN
+    for wrong in (
+        {"iss": "c"},
+        {"iss": ...},
+        {"aud": "z"},
+        {"aud": []},
+        {"aud": ["z"]},
+        {"aud": {"x": 1}},
+        {"aud": "xy"},
+    ):
+        with pytest.raises(Unauthorized):
+            _who(_token(_with(**({"iss": "a", "aud": "x"} | wrong))), keys)
 
 
 def test_a_deployment_without_keys_is_misconfigured():
@@ -200,6 +252,90 @@ def test_no_claims_do_anything_but_prove_or_be_refused(claims):
     except Unauthorized:
         return
     assert caller.subaccount_ids
+
+
+_ODD = [
+    *(None, True, False, 0, -1, 5, 1.5, 10**30, -(10**30), float("nan"), float("inf"), float("-inf")),
+    *("", "x", "5", str(NOW + 600), "\0", "\ud800", [], [[]], [5], [None], ["x"], [{}], {}, {"x": 1}, {"$ne": None}),
+]
+_STRICT = JwtKeys((KEY,), issuer="https://issuer", audience="connector", lifetime_seconds=7200)
+_GOOD = CLAIMS | {"iss": "https://issuer", "aud": "connector"}
+
+
+def test_a_subject_is_bounded_and_is_text():
+    """It goes into logs and into MongoDB."""
+    assert _who(_token(_with(sub="s" * 3000))).subject == "s" * 255
+    assert _who(_signed({"alg": "HS256"}, _with(sub="a\ud800b"))).subject == "a?b"
+
+
+def _signed(head, payload):
+    """Sign anything as it is: PyJWT refuses to encode much of it."""
+    parts = [
+        jwt.utils.base64url_encode(part if isinstance(part, bytes) else json.dumps(part).encode())
+        for part in (head, payload)
+    ]
+    algorithm = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    signature = algorithm.sign(b".".join(parts), KEY.encode())
+    return b".".join([*parts, jwt.utils.base64url_encode(signature)]).decode()
+
+
+@pytest.mark.parametrize("name", [*_GOOD, "nbf", "jti", "agentIds", "retellAgentIds", "scope"])
+def test_a_claim_of_any_form_proves_or_is_refused(name):
+    """Signed by our own issuer. Times are numbers, and a token proves a subaccount by a text or a list of texts."""
+    for value in _ODD:
+        try:
+            caller = _who(_signed({"alg": "HS256"}, _GOOD | {name: value}), _STRICT)
+        except Unauthorized:
+            continue
+        assert name not in ("iss", "aud", "exp"), value
+        assert name not in ("iat", "nbf") or type(value) in (int, float), value
+        assert caller.subaccount_ids <= {"sub_1", "x", "5", str(NOW + 600)}
+        assert isinstance(caller.subject, str)
+        if name in ("agentIds", "retellAgentIds", "scope") and value is not None:
+            assert caller.agent_ids != PROVEN.agent_ids or caller.retell_agent_ids is not None or not caller.scopes, (
+                value
+            )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(
+            {"alg": alg}
+            for alg in (None, "", "none", "None", "NONE", "hs256", "HS256 ", "HS384", "RS256", "ES256", "PS256")
+        ),
+        *({"alg": alg} for alg in (5, ["HS256"], {"HS256": 1}, True)),
+        *({"alg": "HS256", "kid": kid} for kid in (5, ["r"], {"r": 1}, None)),
+        *({"alg": "HS256", "crit": crit} for crit in (["exp"], ["b64"], [], "exp", 5, [5], None)),
+        {"alg": "HS256", "b64": False},
+        {"alg": "HS256", "b64": False, "crit": ["b64"]},
+        {},
+        *([], 5, "HS256", None),
+        *(
+            b"[" * 6000,
+            b'{"alg":"HS256","x":' + b"[" * 5000,
+            b'{"alg":"HS256","x":' + b"9" * 5000 + b"}",
+            b"\xff\xfe",
+            b"",
+        ),
+    ],
+    ids=lambda head: repr(head)[:40],
+)
+def test_a_header_that_names_no_pinned_algorithm_is_unauthorized(head):
+    """Each is signed with the right key. A null where the standard allows none is taken for nothing."""
+    try:
+        _who(_signed(head, CLAIMS))
+    except Unauthorized:
+        return
+    assert head in ({"alg": "HS256", "kid": None}, {"alg": "HS256", "b64": False}), "it proved a caller"
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"null", b"[]", b'"x"', b"5", b"[" * 5900, b'{"sub":' * 800, b"\xff"], ids=repr
+)
+def test_a_payload_that_is_no_object_is_unauthorized(payload):
+    with pytest.raises(Unauthorized):
+        _who(_signed({"alg": "HS256"}, payload))
 
 
 # ── what a token may do, and for how long
@@ -340,6 +476,53 @@ def test_h2_a_public_key_is_never_taken_for_a_shared_secret(issuer, rsa_key, ec_
                 _who(_hmac_token(secret, {"kid": name}), issuer)
 
 
+def test_a_key_that_the_token_brings_along_proves_nothing(issuer, other_side, rsa_key):
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    own = _jwk(stranger, "r")
+    for headers in ({"jwk": own}, {"jku": f"{other_side.url}/own.json"}, {"x5u": other_side.url}, {"x5c": ["MIIB"]}):
+        for kid in ("r", "own"):
+            with pytest.raises(Unauthorized):
+                _who(_token(key=stranger, algorithm="RS256", headers=headers | {"kid": kid}), issuer)
+    assert {request.path for request in other_side.requests} == {"/jwks.json"}
+
+
+@pytest.mark.parametrize(
+    "kid", [5, ["r"], {"r": 1}, "r' OR '1'='1", "/dev/null", "r\0", "R", "x" * 5000], ids=lambda kid: repr(kid)[:20]
+)
+def test_a_key_id_is_compared_and_not_used_otherwise(issuer, rsa_key, kid):
+    head = jwt.utils.base64url_encode(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode()
+    _, payload, signature = _token(key=rsa_key, algorithm="RS256").split(".")
+    with pytest.raises(Unauthorized):
+        _who(f"{head}.{payload}.{signature}", issuer)
+
+
+def test_a_published_key_that_is_too_short_is_misconfigured(issuer, other_side):
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    other_side.behave = behaviour.answer({"keys": [_jwk(weak, "w")]})
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        token = _token(key=weak, algorithm="RS256", headers={"kid": "w"})
+    with pytest.raises(Misconfigured):
+        _who(token, issuer)
+
+
+def test_only_published_keys_for_rs256_and_es256_signatures_prove(issuer, other_side, rsa_key):
+    curve = ec.generate_private_key(ec.SECP384R1())
+    secret = {"kty": "oct", "k": jwt.utils.base64url_encode(KEY.encode()).decode(), "kid": "o", "alg": "HS256"}
+    keys = [_jwk(curve, "c"), secret, _jwk(rsa_key, "n") | {"use": "enc"}, _jwk(rsa_key, "p") | {"alg": "PS256"}]
+    other_side.behave = behaviour.answer({"keys": [*keys, _jwk(rsa_key, "r")]})
+    tokens = [
+        _token(key=curve, algorithm="ES384", headers={"kid": "c"}),
+        _token(headers={"kid": "o"}),
+        _token(key=rsa_key, algorithm="RS256", headers={"kid": "n"}),
+        _token(key=rsa_key, algorithm="PS256", headers={"kid": "p"}),
+        _token(key=rsa_key, algorithm="RS512", headers={"kid": "r"}),
+    ]
+    for token in tokens:
+        with pytest.raises(Unauthorized):
+            _who(token, issuer)
+    assert _who(_token(key=rsa_key, algorithm="RS256", headers={"kid": "r"}), issuer) == PROVEN
+
+
 def test_a_shared_secret_proves_nothing_where_a_key_set_is_configured(issuer):
     for headers in ({"kid": "r"}, {}):
         with pytest.raises(Unauthorized):
@@ -354,6 +537,11 @@ def test_a_shared_secret_proves_nothing_where_a_key_set_is_configured(issuer):
         pytest.param(behaviour.reset, id="reset"),
         pytest.param(behaviour.truncate, id="truncated"),
         pytest.param(behaviour.not_http, id="not-http"),
+        pytest.param(behaviour.answer(b"", 302, {"Location": "http://127.0.0.1:9/jwks.json"}), id="redirect"),
+        pytest.param(behaviour.answer(b'{"keys": [' + b" " * 300_000 + b"]}"), id="300-kB"),
+        pytest.param(behaviour.answer(b"[" * 200_000), id="deep"),
+        pytest.param(behaviour.answer([]), id="list"),
+        pytest.param(behaviour.answer({"keys": []}), id="no-keys"),
     ],
 )
 def test_a_key_set_that_cannot_be_fetched_is_unavailable(issuer, other_side, rsa_key, how):

@@ -459,5 +459,5 @@ def test_a_secret_of_another_form_is_misconfigured_and_is_not_quoted(aws, name, 
 
 def test_no_secret_is_shown_by_repr(secrets, aws):
     _put(secrets, own=(own := ConnectionSecrets("hush", "hush", "hush", datetime.now(UTC))))
-    aws.ssm.put_parameter(Name="/p/jwt", Value=json.dumps({"keys": ["hush"]}), Type="SecureString")
+    aws.ssm.put_parameter(Name="/p/jwt", Value=json.dumps({"keys": ["hush" * 8]}), Type="SecureString")
     assert "hush" not in f"{secrets.webhook(TENANT)!r} {secrets.jwt()!r} {own!r}"

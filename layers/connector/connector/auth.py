@@ -14,12 +14,16 @@ import jwt
 
 from connector.errors import AgentNotAllowed, Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
 from connector.key_set import KeySet
-from connector.storage.secrets import JwtKeys
 from connector.tenancy import ID_PATTERN, Tenant
+from connector.token_keys import JwtKeys
 
 _MAX_TOKEN_CHARACTERS = 8192
+_MAX_SUBJECT_CHARACTERS = 255
 _LEEWAY_SECONDS = 30
 _NEVER = 10**11  # seconds since 1970: a token that expires in the year 5138 does not expire
+
+
+_TIMES = ("iat", "exp", "nbf")
 
 
 class Scope(StrEnum):
@@ -79,7 +83,7 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
 
     Raises:
         Unauthorized: no bearer token, or not a valid one. The words do not tell which.
-        Misconfigured: the deployment's keys are missing or too short.
+        Misconfigured: the key set is at no https URL, or a key cannot be used.
         Unavailable: the key set cannot be fetched.
     """
     scheme, _, token = (authorization or "").partition(" ")
@@ -91,7 +95,11 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
     if not subaccount_ids:
         raise _refused()
     return Caller(
-        subaccount_ids, _listed(claims, "agentIds"), _scopes(claims), _listed(claims, "retellAgentIds"), claims["sub"]
+        subaccount_ids,
+        _listed(claims, "agentIds"),
+        _scopes(claims),
+        _listed(claims, "retellAgentIds"),
+        _subject(claims),
     )
 
 
@@ -117,11 +125,13 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
         except OverflowError as error:
             raise _refused() from error
         except jwt.InvalidKeyError as error:
-            raise Misconfigured("A key in the SSM parameter jwt is too short: HS256 needs 32 bytes.") from error
+            raise Misconfigured(
+                "A key that verifies tokens cannot be used: HS256 needs a shared secret, RS256 a key of 2048 bits."
+            ) from error
         except jwt.PyJWTError as error:
             raise _refused() from error
-        # PyJWT also takes a time that is written as a string.
-        if not all(isinstance(claims[name], int | float) for name in ("iat", "exp")) or claims["exp"] >= _NEVER:
+        # PyJWT also takes a time that is a text or a boolean.
+        if not all(type(claims.get(name, 0)) in (int, float) for name in _TIMES) or claims["exp"] >= _NEVER:
             raise _refused()
         if keys.lifetime_seconds is not None and not claims["exp"] - claims["iat"] <= keys.lifetime_seconds:
             raise _refused()
@@ -132,11 +142,9 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
 def _candidates(token: str, keys: JwtKeys) -> list[Any]:
     if keys.keys:
         return list(keys.keys)
-    if not keys.jwks_url:
-        raise Misconfigured("The SSM parameter jwt must hold `keys` or `jwksUrl`.")
     try:
         # The key as published says which algorithm it is for; PyJWT holds the token to it.
-        return [_key_set(keys.jwks_url).get_signing_key_from_jwt(token)]
+        return [_key_set(keys.jwks_url or "").get_signing_key_from_jwt(token)]
     except jwt.PyJWKClientConnectionError as error:
         raise Unavailable("The keys that prove callers cannot be fetched. Try again in a moment.") from error
     except jwt.PyJWTError as error:
@@ -146,6 +154,11 @@ def _candidates(token: str, keys: JwtKeys) -> list[Any]:
 @cache
 def _key_set(url: str) -> KeySet:
     return KeySet(url)
+
+
+def _subject(claims: dict[str, Any]) -> str:
+    text: str = claims["sub"]
+    return text[:_MAX_SUBJECT_CHARACTERS].encode(errors="replace").decode()
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[Scope]:

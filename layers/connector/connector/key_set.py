@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, build_opener
 
 import jwt
 
@@ -15,6 +17,7 @@ _FRESH_SECONDS = 300
 _STALE_SECONDS = 3600
 _COOL_DOWN_SECONDS = 10
 _TIMEOUT_SECONDS = 3
+_MOST_BYTES = 256 * 1024
 
 
 class KeySet(jwt.PyJWKClient):
@@ -36,6 +39,7 @@ class KeySet(jwt.PyJWKClient):
             raise Misconfigured("The SSM parameter jwt must hold an https URL as `jwksUrl`.")
         super().__init__(url, timeout=_TIMEOUT_SECONDS, lifespan=_FRESH_SECONDS, ssl_context=ssl_context)
         self._clock = clock
+        self._opener = build_opener(_NoRedirects, HTTPSHandler(context=ssl_context))
         self._fetched: tuple[dict[str, Any], float] | None = None
         self._failed_at: float | None = None
 
@@ -48,8 +52,9 @@ class KeySet(jwt.PyJWKClient):
         now = self._clock()
         if self._failed_at is None or now - self._failed_at >= _COOL_DOWN_SECONDS:
             try:
-                fetched: dict[str, Any] = super().fetch_data()
-            except (jwt.PyJWKClientError, jwt.PyJWKSetError, json.JSONDecodeError, UnicodeDecodeError):
+                fetched = self._fetch()
+                jwt.PyJWKSet.from_dict(fetched)
+            except (OSError, HTTPException, ValueError, RecursionError, jwt.PyJWTError):
                 self._failed_at = now
             else:
                 self._fetched, self._failed_at = (fetched, now), None
@@ -57,6 +62,19 @@ class KeySet(jwt.PyJWKClient):
         if self._fetched is not None and now - self._fetched[1] < _STALE_SECONDS:
             return self._fetched[0]
         raise jwt.PyJWKClientConnectionError("The key set cannot be fetched.")
+
+    def _fetch(self) -> dict[str, Any]:
+        """Fetch the key set: at most 256 KiB, and from nowhere else than its URL."""
+        with self._opener.open(self.uri, timeout=_TIMEOUT_SECONDS) as answer:
+            text = answer.read(_MOST_BYTES + 1)
+        if len(text) > _MOST_BYTES:
+            raise ValueError("the key set is too long")
+        return self._as_jwk_set_payload(json.loads(text))
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow no redirect: it could leave https, or lead to another server."""
 
 
 def _is_https(url: str) -> bool:

@@ -26,6 +26,7 @@ from connector.errors import Misconfigured, ReconnectNeeded, TryLater
 from connector.storage.connection_secrets import PREVIOUS_LIVES, ConnectionSecrets
 from connector.storage.parameters import Parameter, Parameters
 from connector.tenancy import Tenant
+from connector.token_keys import JwtKeys
 
 # SSM is eventually consistent. Within this time of a write, a missing parameter is not yet visible; later it is gone.
 VISIBLE_WITHIN = timedelta(seconds=60)
@@ -37,18 +38,6 @@ class WebhookSecrets:
 
     verify_tokens: tuple[str, ...] = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class JwtKeys:
-    """How callers' tokens are verified."""
-
-    keys: tuple[str, ...] = field(repr=False)
-    jwks_url: str | None = None
-    issuer: str | None = None
-    audience: str | None = None
-    lifetime_seconds: int | None = None
-    """The longest time from `iat` to `exp` of a token that is accepted; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +81,7 @@ class Secrets:
         Raises:
             Misconfigured: the parameter is missing or malformed.
         """
-        value = self._required_json("jwt")
-        return JwtKeys(
-            tuple(map(str, value.get("keys") or ())),
-            value.get("jwksUrl"),
-            value.get("issuer"),
-            value.get("audience"),
-            _lifetime(value.get("maximumLifetimeSeconds")),
-        )
+        return JwtKeys.of(self._required_json("jwt"))
 
     def mongodb_uri(self) -> str:
         """Return the MongoDB URI.
@@ -221,12 +203,6 @@ class Secrets:
         if not isinstance(value, dict):
             raise Misconfigured(f"The SSM parameter {name} is not a JSON object. README.md says what it holds.")
         return value
-
-
-def _lifetime(seconds: object) -> int | None:
-    if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0):
-        raise Misconfigured("`maximumLifetimeSeconds` in the SSM parameter jwt must be a whole number above 0.")
-    return seconds
 
 
 def _app(value: dict[str, Any], login: Login) -> App | None:
