@@ -20,7 +20,7 @@ from connector.storage.parameters import (
     STALE_SECONDS,
     Parameters,
 )
-from connector.storage.secrets import VISIBLE_WITHIN, RetellKey, Secrets, WebhookSecrets
+from connector.storage.secrets import VISIBLE_WITHIN, Secrets, WebhookSecrets
 from connector.tenancy import Tenant
 
 TENANT = Tenant("sub_1", "agent_1")
@@ -437,13 +437,14 @@ def test_secrets_that_were_deleted_are_gone_and_deleting_them_twice_is_a_success
 
 def test_a_subaccounts_own_retell_key_comes_before_the_deployments(secrets, aws):
     with pytest.raises(Misconfigured):
-        secrets.retell_key("sub_1")
+        secrets.retell_api_key("sub_1")
     put = {"Type": "SecureString", "Overwrite": True}
     aws.ssm.put_parameter(Name="/p/retell-api-key", Value="everybody's", **put)
     aws.ssm.put_parameter(Name="/p/subaccounts/sub_1/retell-api-key", Value="its own", **put)
     fresh = Secrets(Parameters(aws.ssm, "/p"))
-    assert fresh.retell_key("sub_1") == RetellKey("its own", is_shared=False)
-    assert fresh.retell_key("sub_2") == RetellKey("everybody's", is_shared=True)
+    assert fresh.retell_api_key("sub_1") == "its own"
+    assert fresh.retell_api_key("sub_2") == "everybody's"
+    assert [fresh.has_own_retell_key(subaccount) for subaccount in ("sub_1", "sub_2")] == [True, False]
 
 
 @pytest.mark.parametrize("value", ["not json", "[]", "5", "null", '"x"'])

@@ -47,6 +47,7 @@ class Authorizing:
             NotReady: Retell has no such agent, or another subaccount has it.
             LoginNotSetUp: the deployment has no app at Meta for this login.
         """
+        self.app(pending.login)
         tenant, agent_id = pending.tenant, pending.retell_agent_id
         basis = self.binding.basis(tenant, agent_id, is_listed=pending.agent_listed)
         probes: dict[str, checks.Probe] = {

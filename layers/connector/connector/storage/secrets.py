@@ -40,15 +40,6 @@ class WebhookSecrets:
     app_secrets: tuple[str, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RetellKey:
-    """The Retell key of a subaccount."""
-
-    value: str = field(repr=False)
-    is_shared: bool
-    """Whether it is the deployment's, which reaches the agents of all subaccounts without a key of their own."""
-
-
 class Secrets:
     """Reads and writes secrets by what they are for."""
 
@@ -91,17 +82,22 @@ class Secrets:
         """
         return self._required("mongodb-uri")
 
-    def retell_key(self, subaccount_id: str) -> RetellKey:
+    def retell_api_key(self, subaccount_id: str) -> str:
         """Return the Retell key of a subaccount: its own where it has one, else the deployment's.
 
         Raises:
             Misconfigured: there is neither.
         """
-        own = self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
-        if not own:
-            return RetellKey(self._required("retell-api-key"), is_shared=True)
+        return self._own_retell_key(subaccount_id) or self._required("retell-api-key")
+
+    def has_own_retell_key(self, subaccount_id: str) -> bool:
+        """Return whether a subaccount has a Retell key that is not the deployment's."""
+        own = self._own_retell_key(subaccount_id)
         # allow variable-time-comparison: both are the deployment's own, and nothing of a caller's
-        return RetellKey(own, is_shared=own == self._parameters.get("retell-api-key"))
+        return bool(own) and own != self._parameters.get("retell-api-key")
+
+    def _own_retell_key(self, subaccount_id: str) -> str | None:
+        return self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
 
     def access_token(self, connection: Connection) -> AccessToken:
         """Return the token of a connection.

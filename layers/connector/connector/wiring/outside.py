@@ -23,7 +23,7 @@ def _retell(api_key: str, agent_id: str) -> Retell:
 
 def agent(tenant: Tenant, retell_agent_id: str) -> Retell:
     """Return an agent under a tenant's key. Whether the tenant may use it, `binding` says."""
-    return _retell(stores.secrets().retell_key(tenant.subaccount_id).value, retell_agent_id)
+    return _retell(stores.secrets().retell_api_key(tenant.subaccount_id), retell_agent_id)
 
 
 def binding() -> Binding:
@@ -38,7 +38,7 @@ def binding() -> Binding:
         raise Misconfigured(f"RETELL_AGENT_BINDING must be one of {', '.join(Rule)}.") from error
     return Binding(
         rule,
-        lambda subaccount_id: not stores.secrets().retell_key(subaccount_id).is_shared,
+        stores.secrets().has_own_retell_key,
         stores.agent_owners(),
         lambda tenant, retell_agent_id: agent(tenant, retell_agent_id).require(),
     )
