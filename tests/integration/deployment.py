@@ -152,7 +152,7 @@ class Deployment:
         return self.enforcement.of(name, importlib.reload(module).handler)
 
     def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
-        """Call the documented API, and return the status and the body."""
+        """Call the documented API, and return the status and the body, or its lines."""
         path = connection_path(*tenant).removesuffix("webhook") + verb
         event = http_event(
             method,
@@ -165,6 +165,8 @@ class Deployment:
         )
         told = self.function(FOLDERS.get((method, verb), verb))(event, CONTEXT)
         self.headers = told["headers"]
+        if told["headers"].get("Content-Type") == "application/x-ndjson":
+            return told["statusCode"], [json.loads(line) for line in told["body"].splitlines()]
         return told["statusCode"], json.loads(told["body"])
 
     def post(self, raw, **changes):
@@ -187,6 +189,8 @@ class Deployment:
             }
             for number, text in enumerate(bodies)
         ]
+        if not records:
+            return []  # SQS does not call for nothing
         told = self.function(name)({"Records": records}, CONTEXT)
         return [int(one["itemIdentifier"]) for one in told["batchItemFailures"]]
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.chat import LATE, LOOPING, PAUSED, Attachment, MessageStatus, Person, clean
+from connector.chat import LATE, LOOPING, PAUSED, Attachment, MessageStatus, Person
 from connector.errors import Misconfigured, Unavailable
 from connector.ports.reading import Scope
 from connector.storage.changes import Changes
@@ -20,6 +20,7 @@ from connector.storage.indexes import ensure_indexes
 from connector.storage.mongodb import database as connector_database
 from connector.storage.pages import Pages
 from connector.tenancy import Tenant
+from connector.untrusted import clean
 from tests.integration.world import START, TENANT, our_message, user_message
 from tests.unit.payloads import ACCOUNT, OTHER_USER, USER
 

@@ -63,7 +63,15 @@ VALUES: list[Json] = [
     *("a\0b", "\ud800", "\udfff\ud800", "\ufeff", "\u202eevil\u2066", "\x1b[31m\r\n", "👩‍👩‍👧‍👦" * 40, "e\u0301" * 400),
     *("x" * 20_000, "https://x/" + "y" * 9000, "<script>", "${jndi:ldap://x}", "' OR 1=1"),
     *([], {}, [[]], [None], [{}], [5, "x", None], {"id": None}, {"id": 2**70}, {"id": ["x"]}, {"id": "\ud800"}),
-    *({"mid": {}}, {"mid": "m"}, {"$ne": None}, {"\ud800": "\ud800"}, {"a\0b": 1, "ab": 2}, {"": {"": {"": ""}}}),
+    *(
+        {"mid": {}},
+        {"mid": "m"},
+        {"$ne": None},
+        {"$ref": "x", "$id": "y"},
+        {"\ud800": "\ud800"},
+        {"a\0b": 1, "ab": 2},
+        {"": {"": {"": ""}}},
+    ),
     *(f"<spelt {name}>" for name in SPELT),
 ]
 ANY_VALUE = st.sampled_from(VALUES) | st.recursive(

@@ -13,7 +13,10 @@ from connector.tenancy import Tenant
 
 TENANT = Tenant("sub_1", "agent_1")
 CURSORS = Cursors(TENANT, "messages")
-POSITIONS = st.from_regex(r"[0-9]{14}\.[0-9a-f]{24}(\.[0-9a-f]{16})?", fullmatch=True)
+PLACES = st.from_regex(r"[0-9]{14}\.[0-9a-f]{24}", fullmatch=True)
+MOMENTS = st.from_regex(r"[0-9]{14}\.[0-9a-f]{24}\.[0-9a-f]{16}", fullmatch=True)
+ROWS = Cursors(TENANT, "conversations")
+ANY = st.tuples(st.just(CURSORS), PLACES) | st.tuples(st.just(ROWS), MOMENTS)
 POSITION = f"01757330000000.{'a' * 24}"
 CURSOR = CURSORS.write(POSITION)
 
@@ -24,14 +27,23 @@ def _refused(cursor, cursors=CURSORS):
     return [detail.field for detail in refusal.value.details] == ["cursor"]
 
 
-@given(POSITIONS)
-def test_a_cursor_leads_to_the_position_it_was_made_of(position):
-    assert CURSORS.read(CURSORS.write(position)) == position
+@given(ANY)
+def test_a_cursor_leads_to_the_position_it_was_made_of(made):
+    cursors, position = made
+    assert cursors.read(cursors.write(position)) == position
 
 
-@given(POSITIONS)
-def test_a_cursor_fits_into_a_url_and_into_what_the_routes_take(position):
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,100}", CURSORS.write(position))
+@given(PLACES, MOMENTS)
+def test_h9_a_position_of_another_routes_form_is_refused(place, moment):
+    """Its checksum is no secret: any caller can compute it."""
+    assert _refused(CURSORS.write(moment))
+    assert _refused(ROWS.write(place), ROWS)
+
+
+@given(ANY)
+def test_a_cursor_fits_into_a_url_and_into_what_the_routes_take(made):
+    cursors, position = made
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,100}", cursors.write(position))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +79,7 @@ def test_no_text_as_cursor_does_anything_but_be_refused(cursor):
     assert _refused(cursor)
 
 
-@given(POSITIONS, st.integers(0, 46), st.sampled_from("0123456789abcdef."))
+@given(PLACES, st.integers(0, 46), st.sampled_from("0123456789abcdef."))
 def test_h9_a_cursor_of_which_one_character_inside_was_changed_is_refused(position, place, character):
     plain = urlsafe_b64decode(CURSORS.write(position) + "==").decode()
     changed = plain[:place] + character + plain[place + 1 :]

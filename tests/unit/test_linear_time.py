@@ -8,13 +8,13 @@ import time
 import pytest
 
 from connector import search
-from connector.chat import clean
 from connector.conversation import marking
 from connector.conversation.opting import OptingWords
 from connector.conversation.text import split
 from connector.instagram import signed_requests
 from connector.instagram.signatures import is_form
 from connector.logs import _SECRET
+from connector.untrusted import clean
 
 SHORT, LONG = 20_000, 320_000  # characters; the longer one in escaped unicode nearly fills a message
 FACTOR = LONG // SHORT

@@ -181,7 +181,7 @@ EXPECTED = {
     "thread-control": lambda: ControlPassed(WHO, "1217981644879628", is_taken=False),
 }
 KEPT_AS_THEY_CAME = {
-    "comment": ("comments", ""),
+    "comment": ("comments", USER),
     "unknown-event": ("message_mood", USER),
 }
 

@@ -125,11 +125,15 @@ def test_a_template_of_another_tool_keeps_its_card():
 def test_several_things_on_one_message_all_come():
     told = message(
         message="look",
-        attachments={"data": [{"image_data": {"url": "a"}}, {"image_data": {"url": "b"}}]},
-        shares={"data": [{"link": "c"}]},
+        attachments={"data": [{"image_data": {"url": "https://x/a"}}, {"image_data": {"url": "https://x/b"}}]},
+        shares={"data": [{"link": "https://x/c"}]},
     )
     received = event(told)
-    assert [(one.kind, one.url) for one in received.attachments] == [("image", "a"), ("image", "b"), ("share", "c")]
+    assert [(one.kind, one.url) for one in received.attachments] == [
+        ("image", "https://x/a"),
+        ("image", "https://x/b"),
+        ("share", "https://x/c"),
+    ]
     assert received.text == "look"
 
 

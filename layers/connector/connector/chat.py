@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import isfinite
 from typing import Any
 
 MAX_MESSAGES = 500
@@ -12,8 +11,6 @@ MAX_MESSAGES = 500
 
 LATE = timedelta(seconds=15)
 """How long after its time a turn is not yet lost: from then on, the sweep schedules it again."""
-
-_DEEPEST = 20  # levels of nesting kept; BSON refuses more than 100
 
 
 class Role(StrEnum):
@@ -259,22 +256,3 @@ def claimed(chat: Chat) -> Turn:
     if chat.turn is None:
         raise ValueError("the chat has no turn: claim it first")
     return chat.turn
-
-
-def clean(value: Any, depth: int = 0) -> Any:
-    """Return JSON as BSON and JSON take it: no half surrogate pairs, no 64-bit integers, no NaN, no deep nesting."""
-    match value:
-        case str():
-            return value.encode("utf-8", "replace").decode() if not value.isascii() else value
-        case bool() | None:
-            return value
-        case float():
-            return value if isfinite(value) else None
-        case int():
-            return value if -(2**63) <= value < 2**63 else str(value)
-        case dict() if depth < _DEEPEST:
-            return {clean(str(key).replace("\0", "")): clean(inner, depth + 1) for key, inner in value.items()}
-        case list() if depth < _DEEPEST:
-            return [clean(inner, depth + 1) for inner in value]
-        case _:
-            return None

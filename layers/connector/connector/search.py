@@ -42,8 +42,8 @@ def beginning(word: str) -> str:
 
 def has(text: str, wanted: tuple[str, ...]) -> bool:
     """Return whether for each wanted word a text has one that begins with it. Up to two letters are a whole word."""
-    there = words(text)
-    return all(any(_begins(one, word) for one in there) for word in wanted)
+    there = f" {' '.join(words(text))} "
+    return all(_place(word) in there for word in wanted)
 
 
 def _is_of_word(one: str) -> bool:
@@ -58,7 +58,8 @@ def _of(word: str) -> Iterator[str]:
         yield from (word[:end] for end in range(min(len(word), _SHORTEST), min(len(word), _LONGEST) + 1))
 
 
-def _begins(word: str, wanted: str) -> bool:
+def _place(wanted: str) -> str:
+    """Return what stands in a text, its words between blanks, where it has a word that begins with the wanted one."""
     if _IS_UNSPACED.match(wanted):
-        return wanted in word
-    return word.startswith(wanted) if len(wanted) >= _SHORTEST else word == wanted
+        return wanted
+    return f" {wanted}" if len(wanted) >= _SHORTEST else f" {wanted} "

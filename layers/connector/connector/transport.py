@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from json import loads as json_of
 from ssl import SSLCertVerificationError
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NameResolutionError, NewConnectionError
@@ -19,7 +20,12 @@ from connector.errors import OutcomeUnknown, TryLater
 _CONNECT_SECONDS = 3.05
 _MOST_BYTES = 1_000_000  # of an answer; a longer one is not an answer to anything we ask
 _PIECE_BYTES = 64 * 1024
+_DOTS = {"", ".", ".."}
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
+
+
+type Path = str | tuple[str, ...]
+"""A path below the base URL: one segment, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Transport:
             self._session.headers["Authorization"] = f"Bearer {token}"
         self._session.trust_env = False  # no .netrc may replace our Authorization header
 
-    def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout: float = 10) -> Answer:
+    def get(self, path: Path, *, params: Mapping[str, str] | None = None, timeout: float = 10) -> Answer:
         """GET `path`. Reading twice harms nobody, so a lost answer is `TryLater` too.
 
         Raises:
@@ -65,7 +71,7 @@ class Transport:
     def send(
         self,
         method: str,
-        path: str,
+        path: Path,
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
@@ -83,7 +89,7 @@ class Transport:
     def _request(
         self,
         method: str,
-        path: str,
+        path: Path,
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
@@ -94,7 +100,7 @@ class Transport:
         try:
             with self._session.request(
                 method,
-                f"{self._base_url}/{path}",
+                f"{self._base_url}/{quoted(path)}",
                 params=params,
                 json=json,
                 data=form,
@@ -127,6 +133,18 @@ class Transport:
         if reason is not None and any(isinstance(part, SSLCertVerificationError) for part in reason.args):
             return TryLater(f"{self._name} cannot prove who it is.")
         return OutcomeUnknown(f"{self._name} did not answer in time.")
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a URL takes it. Ids become segments: whatever one holds, it stays a single segment.
+
+    Raises:
+        ValueError: a segment is empty or only dots, which HTTP clients resolve to another path.
+    """
+    segments = (path,) if isinstance(path, str) else path
+    if _DOTS & {*segments}:
+        raise ValueError("a segment of a path must have a name")
+    return "/".join(quote(segment, safe="", errors="replace") for segment in segments)
 
 
 def _json_object(answer: bytes) -> Mapping[str, Any] | None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from connector.agents.answers import Answer as Said
 from connector.agents.answers import Transcript
-from connector.chat import clean
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from connector.transport import Answer, Transport
+from connector.untrusted import clean
 
 # A completion runs the agent's tools; Retell lets one tool take minutes. This must fit into reply's timeout.
 COMPLETION_SECONDS = 90
@@ -59,7 +59,7 @@ class Retell:
             Refused: there is none under this key, or the key is not valid.
             TryLater: not now.
         """
-        answer = self._transport.get(f"get-chat-agent/{self._agent_id}")
+        answer = self._transport.get(("get-chat-agent", self._agent_id))
         if answer.status in (404, 422) and "message" in (answer.body or {}):
             raise agent_not_found()
         failure = None if answer.is_success else _error_of(answer)
@@ -132,7 +132,7 @@ class Retell:
             Refused: the key may not read it.
             TryLater: not now.
         """
-        answer = self._transport.get(f"get-chat/{chat_id}")
+        answer = self._transport.get(("get-chat", chat_id))
         if not answer.is_success:
             failure = _error_of(answer)
             raise TryLater(failure.message) if isinstance(failure, OutcomeUnknown) else failure

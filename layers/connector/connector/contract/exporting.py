@@ -9,12 +9,11 @@ from connector.chat import Chat, Message
 from connector.contract.base import write_time
 from connector.contract.messages import MessageView
 from connector.conversation.export import Stored
+from connector.conversation.sizes import MOST_BYTES
 from connector.instagram.events import Other
 
 CONTENT_TYPE = "application/x-ndjson"
 
-MOST_BYTES = 5_000_000
-"""Of an answer as Lambda hands it on, in which it is a text within JSON. Lambda takes 6 MB."""
 MOST_LINES = 1_000
 
 

@@ -41,4 +41,5 @@ def is_deleted(
         if is_new or chats_of(connection.tenant).ongoing(who.user_id) is not None:
             return False
         at -= SETTLED
-    return tombstones_of(connection.tenant).cover(who.user_id, who.account_id, at)
+    people = event.people if isinstance(event, Other) else (who.user_id,)
+    return tombstones_of(connection.tenant).cover(people, who.account_id, at)

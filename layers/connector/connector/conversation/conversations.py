@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from connector.conversation.cursors import Cursors
+from connector.conversation.sizes import fitting
 from connector.ports.reading import Conversation, Conversations, Pages, Scope
 
 _LOOKED_AT = 5  # entries; the newest ones may have no message, while it is being stored
@@ -26,7 +27,7 @@ def read_rows(
     cursor: str | None = None,
     user_id: str | None = None,
 ) -> Rows:
-    """Return up to `limit` conversations from the cursor on, or the one with a user.
+    """Return up to `limit` conversations from the cursor on, as many as fit into one answer, or the one with a user.
 
     All pages show the inbox as it stood when the first one was read: whatever is written while somebody turns them, no
     conversation is left out, and none comes twice.
@@ -41,7 +42,8 @@ def read_rows(
     else:
         found = list(conversations.rows(limit=limit + 1, before=before))  # one more tells if this is the last page
     rows = [_with_last(pages, row) for row in found[:limit]]
-    return Rows(rows, cursors.write(rows[-1].position) if len(found) > limit else None)
+    rows = rows[: fitting(row.last[1] if row.last else None for row in rows)]
+    return Rows(rows, cursors.write(rows[-1].position) if len(found) > len(rows) else None)
 
 
 def _with_last(pages: Pages, row: Conversation) -> Conversation:

@@ -5,12 +5,19 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from connector.errors import Detail, InvalidRequest
 from connector.tenancy import Tenant
 
-# A position: a time, a name, and for what moves the moment at which it stood there.
-_FORM = re.compile(r"(\d{14}\.[0-9a-f]{24}(?:\.[0-9a-f]{16})?)\.([0-9a-f]{8})", re.ASCII)
+_PLACE = r"[0-9]{14}\.[0-9a-f]{24}"  # a time, and an id
+_MOMENT = r"\.[0-9a-f]{16}"  # at which a row stood there that has moved since
+_CHECKSUM = r"\.([0-9a-f]{8})"
+_FORMS = {
+    "messages": re.compile(f"({_PLACE}){_CHECKSUM}"),
+    "export": re.compile(f"({_PLACE}){_CHECKSUM}"),
+    "conversations": re.compile(f"({_PLACE}{_MOMENT}){_CHECKSUM}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Cursors:
     """
 
     tenant: Tenant
-    route: str
+    route: Literal["messages", "export", "conversations"]
 
     def write(self, position: str) -> str:
         """Return the cursor of a position."""
@@ -39,7 +46,7 @@ class Cursors:
             plain = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
         except (binascii.Error, ValueError) as error:
             raise _not_a_cursor() from error
-        form = _FORM.fullmatch(plain)
+        form = _FORMS[self.route].fullmatch(plain)
         if form is None or form[2] != self._checksum(form[1]) or self.write(form[1]) != cursor:
             raise _not_a_cursor()
         return form[1]

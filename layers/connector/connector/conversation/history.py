@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from connector import search
 from connector.chat import Chat, Message, MessageStatus
 from connector.conversation.cursors import Cursors
+from connector.conversation.sizes import fitting
 from connector.errors import Detail, InvalidRequest
 from connector.ports.reading import Pages, Scope
 
@@ -14,6 +15,9 @@ MOST_CHARACTERS = 200
 
 MOST_LOOKED_AT = 500
 """How many messages one call looks at, where an entry alone does not tell whether its message is to be shown."""
+
+MOST_CHARACTERS_LOOKED_AT = 1_000_000
+"""Of their texts together, after which a call looks at no more of them."""
 
 _ROUNDS = 5
 _AT_ONCE = MOST_LOOKED_AT // _ROUNDS
@@ -73,7 +77,7 @@ class Page:
 def read_page(
     pages: Pages, cursors: Cursors, *, limit: int, cursor: str | None = None, filters: Filters | None = None
 ) -> Page:
-    """Return up to `limit` messages older than the cursor.
+    """Return up to `limit` messages older than the cursor, as many as fit into one answer (`sizes.fitting`).
 
     What only a look at messages tells is looked for among a fixed number of them. So a page may hold fewer than
     `limit`, or none, and still have a cursor: the rest follows there.
@@ -87,6 +91,7 @@ def read_page(
         return Page([], None)  # nothing in it that a message could be found by
     step = _AT_ONCE if filters.look_at_messages else limit + 1  # one more tells whether this is the last page
     found: list[tuple[str, Chat, Message]] = []
+    looked_at = 0
     for _ in range(_ROUNDS):
         entries = pages.entries(filters.of_entries, limit=step, beyond=beyond)
         stored = pages.messages(entries)
@@ -96,9 +101,11 @@ def read_page(
             if entry.key in stored and filters.let_through(stored[entry.key][1])
         ]
         beyond = entries[-1].position if len(entries) == step else None
-        if beyond is None or len(found) > limit:
+        looked_at += sum(len(message.text or "") for _, message in stored.values())
+        if beyond is None or len(found) > limit or looked_at > MOST_CHARACTERS_LOOKED_AT:
             break
-    if len(found) > limit:
-        beyond = found[limit - 1][0]
-    messages = [(chat, message) for _, chat, message in found[:limit]]
+    shown = fitting(message for _, _, message in found[:limit])
+    if len(found) > shown:
+        beyond = found[shown - 1][0]
+    messages = [(chat, message) for _, chat, message in found[:shown]]
     return Page(messages, cursors.write(beyond) if beyond is not None else None)

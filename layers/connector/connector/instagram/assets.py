@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.errors import Refused
+from connector.instagram.fields import meta_id, name_of, object_of
 from connector.instagram.graph import Graph
 
 _NOT_PROFESSIONAL = "This is not the id of an Instagram Business or Creator account."
@@ -46,9 +47,10 @@ class Assets:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
         answer = self._graph.get("me", {"fields": "user_id,username,name,account_type"})
-        if answer.get("account_type") == "PERSONAL" or not answer.get("user_id"):
+        account_id = meta_id(answer.get("user_id"))
+        if answer.get("account_type") == "PERSONAL" or account_id is None:
             raise Refused("not_professional", "The token's Instagram account is not a Business or Creator account.")
-        return _profile(answer, str(answer["user_id"]), str(answer.get("id") or "") or None)
+        return _profile(answer, account_id, meta_id(answer.get("id")))
 
     def linked_account_id(self, page_id: str) -> str | None:
         """Return the id of the Instagram account that a Facebook Page is linked to, if any.
@@ -56,10 +58,8 @@ class Assets:
         Raises:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
-        linked = self._graph.get(page_id, {"fields": "id,name,instagram_business_account"}).get(
-            "instagram_business_account"
-        )
-        return str(linked["id"]) if isinstance(linked, dict) and "id" in linked else None
+        page = self._graph.get(page_id, {"fields": "id,name,instagram_business_account"})
+        return meta_id(object_of(page.get("instagram_business_account")).get("id"))
 
     def bearer_id(self) -> str | None:
         """Return whose token it is: the id of a Page for its token, of a person for theirs.
@@ -67,8 +67,7 @@ class Assets:
         Raises:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
-        told = self._graph.get("me", {"fields": "id"}).get("id")
-        return str(told) if told else None
+        return meta_id(self._graph.get("me", {"fields": "id"}).get("id"))
 
     def require_messages(self) -> None:
         """Require that the account's messages may be read: the same right and the same switch let them be written.
@@ -77,7 +76,7 @@ class Assets:
             Refused: `permission_missing`, `messages_not_allowed`, …
             ReconnectNeeded, TryLater: as `Graph.get`.
         """
-        self._graph.get(f"{self._graph.node_id}/conversations", {"platform": "instagram", "limit": "1"})
+        self._graph.get((self._graph.node_id, "conversations"), {"platform": "instagram", "limit": "1"})
 
     def subscribe(self, fields: Iterable[str]) -> None:
         """Have Meta send these fields of this account to the app's webhook. Doing it twice is the same as once.
@@ -110,12 +109,12 @@ class Assets:
         self._graph.change("DELETE", self._edge)
 
     @property
-    def _edge(self) -> str:
-        return f"{self._graph.node_id}/subscribed_apps"
+    def _edge(self) -> tuple[str, str]:
+        return self._graph.node_id, "subscribed_apps"
 
 
 def _profile(answer: dict[str, object], account_id: str, app_scoped_id: str | None) -> Profile:
-    username, name = answer.get("username"), answer.get("name")
-    if not isinstance(username, str) or not username:
+    username = name_of(answer, "username")
+    if username is None:
         raise Refused("not_professional", _NOT_PROFESSIONAL)
-    return Profile(account_id, username, name if isinstance(name, str) else None, app_scoped_id)
+    return Profile(account_id, username, name_of(answer, "name"), app_scoped_id)

@@ -9,16 +9,16 @@ from itertools import islice
 from math import isfinite
 
 from connector.chat import Attachment, Button, Card, Coordinates
+from connector.instagram.bounds import (
+    LONGEST_KIND,
+    LONGEST_TITLE,
+    MOST_ATTACHED_CHARACTERS,
+    MOST_ATTACHMENTS,
+    MOST_BUTTONS,
+    MOST_CARDS,
+)
 from connector.instagram.fields import Allowance, Json, object_of, objects_of, text_of
 from connector.instagram.twins import POSTS, without_twins
-
-_MOST_ATTACHMENTS = 20  # Instagram takes 10
-_MOST_CARDS = 10  # as Instagram
-_MOST_BUTTONS = 5  # Instagram takes 3
-_MOST_CHARACTERS = 40_000  # of all attachments of a message: a chat holds 500 messages in 16 MB
-_LONGEST_KIND = 50
-_LONGEST_TITLE = 1_000
-_LONGEST_PAYLOAD = 1_000
 
 _LINKS = ("url", "story_media_url", "link", "media_url", "video_url", "image_url")
 _MEDIA_IDS = ("ig_post_media_id", "reel_video_id", "story_media_id", "ig_media_id", "media_id", "post_id", "video_id")
@@ -26,8 +26,8 @@ _MEDIA_IDS = ("ig_post_media_id", "reel_video_id", "story_media_id", "ig_media_i
 
 def attachments_of(message: Json) -> tuple[Attachment, ...]:
     """Return the attachments of a webhook's message, each shared post once."""
-    allowance = Allowance(_MOST_CHARACTERS)
-    listed = objects_of(message.get("attachments"), _MOST_ATTACHMENTS)
+    allowance = Allowance(MOST_ATTACHED_CHARACTERS)
+    listed = objects_of(message.get("attachments"), MOST_ATTACHMENTS)
     found = [_attachment(one, message, allowance) for one in listed]
     if not found and "sticker_id" in message:
         return (Attachment("sticker", None),)
@@ -38,14 +38,13 @@ def attachments_of(message: Json) -> tuple[Attachment, ...]:
 
 def _attachment(attachment: Json, message: Json, allowance: Allowance) -> Attachment:
     payload = object_of(attachment.get("payload"))
-    kind = text_of(attachment, "type", most=_LONGEST_KIND) or "unknown"
+    kind = text_of(attachment, "type", most=LONGEST_KIND) or "unknown"
     if kind == "image" and ("sticker_id" in payload or "sticker_id" in message):
         kind = "sticker"
     return Attachment(
         kind,
         allowance.link(payload, *_LINKS) or allowance.link(attachment, *_LINKS),
-        allowance.text(payload, "title", most=_LONGEST_TITLE)
-        or allowance.text(attachment, "title", most=_LONGEST_TITLE),
+        allowance.text(payload, "title", most=LONGEST_TITLE) or allowance.text(attachment, "title", most=LONGEST_TITLE),
         allowance.id(payload, *_MEDIA_IDS, *(["id"] if kind in POSTS else [])),
         _coordinates(attachment, payload),
         _cards(kind, attachment, payload, allowance),
@@ -72,9 +71,9 @@ def _degrees(place: Json, most: int, *names: str) -> float | None:
 
 def _cards(kind: str, attachment: Json, payload: Json, allowance: Allowance) -> tuple[Card, ...]:
     """Return the elements, wherever they are listed; else what the template itself says and offers."""
-    inner = [object_of(value) for value in islice(payload.values(), _MOST_CARDS)]
+    inner = [object_of(value) for value in islice(payload.values(), MOST_CARDS)]
     for holder in (payload, *inner, attachment):
-        if elements := objects_of(holder.get("elements"), _MOST_CARDS):
+        if elements := objects_of(holder.get("elements"), MOST_CARDS):
             return tuple(_some(_card(element, allowance) for element in elements))
     if kind not in ("template", "product"):
         return ()
@@ -89,21 +88,21 @@ def _card(element: Json, allowance: Allowance) -> Card:
     action = object_of(element.get("default_action"))
     listed = next((element[name] for name in ("buttons", "call_to_actions", "cta") if element.get(name)), None)
     return Card(
-        title=allowance.text(element, "title", "text", "name", most=_LONGEST_TITLE),
-        subtitle=allowance.text(element, "subtitle", "description", most=_LONGEST_TITLE),
+        title=allowance.text(element, "title", "text", "name", most=LONGEST_TITLE),
+        subtitle=allowance.text(element, "subtitle", "description", most=LONGEST_TITLE),
         url=allowance.link(action, "url") or allowance.link(element, "url", "item_url", "link"),
         image_url=allowance.link(element, "image_url", "media_url", "picture"),
         product_id=allowance.id(element, "product_id", "id"),
         retailer_id=allowance.id(element, "retailer_id"),
-        buttons=tuple(_some(_button(one, allowance) for one in objects_of(listed, _MOST_BUTTONS))),
+        buttons=tuple(_some(_button(one, allowance) for one in objects_of(listed, MOST_BUTTONS))),
     )
 
 
 def _button(button: Json, allowance: Allowance) -> Button:
     return Button(
-        title=allowance.text(button, "title", "text", most=_LONGEST_TITLE),
+        title=allowance.text(button, "title", "text", most=LONGEST_TITLE),
         url=allowance.link(button, "url"),
-        payload=allowance.text(button, "payload", most=_LONGEST_PAYLOAD),
+        payload=allowance.text(button, "payload", most=LONGEST_TITLE),
     )
 
 

@@ -154,6 +154,8 @@ class Other:
     mid: str | None
     """The message it is about, where it says so."""
     item: Mapping[str, Any]
+    people: tuple[str, ...] = ()
+    """Every id in it that can be a person's, the customer's too."""
 
 
 type Event = (

@@ -11,7 +11,7 @@ from typing import Any
 from connector.accounts import AccessToken
 from connector.errors import OutcomeUnknown, OutsideError, ReconnectNeeded, TokenInDoubt, TryLater
 from connector.instagram.errors import DEAD, error_of, is_error, refused
-from connector.transport import Answer, Transport
+from connector.transport import Answer, Path, Transport
 
 _SECONDS = 10
 _PROBE_SECONDS = 5
@@ -27,7 +27,7 @@ class Graph:
         self._transport = Transport("Meta", base_url, token.value)
         self.node_id = node_id
 
-    def get(self, path: str, params: Mapping[str, str], *, timeout: float = _SECONDS) -> dict[str, Any]:
+    def get(self, path: Path, params: Mapping[str, str], *, timeout: float = _SECONDS) -> dict[str, Any]:
         """Read.
 
         Raises:
@@ -45,7 +45,7 @@ class Graph:
     def change(
         self,
         method: str,
-        path: str,
+        path: Path,
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,

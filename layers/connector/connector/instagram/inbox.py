@@ -3,13 +3,13 @@
 Threads in *Requests* are among them, until nobody has written there for 30 days.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector.accounts import Account
+from connector.instagram.fields import mid_of, object_of
 from connector.instagram.graph import Graph
 from connector.instagram.retold import FIELDS, retell
 from connector.instagram.threads import READABLE, listed, time_of, written_at
@@ -18,7 +18,6 @@ from connector.ports.recovery import Retold, Thread, ThreadPage, Written
 _THREADS = 25  # in one answer, which has 20 ids of 164 characters for each
 _SECONDS = 5
 _SECOND = timedelta(seconds=1)
-_MID = re.compile(r"[A-Za-z0-9_=+-]{1,500}")
 _LIST_FIELDS = f"id,updated_time,messages.limit({READABLE}){{id,created_time}}"
 _MESSAGE_FIELDS = f"messages.limit({READABLE}){{{FIELDS}}}"
 
@@ -39,7 +38,7 @@ class Inbox:
         params = {"platform": "instagram", "fields": _LIST_FIELDS, "limit": str(_THREADS)}
         params |= {"user_id": user_id} if user_id else {}
         params |= {"after": after} if after else {}
-        told = self._graph.get(f"{self._graph.node_id}/conversations", params, timeout=_SECONDS)
+        told = self._graph.get((self._graph.node_id, "conversations"), params, timeout=_SECONDS)
         threads = tuple(thread for one in listed(told) if (thread := _thread(one)))
         return ThreadPage(threads, _next(told))
 
@@ -67,8 +66,6 @@ class Inbox:
         Raises:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
-        if not _MID.fullmatch(mid):
-            return None
         message = self._graph.get(mid, {"fields": FIELDS}, timeout=_SECONDS)
         written = written_at(message)
         is_within = written is not None and timedelta() <= hinted_at - written < _SECOND
@@ -76,11 +73,11 @@ class Inbox:
 
 
 def _thread(told: Mapping[str, Any]) -> Thread | None:
-    thread_id, updated_at = told.get("id"), time_of(told.get("updated_time"))
-    if not isinstance(thread_id, str) or updated_at is None:
+    thread_id, updated_at = mid_of(told, "id"), time_of(told.get("updated_time"))  # of the form of a message's
+    if thread_id is None or updated_at is None:
         return None
-    newest = [(one.get("id"), written_at(one)) for one in _messages(told)]
-    return Thread(thread_id, updated_at, tuple(Written(mid, at) for mid, at in newest if isinstance(mid, str) and at))
+    newest = [(mid_of(one, "id"), written_at(one)) for one in _messages(told)]
+    return Thread(thread_id, updated_at, tuple(Written(mid, at) for mid, at in newest if mid and at))
 
 
 def _messages(told: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -93,5 +90,5 @@ def _next(told: Mapping[str, Any]) -> str | None:
     paging = told.get("paging")
     if not isinstance(paging, Mapping) or "next" not in paging:
         return None
-    after = (paging.get("cursors") or {}).get("after")
+    after = object_of(paging.get("cursors")).get("after")
     return after if isinstance(after, str) and after else None

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.instagram.fields import meta_id, name_of, object_of
 from connector.instagram.graph import Graph
+from connector.instagram.threads import listed
 
 _FIELDS = "id,name,access_token,tasks,instagram_business_account{id,username}"
 _PER_CALL = "100"
@@ -41,25 +43,26 @@ def linked_pages(graph: Graph) -> list[LinkedPage]:
 def _pages(graph: Graph) -> Iterator[Mapping[str, Any]]:
     asked = {"fields": _FIELDS, "limit": _PER_CALL}
     for _ in range(_MOST_CALLS):
-        answer = graph.get("me/accounts", asked)
-        yield from (one for one in answer.get("data") or () if isinstance(one, dict))
-        paging = answer.get("paging") or {}
-        after = (paging.get("cursors") or {}).get("after")
+        answer = graph.get(("me", "accounts"), asked)
+        yield from listed(answer)
+        paging = object_of(answer.get("paging"))
+        after = object_of(paging.get("cursors")).get("after")
         if not after or "next" not in paging:
             return
         asked = asked | {"after": str(after)}
 
 
 def _read(told: Mapping[str, Any]) -> LinkedPage | None:
-    page_id, account, token = told.get("id"), told.get("instagram_business_account"), told.get("access_token")
-    if not isinstance(account, dict) or not account.get("id") or not page_id or not token:
+    account = object_of(told.get("instagram_business_account"))
+    page_id, account_id, token = meta_id(told.get("id")), meta_id(account.get("id")), told.get("access_token")
+    if page_id is None or account_id is None or not isinstance(token, str) or not token:
         return None
     tasks = told.get("tasks")
     return LinkedPage(
-        page_id=str(page_id),
-        name=str(told.get("name") or ""),
-        token=str(token),
-        account_id=str(account["id"]),
-        username=str(account.get("username") or ""),
+        page_id=page_id,
+        name=name_of(told, "name") or "",
+        token=token,
+        account_id=account_id,
+        username=name_of(account, "username") or "",
         allows_messages=not isinstance(tasks, list) or any("MESSAGING" in str(task) for task in tasks),
     )

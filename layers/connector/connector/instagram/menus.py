@@ -15,7 +15,7 @@ from connector.instagram.graph import Graph
 DEFAULT = "default"
 """The locale that stands for all those that are not named."""
 
-_EDGE = "me/messenger_profile"
+_EDGE = ("me", "messenger_profile")
 _SECONDS = 4  # setting both and reading them back is four calls, within API Gateway's 30 seconds
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from connector.chat import Message, Person, clean
+from connector.chat import Message, Person
 from connector.echoes import Echo
 from connector.errors import OutcomeUnknown, Refused
+from connector.instagram.fields import mid_of, name_of
 from connector.instagram.graph import Graph
 from connector.instagram.outgoing import body_of
 from connector.instagram.refusals import refusal_of
@@ -23,7 +24,7 @@ class Messenger:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._messages = f"{graph.node_id}/messages"
+        self._messages = (graph.node_id, "messages")
 
     def send(self, user_id: str, message: Message) -> str:
         """Send one message, once, and return the mid that Meta gives it. A text has at most 1000 UTF-8 bytes.
@@ -39,8 +40,8 @@ class Messenger:
             answer = self._graph.change("POST", self._messages, json=body_of(message, user_id), timeout=seconds)
         except Refused as error:
             raise refusal_of(message, error) from error
-        mid = answer.get("message_id")
-        if not isinstance(mid, str) or not mid:
+        mid = mid_of(answer, "message_id")
+        if mid is None:
             raise OutcomeUnknown("Meta answered without naming the message.")
         return mid
 
@@ -73,8 +74,9 @@ class Messenger:
             Refused: as `Graph.get`, or so much was written since then that Meta no longer tells all of it.
         """
         params = {"platform": "instagram", "user_id": user_id, "fields": "id"}
-        found = listed(self._graph.get(f"{self._graph.node_id}/conversations", params))
-        thread = self._graph.get(str(found[0]["id"]), {"fields": THREAD_FIELDS}) if found and "id" in found[0] else {}
+        found = listed(self._graph.get((self._graph.node_id, "conversations"), params))
+        thread_id = mid_of(found[0], "id") if found else None
+        thread = self._graph.get(thread_id, {"fields": THREAD_FIELDS}) if thread_id else {}
         return sent_since(thread, account_id, since)
 
     def person(self, user_id: str) -> Person:
@@ -84,7 +86,4 @@ class Messenger:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
         answer = self._graph.get(user_id, {"fields": "name,username"}, timeout=_COURTESY_SECONDS)
-        name, username = answer.get("name"), answer.get("username")
-        return Person(
-            clean(username) if isinstance(username, str) else None, clean(name) if isinstance(name, str) else None
-        )
+        return Person(name_of(answer, "username"), name_of(answer, "name"))

@@ -6,20 +6,19 @@ only; what an item means is `events.py`'s business. So a malformed item can neve
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from connector.instagram.fields import is_person_id, object_of
+from connector.instagram.bounds import MAX_NOTIFICATIONS
+from connector.instagram.fields import meta_id, moment_of, object_of
 
 type Channel = Literal["messaging", "standby", "changes"]
 
-# Meta documents at most 1,000 updates in one POST.
-MAX_NOTIFICATIONS = 1000
-
 _KNOWN = {"id", "time", "messaging", "standby", "changes", "field", "value"}
-_ID = re.compile(r"[!-~]{1,64}")
+
+# Where Meta names a person other than as sender or receiver: the author of a comment, and a reference from a plugin.
+_OTHER_PEOPLE = (("from", "id"), ("from", "self_ig_scoped_id"), ("optin", "user_ref"), ("prior_message", "identifier"))
 
 
 class UnreadableBody(Exception):
@@ -35,6 +34,8 @@ class Notification:
     channel: Channel
     """How it came: `messaging`; `standby`, when another app has the thread; `changes`, with `field` and `value`."""
     item: dict[str, Any]
+    sent_at: int | None = None
+    """When Meta sent it, in ms since 1970 (`entry.time`); None where Meta does not say."""
 
 
 def split(body: bytes) -> list[Notification]:
@@ -59,9 +60,9 @@ def split(body: bytes) -> list[Notification]:
 
 
 def is_refused(notification: Notification) -> bool:
-    """Return whether a notification names a customer by what can be no id of Instagram's."""
-    customer_id = customer_of(envelope_of(notification), notification.account_id)
-    return customer_id is not None and not is_person_id(customer_id)
+    """Return whether a notification names a person or account by what can be no id of Instagram's."""
+    named = (_at(envelope_of(notification), side, "id") for side in ("sender", "recipient", "from"))
+    return any(one is not None and meta_id(one) is None for one in named)
 
 
 def envelope_of(notification: Notification) -> dict[str, Any]:
@@ -70,46 +71,46 @@ def envelope_of(notification: Notification) -> dict[str, Any]:
     return object_of(item.get("value")) if notification.channel == "changes" else item
 
 
-def customer_of(item: Mapping[str, Any], account_id: str) -> object:
-    """Return what an item gives as the customer's id: the sender's, or the recipient's of what the business did."""
-    return _party(item, "recipient" if _is_of_business(item, account_id) else "sender")
+def customer_of(item: Mapping[str, Any], account_id: str) -> str | None:
+    """Return the customer's id: the sender's, or the recipient's of what the business did; else whom an item names."""
+    side = "recipient" if _is_of_business(item, account_id) else "sender"
+    return next((one for place in ((side, "id"), *_OTHER_PEOPLE) if (one := meta_id(_at(item, *place)))), None)
 
 
 def _of_entry(entry: dict[str, Any]) -> Iterator[Notification]:
-    entry_id = _id(entry.get("id"))
+    entry_id, sent_at = meta_id(entry.get("id")) or "", _milliseconds(entry.get("time"))
+
+    def told(channel: Channel, item: dict[str, Any]) -> Notification:
+        envelope = object_of(item.get("value")) if channel == "changes" else item
+        return Notification(_account(envelope, entry_id), channel, item, sent_at)
+
     for item in _dicts(entry.get("messaging")):
-        yield Notification(_account(item, entry_id), "messaging", item)
+        yield told("messaging", item)
     for item in _dicts(entry.get("standby")):
-        yield Notification(_account(item, entry_id), "standby", item)
+        yield told("standby", item)
     for change in _dicts(entry.get("changes")):
-        yield _of_change(change, entry_id)
+        yield told("changes", change)
     if "field" in entry:
-        yield _of_change({"field": entry["field"], "value": entry.get("value")}, entry_id)
+        yield told("changes", {"field": entry["field"], "value": entry.get("value")})
     for name in entry.keys() - _KNOWN:  # lists that Meta has not announced: kept under their name
         for item in _dicts(entry[name]):
-            yield _of_change({"field": name, "value": item}, entry_id)
-
-
-def _of_change(change: dict[str, Any], entry_id: str) -> Notification:
-    value = change.get("value")
-    account_id = _account(value, entry_id) if isinstance(value, dict) else entry_id
-    return Notification(account_id, "changes", change)
+            yield told("changes", {"field": name, "value": item})
 
 
 def _account(item: dict[str, Any], entry_id: str) -> str:
     """Return the business side of an item. In several of Meta's own samples `entry.id` is somebody else."""
-    return _id(_party(item, "sender" if _is_of_business(item, entry_id) else "recipient")) or entry_id
+    return meta_id(_at(item, "sender" if _is_of_business(item, entry_id) else "recipient", "id")) or entry_id
 
 
 def _is_of_business(item: Mapping[str, Any], account_id: str) -> bool:
     """Return whether the business did it. Its edits have no `is_echo`, nor at times its unsends."""
     message = object_of(item.get("message"))
     may_lack_mark = message.get("is_deleted") is True or "message_edit" in item
-    return message.get("is_echo") is True or (may_lack_mark and _id(_party(item, "sender")) == account_id)
+    return message.get("is_echo") is True or (may_lack_mark and meta_id(_at(item, "sender", "id")) == account_id)
 
 
-def _party(item: Mapping[str, Any], side: str) -> object:
-    return object_of(item.get(side)).get("id")
+def _at(item: Mapping[str, Any], part: str, name: str) -> object:
+    return object_of(item.get(part)).get(name)
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
@@ -125,7 +126,6 @@ def _require_at_most(number: int) -> None:
         raise UnreadableBody(f"more than {MAX_NOTIFICATIONS} notifications")
 
 
-def _id(value: object) -> str:
-    """Return an id as a string: Meta's ids exceed 2^53, and some of its samples write them as numbers."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if _ID.fullmatch(text) else ""
+def _milliseconds(time: object) -> int | None:
+    moment = moment_of(time)
+    return int(moment.timestamp() * 1000) if moment else None

@@ -73,7 +73,7 @@ def exchange(base_url: str, app: App, code: str, redirect_uri: str) -> Given:
         "redirect_uri": redirect_uri,
         "code": code.removesuffix("#_"),  # Instagram appends it; browsers keep it to themselves
     }
-    answer = Transport("Meta", base_url, None).send("POST", "oauth/access_token", form=form)
+    answer = Transport("Meta", base_url, None).send("POST", ("oauth", "access_token"), form=form)
     if is_error(answer):
         raise _refusal(answer)
     given = _given(answer.body or {})

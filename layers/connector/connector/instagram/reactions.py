@@ -2,9 +2,9 @@
 
 import re
 
+from connector.instagram.bounds import LONGEST_EMOJI
 from connector.instagram.fields import Json, text_of
 
-_LONGEST = 100  # characters of what Meta writes: a family's emoji is 11, each as an escape of up to 12
 _UNNAMED = "❔"
 """Stands for a reaction of which Meta does not tell the emoji."""
 
@@ -29,8 +29,8 @@ _ESCAPE = re.compile(
 def emoji_of(reaction: Json) -> str:
     """Return the emoji that a reaction shows."""
     for name in ("emoji", "reaction"):
-        written = text_of(reaction, name, most=_LONGEST + 1)
-        if written and len(written) <= _LONGEST and (emoji := _read(written)):
+        written = text_of(reaction, name, most=LONGEST_EMOJI + 1)
+        if written and len(written) <= LONGEST_EMOJI and (emoji := _read(written)):
             return emoji
     return _UNNAMED
 

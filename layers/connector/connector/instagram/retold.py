@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.accounts import Account
-from connector.instagram.fields import Json, object_of
+from connector.instagram.fields import Json, meta_id, mid_of, object_of
 from connector.instagram.notifications import Notification
 from connector.instagram.threads import listed, written_at
 from connector.ports.recovery import Retold
@@ -23,14 +23,14 @@ def retell(message: Json, account: Account, rank: int) -> Retold | None:
     Meta tells the second in which it was written. `rank` says how many were written before it in the same second, and
     becomes its milliseconds: what was written later sorts later.
     """
-    mid, at = message.get("id"), written_at(message)
+    mid, at = mid_of(message, "id"), written_at(message)
     sender, receivers = object_of(message.get("from")), listed(object_of(message.get("to")))
     is_ours = _is(account, sender)
     to_us = any(_is(account, one) for one in receivers)
     customers = [one for one in ([sender] if not is_ours else receivers) if not _is(account, one)]
-    user_id = customers[0].get("id") if customers else None
+    user_id = meta_id(customers[0].get("id")) if customers else None
     # Nothing is a customer's but what was written to us by somebody else.
-    if not isinstance(mid, str) or at is None or not isinstance(user_id, str) or not user_id or is_ours == to_us:
+    if mid is None or at is None or user_id is None or is_ours == to_us:
         return None
     told = {"mid": mid} | said(message) | ({"is_echo": True} if is_ours else {})
     ends = {"sender": {"id": user_id}, "recipient": {"id": account.account_id}}

@@ -7,6 +7,8 @@ from typing import Any
 from connector.echoes import Echo
 from connector.errors import Refused, TryLater
 from connector.instagram.attachments import attachments_of
+from connector.instagram.bounds import LONGEST_TEXT
+from connector.instagram.fields import mid_of, object_of, text_of
 from connector.instagram.retold import said
 from connector.instagram.threads import READABLE, listed, written_at
 
@@ -32,9 +34,8 @@ def sent_since(thread: Mapping[str, object], account_id: str, since: datetime) -
 
 def _sent(message: Mapping[str, Any], account_id: str) -> Echo | None:
     """Read one message of a thread; None for what the account has not written."""
-    sender, mid, at = message.get("from"), message.get("id"), written_at(message)
-    if at is None or not isinstance(mid, str) or not isinstance(sender, Mapping) or sender.get("id") != account_id:
+    mid, at = mid_of(message, "id"), written_at(message)
+    if at is None or mid is None or object_of(message.get("from")).get("id") != account_id:
         return None
     told = said(message)
-    text = told.get("text")
-    return Echo(mid, text if isinstance(text, str) else None, attachments_of(told), at)
+    return Echo(mid, text_of(told, "text", most=LONGEST_TEXT), attachments_of(told), at)

@@ -14,10 +14,10 @@ from hashlib import sha256
 from typing import Any
 
 from connector.errors import InvalidRequest, Unauthorized
+from connector.instagram.fields import named_id
 
 _FORM = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{1,16384})")
 _ALGORITHM = "HMAC-SHA256"
-_ID = re.compile(r"[0-9]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def read(signed_request: str) -> SignedRequest:
     payload = _decoded(signed_request.partition(".")[2])
     if str(payload.get("algorithm")).upper() != _ALGORITHM:
         raise Unauthorized(f"The signed_request must be signed with {_ALGORITHM}.")
-    told = SignedRequest(_id(payload.get("user_id")), _id(payload.get("profile_id")))
+    told = SignedRequest(named_id(payload.get("user_id")), named_id(payload.get("profile_id")))
     if told.person_id is None and told.page_id is None:
         raise InvalidRequest("The signed_request names nobody: it needs a user_id.")
     return told
@@ -84,9 +84,3 @@ def _decoded(payload: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidRequest("The signed_request holds no object.")
     return fields
-
-
-def _id(value: object) -> str | None:
-    """Return an id, which may be a number. 0 is what Meta writes for nobody."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if _ID.fullmatch(text) and text.strip("0") else None

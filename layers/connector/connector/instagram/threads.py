@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from connector.instagram.bounds import MOST_LISTED
+from connector.instagram.fields import objects_of
+
 READABLE = 20
 """Of how many messages of a thread, the newest, Meta tells more than the id."""
 
@@ -11,7 +14,7 @@ READABLE = 20
 def listed(edge: Mapping[str, object]) -> list[dict[str, Any]]:
     """Return what an edge of the Graph API lists."""
     data = edge.get("data")
-    return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+    return objects_of(data, MOST_LISTED) if isinstance(data, list) else []
 
 
 def written_at(message: Mapping[str, Any]) -> datetime | None:

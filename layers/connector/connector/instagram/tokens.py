@@ -15,6 +15,7 @@ from urllib.parse import quote
 from connector.accounts import AccessToken, App
 from connector.errors import OutcomeUnknown, Refused, TryLater
 from connector.instagram.errors import body_of
+from connector.instagram.fields import named_id
 from connector.instagram.graph import Graph
 
 _PAGE = "PAGE"
@@ -68,7 +69,7 @@ class Tokens:
         graph = self._graph_of(AccessToken(f"{app.app_id}|{app.secret}"))
         request = {"method": "GET", "relative_url": f"debug_token?input_token={quote(token, safe='')}"}
         try:
-            told = graph.change("POST", "", json={"batch": [request], "include_headers": False}).get("data")
+            told = graph.change("POST", (), json={"batch": [request], "include_headers": False}).get("data")
             data = _single(told).get("data")
         except OutcomeUnknown as error:
             raise TryLater(error.message).quoting(error.quote) from error  # it only reads
@@ -99,7 +100,7 @@ class Tokens:
             "client_secret": app.secret,
             "fb_exchange_token": token,
         }
-        return self._long(self._graph_of(AccessToken(token)).change("POST", "oauth/access_token", form=form))
+        return self._long(self._graph_of(AccessToken(token)).change("POST", ("oauth", "access_token"), form=form))
 
     def extend_account(self, token: str, app: App) -> LongToken:
         """Return a long-lived token for an Instagram user's short-lived one (Meta, "Business Login for Instagram").
@@ -157,9 +158,9 @@ def _inspection(data: Mapping[str, Any]) -> Inspection:
     return Inspection(
         is_valid=data.get("is_valid") is True,
         is_page_token=data.get("type") == _PAGE,
-        page_id=str(data.get("profile_id") or "") or None,
-        app_id=str(data.get("app_id") or ""),
-        owner_id=str(data.get("user_id") or "") or None,
+        page_id=named_id(data.get("profile_id")),
+        app_id=named_id(data.get("app_id")) or "",
+        owner_id=named_id(data.get("user_id")),
         permissions=tuple(sorted(map(str, scopes))) if isinstance(scopes, list) else (),
         issued_at=_moment(data.get("issued_at")),
         expires_at=_moment(data.get("expires_at")),

@@ -280,8 +280,8 @@ class KeptEvents(Protocol):
 class Tombstones(Protocol):
     """What was deleted for good of one tenant's. See `storage/tombstones.py`."""
 
-    def cover(self, user_id: str, account_id: str, at: datetime) -> bool:
-        """Return whether what happened then between a customer and an account has been deleted."""
+    def cover(self, user_ids: Iterable[str], account_id: str, at: datetime) -> bool:
+        """Return whether what happened then between one of these people and an account has been deleted."""
         ...
 
 

@@ -1,7 +1,10 @@
 """Attachments as MongoDB holds them, and back. Documents of earlier versions have a kind, a URL and a title only."""
 
+from math import isfinite
+
 from connector.chat import Attachment, Button, Card, Coordinates
 from connector.storage.mongodb import Document
+from connector.storage.stored import link, part, parts, text
 
 
 def write_attachment(attachment: Attachment) -> Document:
@@ -19,15 +22,21 @@ def write_attachment(attachment: Attachment) -> Document:
 
 def read_attachment(document: Document) -> Attachment:
     """Return the attachment that a document holds."""
-    place = document.get("coordinates")
     return Attachment(
-        kind=document["kind"],
-        url=document["url"],
-        title=document["title"],
-        media_id=document.get("mediaId"),
-        coordinates=Coordinates(place["latitude"], place["longitude"]) if place else None,
-        cards=tuple(_read_card(card) for card in document.get("cards", ())),
+        kind=text(document, "kind") or "unknown",
+        url=link(document, "url"),
+        title=text(document, "title"),
+        media_id=text(document, "mediaId"),
+        coordinates=_read_place(part(document, "coordinates")),
+        cards=tuple(_read_card(card) for card in parts(document, "cards")),
     )
+
+
+def _read_place(document: Document) -> Coordinates | None:
+    latitude, longitude = document.get("latitude"), document.get("longitude")
+    if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+        return Coordinates(latitude, longitude) if isfinite(latitude) and isfinite(longitude) else None
+    return None
 
 
 def _write_card(card: Card) -> Document:
@@ -44,11 +53,13 @@ def _write_card(card: Card) -> Document:
 
 def _read_card(document: Document) -> Card:
     return Card(
-        title=document["title"],
-        subtitle=document["subtitle"],
-        url=document["url"],
-        image_url=document["imageUrl"],
-        product_id=document["productId"],
-        retailer_id=document["retailerId"],
-        buttons=tuple(Button(one["title"], one["url"], one["payload"]) for one in document["buttons"]),
+        title=text(document, "title"),
+        subtitle=text(document, "subtitle"),
+        url=link(document, "url"),
+        image_url=link(document, "imageUrl"),
+        product_id=text(document, "productId"),
+        retailer_id=text(document, "retailerId"),
+        buttons=tuple(
+            Button(text(one, "title"), link(one, "url"), text(one, "payload")) for one in parts(document, "buttons")
+        ),
     )

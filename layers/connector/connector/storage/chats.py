@@ -13,7 +13,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, OTHER_APP, Chat, Message, MessageStatus, Person, Role
-from connector.storage.documents import now, read_chat, read_message, write_message
+from connector.storage.documents import now, read_chat, read_messages, write_message
 from connector.storage.entries import Entries, expiry
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
@@ -169,7 +169,8 @@ class Chats:
                 self._tenant | {"messages.key": key},
                 {"messages": {"$elemMatch": {"key": key}}, "metadata": 1, "chatId": 1, "pausedUntil": 1},
             )
-        return (read_chat({**document, "messages": []}), read_message(document["messages"][0])) if document else None
+        message = next(iter(read_messages(document or {})), None)
+        return (read_chat({**document, "messages": []}), message) if document and message else None
 
     def refer(self, user_id: str, referral: Mapping[str, Any], at: datetime) -> bool:
         """Record what brought the customer here, unless something later has, and that it opens the window.

@@ -16,10 +16,11 @@ from pymongo.errors import AutoReconnect, OperationFailure
 
 from connector.chat import FALLBACK, MessageStatus, Role
 from connector.ports.reading import Conversation
-from connector.storage.documents import read_chat, read_message
+from connector.storage.documents import read_chat, read_messages
 from connector.storage.entries import position_at, time_of
-from connector.storage.indexes import CONVERSATIONS, CURRENT, OF_USER, OURS
+from connector.storage.indexes import CONVERSATIONS, CURRENT, MESSAGES, OF_USER, OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.stored import moment
 from connector.tenancy import Tenant
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,14 +34,16 @@ _NOW = "f" * 16
 
 def _those(*conditions: Mapping[str, Any]) -> Document:
     """Return the expression for those of a chat's messages that meet all conditions."""
-    return {"$filter": {"input": "$messages", "cond": {"$and": list(conditions)}}}
+    return {"$filter": {"input": MESSAGES, "cond": {"$and": list(conditions)}}}
 
+
+_KEY = {"$cond": [{"$eq": [{"$type": "$$this.key"}, "string"]}, "$$this.key", ""]}
 
 # What we have said to the customer, or are saying, but for what was not sent, or was said in the agent's place.
 _ANSWERS = _those(
     {"$ne": ["$$this.role", Role.USER.value]},
     {"$ne": ["$$this.status", MessageStatus.FAILED.value]},
-    {"$lt": [{"$indexOfBytes": ["$$this.key", FALLBACK]}, 0]},
+    {"$lt": [{"$indexOfBytes": [_KEY, FALLBACK]}, 0]},
 )
 _SINCE_ANSWERED = {"$gt": ["$$this.createdAt", {"$ifNull": ["$$answeredAt", _NEVER]}]}
 # What the agent will answer, and what it will not and nobody has answered since.
@@ -85,23 +88,23 @@ class Conversations:
         """
         current = self._tenant | CURRENT
         wanted: Document = current | {"lastMessageAt": {"$gt": _NEVER}}
-        moment = None
+        then_at = None
         if before is not None:
             at, (chat_id, _, then) = time_of(before), before.partition(".")[2].partition(".")
-            moment = Timestamp(int(then[:8], 16), int(then[8:], 16)) if then else None
+            then_at = Timestamp(int(then[:8], 16), int(then[8:], 16)) if then else None
             earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": at}}
             wanted = {"$or": [earlier, current | {"lastMessageAt": at, "_id": {"$lt": ObjectId(chat_id)}}]}
         with translated():
             try:
-                return self._find(wanted, limit, moment)
+                return self._find(wanted, limit, then_at)
             except AutoReconnect:
-                return self._find(wanted, limit, moment)  # once, as PyMongo does for the reads that it makes itself
+                return self._find(wanted, limit, then_at)  # once, as PyMongo does for the reads that it makes itself
             except OperationFailure as error:
                 if error.code not in _NO_SUCH_MOMENT:
                     raise
                 return self._find(wanted, limit, None)
 
-    def _find(self, wanted: Document, limit: int, moment: Timestamp | None) -> Sequence[Conversation]:
+    def _find(self, wanted: Document, limit: int, then_at: Timestamp | None) -> Sequence[Conversation]:
         """Return rows as they stood at a moment, or stand now. A session of PyMongo's takes no moment of another's."""
         told = self._collection.database.command(
             "find",
@@ -112,7 +115,7 @@ class Conversations:
             hint=CONVERSATIONS,
             limit=limit,
             batchSize=limit,
-            readConcern={"level": "snapshot"} | ({"atClusterTime": moment} if moment else {}),
+            readConcern={"level": "snapshot"} | ({"atClusterTime": then_at} if then_at else {}),
             codec_options=self._collection.codec_options,
         )["cursor"]
         at = told.get("atClusterTime")  # not told of a collection that is not there yet
@@ -128,17 +131,18 @@ class Conversations:
                 .hint(OF_USER)
                 .to_list(1)
             )
-        return next((_read(document, _NOW) for document in documents if document["lastMessageAt"]), None)
+        return next((_read(document, _NOW) for document in documents if moment(document, "lastMessageAt")), None)
 
 
-def _read(document: Document, moment: str) -> Conversation:
+def _read(document: Document, read_at: str) -> Conversation:
     """Return a row. Where chats end and begin, the newest message may stand in the chat before the newest."""
     chat = read_chat(document | {"messages": []})
-    newest = max(document["messages"], key=lambda one: (one["createdAt"], one["id"]), default=None)
+    newest = max(read_messages(document), key=lambda one: (one.created_at, one.id), default=None)
+    written_at = moment(document, "lastMessageAt") or _NEVER
     return Conversation(
         chat=chat,
-        last=(chat, read_message(newest)) if newest else None,
+        last=(chat, newest) if newest else None,
         unanswered=document["unanswered"],
-        updated_at=document["updatedAt"],
-        position=f"{position_at(document['lastMessageAt'], str(document['_id']))}.{moment}",
+        updated_at=moment(document, "updatedAt") or written_at,
+        position=f"{position_at(written_at, str(document['_id']))}.{read_at}",
     )

@@ -1,10 +1,15 @@
 """Chats as MongoDB holds them, and back."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
 
 from connector.chat import PAUSED, Chat, Message, MessageStatus, Person, Role, Turn, TurnState
 from connector.storage.attachment_documents import read_attachment, write_attachment
 from connector.storage.mongodb import Document
+from connector.storage.stored import json, moment, number, part, parts, text
+from connector.untrusted import clean
 
 
 def write_message(message: Message) -> Document:
@@ -38,32 +43,56 @@ def write_message(message: Message) -> Document:
     }
 
 
-def read_message(document: Document) -> Message:
-    """Return the message that a document holds."""
+def read_message(document: Document) -> Message | None:
+    """Return the message that a document holds; None if it lacks what every message has."""
+    message_id, key, created_at = text(document, "id"), text(document, "key"), moment(document, "createdAt")
+    role, status = _member(Role, document.get("role")), _member(MessageStatus, document.get("status"))
+    if message_id is None or key is None or created_at is None or role is None or status is None:
+        return None
     return Message(
-        id=document["id"],
-        key=document["key"],
-        mid=document["mid"],
-        role=Role(document["role"]),
-        text=document["text"],
-        attachments=tuple(read_attachment(attachment) for attachment in document["attachments"]),
-        reply_to=document["replyTo"],
-        postback=document["postback"],
-        referral=document.get("referral"),
-        reactions=tuple(document["reactions"]),
-        status=MessageStatus(document["status"]),
-        error=document["error"],
-        turn_id=document["turnId"],
-        created_at=document["createdAt"],
-        edited_at=document["editedAt"],
-        deleted_at=document["deletedAt"],
-        read_at=document["readAt"],
-        sending_at=document.get("sendingAt"),
-        content=document.get("content"),
-        by_person_only=document.get("byPersonOnly", False),
-        app_id=document.get("appId"),
-        recovered=document.get("recovered", False),
+        id=message_id,
+        key=key,
+        mid=text(document, "mid"),
+        role=role,
+        text=text(document, "text"),
+        attachments=tuple(read_attachment(attachment) for attachment in parts(document, "attachments")),
+        reply_to=json(document, "replyTo"),
+        postback=json(document, "postback"),
+        referral=json(document, "referral"),
+        reactions=tuple(filter(None, map(_read_reaction, parts(document, "reactions")))),
+        status=status,
+        error=_coded(document, "error", "code"),
+        turn_id=text(document, "turnId"),
+        created_at=created_at,
+        edited_at=moment(document, "editedAt"),
+        deleted_at=moment(document, "deletedAt"),
+        read_at=moment(document, "readAt"),
+        sending_at=moment(document, "sendingAt"),
+        content=_coded(document, "content", "type"),
+        by_person_only=document.get("byPersonOnly") is True,
+        app_id=text(document, "appId"),
+        recovered=document.get("recovered") is True,
     )
+
+
+def read_messages(document: Document) -> tuple[Message, ...]:
+    """Return the messages of a chat's document."""
+    return tuple(filter(None, map(read_message, parts(document, "messages"))))
+
+
+def _read_reaction(document: Document) -> Document | None:
+    user_id, emoji, at = text(document, "userId"), text(document, "emoji"), moment(document, "at")
+    return {"userId": user_id, "emoji": emoji, "at": at} if user_id and emoji and at else None
+
+
+def _coded(document: Document, name: str, code: str) -> Mapping[str, Any] | None:
+    """Return an object of which one field says what it is; without that field it is nothing."""
+    told = json(document, name)
+    return told if told and isinstance(told.get(code), str) else None
+
+
+def _member[Kind: StrEnum](kind: type[Kind], value: object) -> Kind | None:
+    return kind(value) if isinstance(value, str) and value in {*kind} else None
 
 
 def write_turn(turn: Turn) -> Document:
@@ -86,46 +115,52 @@ def write_turn(turn: Turn) -> Document:
 
 def read_chat(document: Document) -> Chat:
     """Return the chat that a document holds."""
-    turn: Document | None = document.get("turn")
-    metadata = document["metadata"]
+    metadata, paused_until = part(document, "metadata"), moment(document, "pausedUntil")
+    opting, referral = part(metadata, "opting"), part(metadata, "referral")
+    referred_at = moment(referral, "at")
     return Chat(
         id=str(document["_id"]),
-        account_id=metadata["instagramAccountId"],
-        user_id=metadata["userId"],
-        chat_id=document.get("chatId"),
-        questions=document.get("questions"),
-        messages=tuple(read_message(message) for message in document["messages"]),
-        turn=_read_turn(turn) if turn else None,
-        paused_until=document.get("pausedUntil"),
-        paused_because=document.get("pausedBecause") or (PAUSED if document.get("pausedUntil") else None),
-        control_at=document.get("controlAt"),
-        window_opened_at=document.get("windowOpenedAt") or document.get("lastUserMessageAt"),
-        person=Person(metadata.get("username"), metadata.get("name"), metadata.get("profileAt")),
-        opted_out_at=opting["at"] if (opting := metadata.get("opting")) and opting["out"] else None,
-        referral=metadata.get("referral"),
-        turn_due_at=document.get("turnDueAt"),
-        turn_due_for=document.get("turnDueFor"),
+        account_id=text(metadata, "instagramAccountId") or "",
+        user_id=text(metadata, "userId") or "",
+        chat_id=text(document, "chatId"),
+        questions=number(document, "questions"),
+        messages=read_messages(document),
+        turn=_read_turn(part(document, "turn")),
+        paused_until=paused_until,
+        paused_because=text(document, "pausedBecause") or (PAUSED if paused_until else None),
+        control_at=moment(document, "controlAt"),
+        window_opened_at=moment(document, "windowOpenedAt") or moment(document, "lastUserMessageAt"),
+        person=Person(text(metadata, "username"), text(metadata, "name"), moment(metadata, "profileAt")),
+        opted_out_at=moment(opting, "at") if opting.get("out") is True else None,
+        referral={**clean(referral), "at": referred_at} if referred_at else None,
+        turn_due_at=moment(document, "turnDueAt"),
+        turn_due_for=text(document, "turnDueFor"),
     )
 
 
-def _read_turn(document: Document) -> Turn:
+def _read_turn(document: Document) -> Turn | None:
+    turn_id, state = text(document, "id"), _member(TurnState, document.get("state"))
+    lease_until = moment(document, "leaseUntil")
+    if turn_id is None or state is None or lease_until is None:
+        return None
+    tries = number(document, "tries")
     return Turn(
-        id=document["id"],
-        fence=document["fence"],
-        state=TurnState(document["state"]),
-        lease_until=document["leaseUntil"],
-        generation=document["generation"],
-        opened_at=document.get("openedAt") or document["leaseUntil"],  # absent in what an older version wrote
-        tries=document.get("tries", 1),
-        asked_at=document.get("askedAt"),
-        asked_after=document.get("askedAfter"),
-        lost_session=document.get("lostSession", False),
-        ends_chat=document.get("endsChat", False),
-        reason=document["reason"],
+        id=turn_id,
+        fence=number(document, "fence") or 0,
+        state=state,
+        lease_until=lease_until,
+        generation=number(document, "generation") or 0,
+        opened_at=moment(document, "openedAt") or lease_until,  # absent in what an older version wrote
+        tries=1 if tries is None else tries,
+        asked_at=moment(document, "askedAt"),
+        asked_after=number(document, "askedAfter"),
+        lost_session=document.get("lostSession") is True,
+        ends_chat=document.get("endsChat") is True,
+        reason=text(document, "reason"),
     )
 
 
 def now() -> datetime:
     """Return the time to the millisecond, as MongoDB keeps it."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    exact = datetime.now(UTC)
+    return exact.replace(microsecond=exact.microsecond // 1000 * 1000)

@@ -11,11 +11,12 @@ from pymongo.collection import Collection as Documents
 from connector.chat import SEND_UNKNOWN, Message, MessageStatus, Role
 from connector.echoes import Echo, is_alike, settled_by
 from connector.errors import OutcomeUnknown
-from connector.storage.documents import read_message
+from connector.storage.documents import read_message, read_messages
 from connector.storage.entries import Entries
 from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
 from connector.storage.pauses import without_pause
+from connector.storage.stored import part, text
 from connector.tenancy import Tenant
 
 UNSETTLED = [MessageStatus.SENDING.value, MessageStatus.UNKNOWN.value]
@@ -112,7 +113,7 @@ class Echoed:
             {"$replaceRoot": {"newRoot": "$messages"}},
         ]
         with translated():
-            return [read_message(found) for found in self._collection.aggregate(pipeline)]
+            return [*filter(None, map(read_message, self._collection.aggregate(pipeline)))]
 
     def _bearers(self, mid: str) -> set[str]:
         """Return the keys of the business's messages that have this mid."""
@@ -142,10 +143,9 @@ class Echoed:
                 {"$set": {"messages.$.mid": mid}},
                 {"metadata.userId": 1, "messages": {"$elemMatch": {"key": message.key}}},
             )
-        if chat:
-            was = read_message(chat["messages"][0])
+        for was in read_messages(chat or {}):
             echo = Echo(was.mid or "", was.text, was.attachments, was.sending_at or was.created_at)
-            self._deliver_unsettled(chat["metadata"]["userId"], echo)
+            self._deliver_unsettled(text(part(chat or {}, "metadata"), "userId") or "", echo)
         return chat is not None
 
     def _remove_echo(self, key: str) -> None:

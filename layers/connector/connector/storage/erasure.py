@@ -18,14 +18,25 @@ from connector.chat import FINAL_STATES, MessageStatus, Role
 from connector.deletions import SETTLED, Part
 from connector.storage.entries import COLLECTION as ENTRIES
 from connector.storage.entries import position_at
-from connector.storage.indexes import OF_USER, OURS
+from connector.storage.indexes import MESSAGES, OF_USER, OURS
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.kept_events import concerning
 from connector.storage.mongodb import Document, translated
+from connector.storage.stored import moment, parts, text
+from connector.storage.stored import part as stored_part
 from connector.tenancy import Tenant
 
 _CHATS_AT_ONCE = 50  # of up to 500 messages
 _ENTRIES_AT_ONCE = 1000
 
+_NEWEST: Document = {
+    "$max": {
+        "$map": {
+            "input": {"$filter": {"input": MESSAGES, "cond": {"$eq": [{"$type": "$$this.createdAt"}, "date"]}}},
+            "in": "$$this.createdAt",
+        }
+    }
+}
 _MILLISECOND = timedelta(milliseconds=1)
 _OF_TURN = ("turn", "chatId", "questions")
 _FINAL = {state.value for state in FINAL_STATES}
@@ -46,14 +57,14 @@ class Erasure:
 
     def tenants_of(self, user_id: str) -> Sequence[Tenant]:
         """Return the tenants that have anything of a customer's."""
-        named = {name: {"$type": "string"} for name in ("subaccountId", "agentId")}
+        named: Document = {name: {"$type": "string"} for name in ("subaccountId", "agentId")}
         whose = {"_id": {"subaccountId": "$subaccountId", "agentId": "$agentId"}}
         with translated():
             found = [
                 one["_id"]
                 for collection, wanted in (
                     (self._chats, OURS | {"metadata.userId": user_id}),
-                    (self._events, {"userId": user_id}),
+                    (self._events, concerning([user_id])),
                 )
                 for one in collection.aggregate([{"$match": wanted | named}, {"$group": whose}])
             ]
@@ -84,9 +95,9 @@ class Erasure:
                 keys = {one["_id"]: one["_id"].removeprefix(f"{part.tenant}/") for one in some}
                 told = {"messages.key": {"$in": list(keys.values())}}
                 stored = {
-                    message["key"]
+                    message.get("key")
                     for chat in self._chats.find(tenant | OURS | told, {"messages.key": 1})
-                    for message in chat["messages"]
+                    for message in parts(chat, "messages")
                 }
                 orphans = [one for one, key in keys.items() if key not in stored]
                 self._entries.delete_many({"_id": {"$in": orphans}})
@@ -94,13 +105,14 @@ class Erasure:
     def _erase_chats(self, part: Part, asked_at: datetime, deadline: float) -> None:
         before = {"$lte": asked_at}
         wanted = _chats_of(part) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
-        told = {"metadata.userId": 1, "newest": {"$max": "$messages.createdAt"}}
+        told = {"metadata.userId": 1, "newest": _NEWEST}
         # MongoDB may have found another index good enough while there was little, and stick to it.
         while found := self._chats.find(wanted, told).hint(OF_USER).limit(_CHATS_AT_ONCE).to_list():
             # Before the chats, by which they are found. What the platform has put there may name no user.
-            users = [user_id for one in found if (user_id := one["metadata"].get("userId"))]
+            users = [user_id for one in found if (user_id := text(stored_part(one, "metadata"), "userId"))]
             self._erase_beside(part, asked_at, deadline, users)
-            old = [one["_id"] for one in found if one["newest"] is None or one["newest"] <= asked_at]
+            times = {one["_id"]: moment(one, "newest") for one in found}
+            old = [chat_id for chat_id, newest in times.items() if newest is None or newest <= asked_at]
             newer = {"messages": {"$elemMatch": {"createdAt": {"$gt": asked_at}}}}
             self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | OURS)
             for one in found:
@@ -110,7 +122,7 @@ class Erasure:
 
     def _erase_rest(self, part: Part, asked_at: datetime, deadline: float) -> None:
         """Delete what belongs to no chat: whatever was to be stored with it was not."""
-        tenant, happened = _tenant(part), {"at": {"$lte": asked_at}}
+        tenant, happened = _tenant(part), {"at": {"$not": {"$gt": asked_at}}}
         if part.user_id is not None:
             self._erase_beside(part, asked_at, deadline, [part.user_id])
             return
@@ -122,7 +134,9 @@ class Erasure:
     def _erase_beside(self, part: Part, asked_at: datetime, deadline: float, user_ids: Sequence[str]) -> None:
         theirs = _tenant(part) | {"userId": {"$in": list(user_ids)}}
         self._drain(self._entries, theirs | _entered(asked_at), deadline)
-        self._drain(self._events, theirs | {"at": {"$lte": asked_at}}, deadline)
+        # One without a time that can be compared is deleted too.
+        happened = {"at": {"$not": {"$gt": asked_at}}}
+        self._drain(self._events, _tenant(part) | concerning(user_ids) | happened, deadline)
 
     def _drain(self, collection: Collection[Document], wanted: Document, deadline: float) -> None:
         while some := collection.find(wanted, {"_id": 1}).limit(_ENTRIES_AT_ONCE).to_list():
@@ -150,21 +164,23 @@ def _anew(chat: Document, asked_at: datetime) -> Document | None:
 
     An answer to what was said before is deleted with that.
     """
-    said = chat["messages"]
-    deleted = {one["turnId"] for one in said if one["createdAt"] <= asked_at and one["turnId"]}
+    said = [(at, one) for one in parts(chat, "messages") if (at := moment(one, "createdAt"))]
+    deleted = {turn_id for at, one in said if at <= asked_at and (turn_id := text(one, "turnId"))}
     newer = [
-        one | ({"turnId": None} if one["turnId"] in deleted else {})
-        for one in said
-        if one["createdAt"] > asked_at and not (one["role"] == Role.AGENT.value and one["turnId"] in deleted)
+        one | ({"turnId": None} if text(one, "turnId") in deleted else {})
+        for at, one in said
+        if at > asked_at and not (one.get("role") == Role.AGENT.value and text(one, "turnId") in deleted)
     ]
     if not newer:
         return None
-    turn, metadata, last = chat.get("turn"), chat["metadata"], newer[-1]["createdAt"]
-    goes_on = turn is not None and turn["state"] not in _FINAL and turn["id"] not in deleted
-    users = [one["createdAt"] for one in newer if one["role"] == Role.USER.value]
-    waits = chat["status"] == "ongoing" and any(one["status"] == MessageStatus.RECEIVED.value for one in newer)
-    kept = {name: metadata[name] for name in ("channel", "userId", "instagramAccountId")}
-    kept |= {name: one for name in ("referral", "opting") if (one := metadata.get(name)) and one["at"] > asked_at}
+    turn, metadata, last = stored_part(chat, "turn"), stored_part(chat, "metadata"), newer[-1]["createdAt"]
+    goes_on = bool(turn) and text(turn, "state") not in _FINAL and text(turn, "id") not in deleted
+    users = [one["createdAt"] for one in newer if one.get("role") == Role.USER.value]
+    waits = chat.get("status") == "ongoing" and any(one.get("status") == MessageStatus.RECEIVED.value for one in newer)
+    kept = {name: metadata.get(name) for name in ("channel", "userId", "instagramAccountId")}
+    for name in ("referral", "opting"):
+        since = moment(stored_part(metadata, name), "at")
+        kept |= {name: metadata[name]} if since is not None and since > asked_at else {}
     return ({} if goes_on else dict.fromkeys(_OF_TURN)) | {
         "metadata": kept,
         "messages": newer,

@@ -15,6 +15,9 @@ CURRENT = {"current": True}
 UNLISTED = {"listed": None}
 """What our own writers have not made: its messages may not be listed."""
 
+MESSAGES = {"$cond": [{"$isArray": "$messages"}, "$messages", []]}
+"""The expression for a chat's messages, whatever stands in their place."""
+
 MESSAGE_ONCE = "instagram_message_once"
 CONVERSATIONS = "instagram_conversations"
 OF_USER = "instagram_of_user"

@@ -2,23 +2,32 @@
 
 An unknown kind of event is kept as it came, so that nothing Meta says is lost before somebody understands it. An edit,
 an unsend or a reaction that is faster than its message is kept until the message comes, a referral until its customer
-writes.
+writes. Each bears the ids of all people in it (`people`), by which a deletion finds it. An event that names no customer
+cannot be found by a deletion of theirs, and expires after three days.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
 from connector.instagram.events import HANDOVERS, Other
+from connector.instagram.notifications import Channel
 from connector.storage.documents import now
 from connector.storage.entries import expiry, position_at, time_of
 from connector.storage.mongodb import Document, translated
+from connector.storage.stored import json, moment, text
 from connector.tenancy import Tenant
 
 COLLECTION = "instagram_events"
+
+NAMELESS_FOR = timedelta(days=3)
+"""How long an event is kept that names no customer."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BY_KEY = IndexModel(
     [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("key", ASCENDING)], name="event_key", unique=True
@@ -39,8 +48,11 @@ _OF_USER = IndexModel(
 )
 
 
+# An earlier version stored only the customer of an event.
 _OF_PERSON = IndexModel([("userId", ASCENDING)], name="event_of_person")
+_OF_PEOPLE = IndexModel([("people", ASCENDING)], name="event_of_people")
 _EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+_INDEXES = [_BY_KEY, _BY_MID, _OF_ALL, _OF_USER, _OF_PERSON, _OF_PEOPLE, _EXPIRED]
 
 
 class KeptEvents:
@@ -56,13 +68,14 @@ class KeptEvents:
         fields = {
             "accountId": event.account_id,
             "userId": event.user_id,
+            "people": list(event.people),
             "mid": event.mid,
             "name": event.name,
             "channel": event.channel,
             "item": dict(event.item),
             "at": event.at,
             "createdAt": now(),
-        } | expiry(event.at, self._keep_for)
+        } | expiry(event.at, self._keep_for if event.user_id else min(self._keep_for or NAMELESS_FOR, NAMELESS_FOR))
         with translated():
             self._collection.update_one(self._tenant | {"key": event.key}, {"$setOnInsert": fields}, upsert=True)
 
@@ -92,10 +105,10 @@ class KeptEvents:
         It costs what it returns, however many there are.
         """
         these = self._tenant | ({"userId": user_id} if user_id is not None else {})
-        wanted: Document = these
+        wanted: Document = these | {"at": {"$gte": _EPOCH}}  # none without a time
         if beyond is not None:
-            moment, event_id = time_of(beyond), ObjectId(beyond.partition(".")[2])
-            wanted = {"$or": [these | {"at": {"$gt": moment}}, these | {"at": moment, "_id": {"$gt": event_id}}]}
+            at, event_id = time_of(beyond), ObjectId(beyond.partition(".")[2])
+            wanted = {"$or": [these | {"at": {"$gt": at}}, these | {"at": at, "_id": {"$gt": event_id}}]}
         with translated():
             documents = (
                 self._collection.find(wanted)
@@ -104,7 +117,8 @@ class KeptEvents:
                 .limit(limit)
                 .to_list()
             )
-        return [(position_at(document["at"], str(document["_id"])), _read(document)) for document in documents]
+        events = [(str(document["_id"]), _read(document)) for document in documents]
+        return [(position_at(event.at, event_id), event) for event_id, event in events]
 
     def forget(self, event: Other) -> None:
         """Forget an event: it has been applied."""
@@ -115,17 +129,24 @@ class KeptEvents:
 def ensure_indexes(chats: Collection[Document]) -> None:
     """Create the indexes of what is kept beside `chats`; those that stand already cost nothing."""
     with translated():
-        chats.database[COLLECTION].create_indexes([_BY_KEY, _BY_MID, _OF_ALL, _OF_USER, _OF_PERSON, _EXPIRED])
+        chats.database[COLLECTION].create_indexes(_INDEXES)
+
+
+def concerning(user_ids: Sequence[str]) -> Document:
+    """Return the condition for the events that name one of these people, wherever in the event."""
+    return {"$or": [{"userId": {"$in": list(user_ids)}}, {"people": {"$in": list(user_ids)}}]}
 
 
 def _read(document: Document) -> Other:
+    people, channel = document.get("people"), text(document, "channel")
     return Other(
-        document["accountId"],
-        document["userId"],
-        document["at"],
-        document["name"],
-        document["key"],
-        document["channel"],
-        document["mid"],
-        document["item"],
+        text(document, "accountId") or "",
+        text(document, "userId") or "",
+        moment(document, "at") or _EPOCH,
+        text(document, "name") or "",
+        text(document, "key") or "",
+        next((one for one in get_args(Channel.__value__) if one == channel), "messaging"),
+        text(document, "mid"),
+        json(document, "item") or {},
+        tuple(one for one in people if isinstance(one, str)) if isinstance(people, list) else (),
     )

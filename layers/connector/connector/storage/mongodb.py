@@ -46,6 +46,8 @@ def database(uri: str) -> "Database[Document]":
             uri,
             appname="instagram-connector",
             tz_aware=True,
+            datetime_conversion="DATETIME_AUTO",  # a time that Python has no word for is no error
+            unicode_decode_error_handler="replace",
             maxPoolSize=1,
             maxIdleTimeMS=60_000,
             connectTimeoutMS=3_000,

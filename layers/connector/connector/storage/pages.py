@@ -6,9 +6,9 @@ from pymongo.collection import Collection
 
 from connector.chat import Chat, Message
 from connector.ports.reading import Entry, Scope
-from connector.storage.documents import read_chat, read_message
+from connector.storage.documents import read_chat, read_messages
 from connector.storage.entries import Entries
-from connector.storage.indexes import MESSAGE_ONCE, OURS
+from connector.storage.indexes import MESSAGE_ONCE, MESSAGES, OURS
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -40,8 +40,8 @@ class Pages:
             return {}
         keys = [entry.key for entry in entries]
         # Which of the keys stand in this chat is found out once, so that each message is held against a few, not all.
-        mine = {"$setIntersection": ["$messages.key", {"$literal": keys}]}
-        wanted = {"$filter": {"input": "$messages", "cond": {"$in": ["$$this.key", "$$mine"]}}}
+        mine = {"$setIntersection": [{"$map": {"input": MESSAGES, "in": "$$this.key"}}, {"$literal": keys}]}
+        wanted = {"$filter": {"input": MESSAGES, "cond": {"$in": ["$$this.key", "$$mine"]}}}
         with translated():
             documents = (
                 self._collection.find(
@@ -52,7 +52,7 @@ class Pages:
                 .to_list()
             )
         return {
-            one["key"]: (read_chat(document | {"messages": []}), read_message(one))
+            message.key: (read_chat(document | {"messages": []}), message)
             for document in documents
-            for one in document["messages"]
+            for message in read_messages(document)
         }

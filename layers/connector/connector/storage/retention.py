@@ -19,6 +19,7 @@ from connector.storage.documents import now
 from connector.storage.entries import COLLECTION as ENTRIES
 from connector.storage.indexes import OPENED, OURS
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
+from connector.storage.kept_events import NAMELESS_FOR
 from connector.storage.mongodb import Document, translated
 
 COLLECTION = "instagram_retention"
@@ -43,12 +44,14 @@ class _Kind:
     index: str
     order: tuple[str, ...]
     at_once: int
+    nameless_for: timedelta | None = None
+    """How long at most one is kept that names no customer."""
 
 
 _KINDS = (
     _Kind("chats", _LAST_WRITTEN, OURS, OPENED, ("createdAt", "_id"), _CHATS_AT_ONCE),
     _Kind(ENTRIES, _HAPPENED, {}, "_id_", ("_id",), _AT_ONCE),
-    _Kind(KEPT_EVENTS, "$at", {}, "_id_", ("_id",), _AT_ONCE),
+    _Kind(KEPT_EVENTS, "$at", {}, "_id_", ("_id",), _AT_ONCE, NAMELESS_FOR),
 )
 
 
@@ -75,9 +78,10 @@ class Retention:
         """Set the time of everything that was written under another setting."""
         collection: Collection[Document] = self._database[kind.collection]
         seconds = self._keep_for.total_seconds() if self._keep_for else 0.0
+        rule = {"seconds": seconds} | ({"nameless": kind.nameless_for.total_seconds()} if kind.nameless_for else {})
         state = self._states.find_one({"_id": kind.collection}) or {"seconds": 0.0, "isDone": True}
-        if state["seconds"] != seconds:
-            state = {"seconds": seconds, "after": None, "isDone": False}
+        if any(state.get(name) != value for name, value in rule.items()):
+            state = {**rule, "after": None, "isDone": False}
         walked = 0
         while not state["isDone"]:
             found = (
@@ -90,7 +94,7 @@ class Retention:
             ids = [one["_id"] for one in found]
             collection.update_many({"_id": {"$in": ids}}, [{"$set": {"expireAt": self._expiry(kind)}}])
             after = [found[-1].get(name) for name in kind.order] if found else None
-            state = {"seconds": seconds, "after": after, "isDone": len(found) < kind.at_once}
+            state = {**rule, "after": after, "isDone": len(found) < kind.at_once}
             self._states.replace_one({"_id": kind.collection}, state, upsert=True)
             walked += len(found)
             if time.monotonic() > deadline:
@@ -98,11 +102,11 @@ class Retention:
         return walked
 
     def _expiry(self, kind: _Kind) -> Any:
-        if self._keep_for is None:
-            return _NEVER
-        since, milliseconds = kind.since, round(self._keep_for.total_seconds() * 1000)
-        # Who put a chat there that is none of ours may have written a time in another way.
-        return {"$cond": [{"$eq": [{"$type": since}, "date"]}, {"$add": [since, milliseconds]}, _NEVER]}
+        kept = _after(kind.since, self._keep_for) if self._keep_for else _NEVER
+        if kind.nameless_for is None:
+            return kept
+        nameless = {"$cond": [{"$eq": ["$userId", ""]}, _after(kind.since, kind.nameless_for), _NEVER]}
+        return {"$min": [kept, nameless]}  # of those that are a time
 
     def _trim(self, deadline: float) -> int:
         """Take the messages that are too old out of chats that live on, once a day."""
@@ -120,6 +124,12 @@ class Retention:
                 return trimmed
         self._states.replace_one({"_id": "trim"}, {"at": moment}, upsert=True)
         return trimmed
+
+
+def _after(since: Any, span: timedelta) -> Document:
+    """Return the expression for a time so long after another one; none where another writer has put something else."""
+    milliseconds = round(span.total_seconds() * 1000)
+    return {"$cond": [{"$eq": [{"$type": since}, "date"]}, {"$add": [since, milliseconds]}, _NEVER]}
 
 
 def _beyond(order: tuple[str, ...], after: list[Any] | None) -> Document:

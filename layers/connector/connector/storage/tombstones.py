@@ -5,7 +5,7 @@ before it is not stored again, what happens later begins anew. A mark holds hash
 nothing so old is taken in any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -41,9 +41,9 @@ class Tombstones:
                 {"_id": name}, {"$max": {"at": at, "expireAt": self._clock() + _LIVES}}, upsert=True
             )
 
-    def cover(self, user_id: str, account_id: str, at: datetime) -> bool:
-        """Return whether what happened then between a customer and an account has been deleted."""
-        names = [self._name(user_id, None), self._name(None, account_id), self._name(None, None)]
+    def cover(self, user_ids: Iterable[str], account_id: str, at: datetime) -> bool:
+        """Return whether what happened then between one of these people and an account has been deleted."""
+        names = [*(self._name(one, None) for one in user_ids), self._name(None, account_id), self._name(None, None)]
         with translated():
             return self._collection.find_one({"_id": {"$in": names}, "at": {"$gte": at}}, {"_id": 1}) is not None
 
