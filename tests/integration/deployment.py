@@ -5,6 +5,7 @@ import json
 import time
 from base64 import b64encode
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import jwt
 
@@ -90,6 +91,9 @@ class Deployment:
         self.sent = []
         self.actions = []
         self.headers = {}
+        self.loaded = set()
+        self.is_warm = False
+        """Whether a function that was called before is called in the same execution environment again."""
         meta.behave = self._meta
         retell.behave = self._retell
         self.before_answer = lambda mid: None
@@ -147,9 +151,12 @@ class Deployment:
         return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
 
     def function(self, name):
-        """Return a function's handler, as a new execution environment loads it, held to the function's role."""
+        """Return a function's handler, held to its role, as a new environment loads it; with `is_warm`, the loaded one."""
         module = importlib.import_module(f"functions.{name}.app")
-        return self.enforcement.of(name, importlib.reload(module).handler)
+        if name not in self.loaded or not self.is_warm:
+            self.loaded.add(name)
+            module = importlib.reload(module)
+        return self.enforcement.of(name, module.handler)
 
     def call(self, method, verb, *, token=None, payload=None, query=None, tenant=("sub_1", "agent_1"), headers=None):
         """Call the documented API, and return the status and the body, or its lines."""
@@ -175,6 +182,12 @@ class Deployment:
         path = connection_path("sub_1", "agent_1")
         event = http_event("POST", path, headers=headers, text=b64encode(raw).decode(), is_base64=True)
         return self.function("webhook")(event, CONTEXT)["statusCode"]
+
+    def call_back(self, name, signed_request):
+        """Have Meta call back about a person, and return the status."""
+        form = b64encode(urlencode({"signed_request": signed_request}).encode()).decode()
+        event = http_event("POST", f"/api/instagram/{name.replace('_', '-')}", text=form, is_base64=True)
+        return self.function(name)(event, CONTEXT)["statusCode"]
 
     def deliver(self, name, *bodies):
         """Have SQS deliver these bodies to a function, and return which failed, by number."""

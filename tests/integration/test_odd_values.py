@@ -163,5 +163,6 @@ def _places(document, before=""):
 @pytest.fixture
 def connected(deployment):
     """A deployment whose account is connected."""
+    deployment.is_warm = True
     assert deployment.call("POST", "connect", payload=CONNECT)[0] == 200
     return deployment

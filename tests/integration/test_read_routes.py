@@ -32,6 +32,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publis
 
 KEY = "k" * 32
 ROUTES = ["messages", "conversations", "export"]
+
+
+def _position(route, place=None):
+    """Return a position of the form of a route."""
+    return (place or POSITION) + (f".{'0' * 16}" if route == "conversations" else "")
+
+
 OTHERS = [Tenant("sub_2", "agent_1"), Tenant("sub_1", "agent_2")]
 POSITION = f"01757330000000.{'a' * 24}"
 CONTEXT = SimpleNamespace(
@@ -356,7 +363,7 @@ def test_h8_a_route_refuses_a_parameter_that_it_does_not_know(call, written, rou
 @pytest.mark.parametrize(
     "cursor",
     [
-        *(Cursors(other, route).write(POSITION) for other in OTHERS for route in ROUTES),
+        *(Cursors(other, route).write(_position(route)) for other in OTHERS for route in ROUTES),
         Cursors(TENANT, "messages").write(POSITION)[:-1],
         "x",
         '{"$gt":""}',
@@ -372,14 +379,22 @@ def test_h9_a_route_refuses_a_cursor_that_is_none_or_another_tenants(call, writt
 @each_route
 def test_h9_a_route_refuses_the_cursor_of_another_route(call, written, route):
     for other in ROUTES:
-        told = call(route, cursor=Cursors(TENANT, other).write(POSITION))
+        told = call(route, cursor=Cursors(TENANT, other).write(_position(other)))
         assert told.status == (200 if other == route else 400)
 
 
 @each_route
 @pytest.mark.parametrize("position", [f"{'9' * 14}.{'f' * 24}", f"{'0' * 14}.{'0' * 24}"])
 def test_a_cursor_of_any_time_begins_there_and_breaks_nothing(call, written, route, position):
-    assert call(route, cursor=Cursors(TENANT, route).write(position)).status == 200
+    assert call(route, cursor=Cursors(TENANT, route).write(_position(route, position))).status == 200
+
+
+@each_route
+@pytest.mark.parametrize("other", ROUTES)
+def test_h9_a_cursor_forged_with_another_routes_form_is_refused(call, written, route, other):
+    """A caller can compute the checksum. The form is what keeps a position from where it cannot be read."""
+    told = call(route, cursor=Cursors(TENANT, route).write(_position(other)))
+    assert told.status == (200 if len(_position(other)) == len(_position(route)) else 400)
 
 
 @each_route

@@ -297,7 +297,7 @@ def _everything(database):
 def test_an_unsend_with_content_leaves_none_stored(inbox, database, subtests):
     orders = (["message", "unsend"], ["unsend", "message"], ["unsend"], ["unsend", "unsend"])
     for channel, order in product(("messaging", "standby", "changes"), orders):
-        mid = f"{channel} {order}"
+        mid = f"{channel}-{'-'.join(order)}"
         unsent = item("unsend-with-text")["message"] | {"mid": mid}
         said = {name: value for name, value in unsent.items() if name != "is_deleted"}
         for one in order:
