@@ -21,8 +21,9 @@ EVIL = [
     *(-1, 1.5, True, [], ["1"], {}, {"$ne": None}, {"id": "1"}, None, 10**40),
 ]
 NODE = r"/v[0-9.]+/(?:me|[0-9]{1,32})"
-ALLOWED = rf"{NODE}|{NODE}/(?:messages|conversations|subscribed_apps|messenger_profile|accounts)|/v[0-9.]+/(oauth/access_token)?"
-MESSAGE = r"/v[0-9.]+/[A-Za-z0-9_=+$:-][A-Za-z0-9_=+$:.-]*"
+EDGE = r"messages|conversations|subscribed_apps|messenger_profile|accounts"
+ALLOWED = rf"{NODE}(?:/(?:{EDGE}))?|/v[0-9.]+/(?:oauth/access_token)?"
+MESSAGE = r"/v[0-9.]+/(?:[A-Za-z0-9_-]|%3D|%2B|%24|%3A)(?:[A-Za-z0-9_.-]|%3D|%2B|%24|%3A)*"
 OF_MESSAGES = ("id,created_time", "messages.limit")  # how the fields of a message and of a thread begin
 PARAMETERS = {"fields", "platform", "limit", "user_id", "after", "subscribed_fields", "appsecret_proof"}
 

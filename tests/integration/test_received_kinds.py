@@ -39,7 +39,7 @@ class Inbox:
 
     def tell(self, *items, channel="messaging", path=None):
         """Have Meta post these items, and take them in."""
-        at = int(now().timestamp() * 1000)
+        at = int(now().timestamp() * 1000) - len(items)
         told = [copy.deepcopy(one) | {"timestamp": at + number} for number, one in enumerate(items)]
         if channel == "changes":
             told = [{"field": "messages", "value": one} for one in told]

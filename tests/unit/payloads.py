@@ -60,8 +60,10 @@ def compact(value: Any) -> bytes:
 
 
 def messaging(*items: Any, account_id: str = ACCOUNT) -> dict[str, Any]:
-    """Return a payload with these items of one account."""
-    return {"object": "instagram", "entry": [{"time": 1757330004554, "id": account_id, "messaging": list(items)}]}
+    """Return a payload with these items of one account, sent when the last of them happened."""
+    times = (one.get("timestamp") for one in items if isinstance(one, dict))
+    sent_at = max([1757330004554, *(time for time in times if type(time) is int and time < 10**14)])
+    return {"object": "instagram", "entry": [{"time": sent_at, "id": account_id, "messaging": list(items)}]}
 
 
 def message(
