@@ -22,7 +22,7 @@ def test_a_paused_conversation_is_silent_and_others_go_on(world, pausing):
     assert pausing.pause(world.user_id, HOUR) == world.chat.paused_until
     assert world.settle() == [SKIPPED]
     assert world.reason() == "paused"
-    world.user_id = "another-customer"
+    world.user_id = "5556667778889990"
     world.say("hello")
     assert world.settle() == [DONE]
 

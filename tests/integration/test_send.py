@@ -160,7 +160,7 @@ def test_h16_the_same_key_and_text_answer_what_stands_and_send_nothing(world):
 def test_h16_the_same_key_for_something_else_is_refused(world, change):
     world.send("hello", idempotency_key="k-1")
     if change == "user":
-        world.user_id = "another-customer"
+        world.user_id = "5556667778889990"
     with pytest.raises(KeyReused):
         world.send(
             "good-bye" if change == "text" else "hello",

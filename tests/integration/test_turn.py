@@ -573,7 +573,7 @@ def test_e3_a_limited_account_sends_nothing_in_any_conversation_for_as_long_as_m
     limited_until = world.clock() + timedelta(seconds=2400)
     world.say("hi")
     world.answer_all()
-    world.user_id = "another-customer"
+    world.user_id = "5556667778889990"
     world.say("hello")
     world.answer_all()
     assert len(world.messenger.tries) == 1

@@ -61,14 +61,14 @@ def read_message(document: Document) -> Message | None:
         referral=json(document, "referral"),
         reactions=tuple(filter(None, map(_read_reaction, parts(document, "reactions")))),
         status=status,
-        error=_coded(document, "error", "code"),
+        error=_read_error(part(document, "error")),
         turn_id=text(document, "turnId"),
         created_at=created_at,
         edited_at=moment(document, "editedAt"),
         deleted_at=moment(document, "deletedAt"),
         read_at=moment(document, "readAt"),
         sending_at=moment(document, "sendingAt"),
-        content=_coded(document, "content", "type"),
+        content=_read_content(document),
         by_person_only=document.get("byPersonOnly") is True,
         app_id=text(document, "appId"),
         recovered=document.get("recovered") is True,
@@ -85,10 +85,18 @@ def _read_reaction(document: Document) -> Document | None:
     return {"userId": user_id, "emoji": emoji, "at": at} if user_id and emoji and at else None
 
 
-def _coded(document: Document, name: str, code: str) -> Mapping[str, Any] | None:
-    """Return an object of which one field says what it is; without that field it is nothing."""
-    told = json(document, name)
-    return told if told and isinstance(told.get(code), str) else None
+def _read_content(document: Document) -> Mapping[str, Any] | None:
+    content = json(document, "content")
+    return content if content and isinstance(content.get("type"), str) else None
+
+
+def _read_error(document: Document) -> Document | None:
+    code, meta = text(document, "code"), part(document, "meta")
+    if code is None:
+        return None
+    quoted = {"message": text(meta, "message"), "code": number(meta, "code"), "subcode": number(meta, "subcode")}
+    told = {"message": text(document, "message"), "at": moment(document, "at"), "meta": quoted if meta else None}
+    return {"code": code} | {name: value for name, value in told.items() if value is not None}
 
 
 def _member[Kind: StrEnum](kind: type[Kind], value: object) -> Kind | None:
