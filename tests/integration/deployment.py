@@ -151,7 +151,7 @@ class Deployment:
         return answer({"messages": [{"role": "agent", "content": "We open at nine."}]}, 201)(handler)
 
     def function(self, name):
-        """Return a function's handler, held to its role, as a new environment loads it; with `is_warm`, the loaded one."""
+        """Return a function's handler, held to its role: newly loaded, or the loaded one if `is_warm`."""
         module = importlib.import_module(f"functions.{name}.app")
         if name not in self.loaded or not self.is_warm:
             self.loaded.add(name)
