@@ -42,7 +42,7 @@ def _walk(deployment, verb, **query):
 
 @pytest.mark.parametrize("query", [{}, {"userId": USER}, {"role": "human"}, {"q": "hello"}], ids=str)
 def test_pages_of_long_messages_fit_and_lose_nothing(connected, query):
-    mids = [f"m_{number}" for number in range(30)]
+    mids = [f"m_{number}" for number in range(40)]
     for number, mid in enumerate(mids):
         at = just_now() - 1000 * (60 - number)
         connected.tell(echo(mid, at=at, text=f"hello {LONG}", attachments=FILES))
@@ -53,7 +53,7 @@ def test_pages_of_long_messages_fit_and_lose_nothing(connected, query):
 
 
 def test_a_page_of_conversations_with_long_messages_fits(connected):
-    users = [str(10**15 + number) for number in range(30)]
+    users = [str(10**15 + number) for number in range(40)]
     for user in users:
         item = heard(f"m_{user}", f"hello {LONG}", attachments=FILES) | {"sender": {"id": user}}
         connected.tell(item)
