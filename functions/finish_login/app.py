@@ -1,4 +1,4 @@
-"""GET /api/instagram/oauth/callback: take back whoever comes from Meta's login, and connect the account."""
+"""GET and POST /api/instagram/oauth/callback: ask whoever comes from Meta's login, and connect what they confirm."""
 
 from connector import browser
 from connector.gateway import Request
@@ -7,7 +7,10 @@ from connector.wiring import logins
 
 
 def _finish(request: Request) -> Ended:
-    return logins.logging_in().finish(request.query)
+    logging_in = logins.logging_in()
+    if request.method == "POST":
+        return logging_in.decide(browser.form_of(request))
+    return logging_in.offer(request.query)
 
 
 handler = browser.entry(_finish)

@@ -38,6 +38,16 @@ PUBLIC = {
     "deauthorizeOfApp": Public("Meta calls it. The signed_request proves the sender.", _CALLBACK),
     "deleteData": Public("Meta calls it. The signed_request proves the sender.", _CALLBACK),
     "deleteDataOfApp": Public("Meta calls it. The signed_request proves the sender.", _CALLBACK),
+    "confirmLogin": Public(
+        "The owner's browser posts it. The page's ticket proves that the page was seen.",
+        (
+            _ANYBODY,
+            (
+                "tests/integration/test_login_routes.py"
+                "::test_h13_an_attackers_address_connects_nothing_without_the_confirmation"
+            ),
+        ),
+    ),
     "finishLogin": Public(
         "The owner's browser comes back from Meta, without a token. The one-time state proves the login.",
         (_ANYBODY, "tests/integration/test_login_routes.py::test_h13_a_state_is_good_once"),

@@ -53,6 +53,7 @@ FUNCTIONS = {
     "connect": "ConnectFunction",
     "authorize": "AuthorizeFunction",
     "finish_login": "FinishLoginFunction",
+    "finish_login_confirmed": "FinishLoginFunction",
     "status": "StatusFunction",
     "send": "SendFunction",
     "messages": "MessagesFunction",
@@ -256,6 +257,7 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
         ("connect", 503, "try_later"),  # Meta cannot be reached here: everything before it was right
         ("authorize", 409, "login_not_set_up"),  # the events' secrets name no app
         ("finish_login", 400, "was never asked for"),
+        ("finish_login_confirmed", 400, "was never asked for"),
         ("status", 200, '"status":"disconnected"'),
         ("send", 409, "not_connected"),
         ("messages", 200, '"messages":[]'),

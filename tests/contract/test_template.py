@@ -42,6 +42,7 @@ ROUTES = {
     # What a browser is sent to by Meta, and where it comes back to from Meta's login.
     ("GET", "/api/instagram/deletions/{code}"): "deletion",
     ("GET", "/api/instagram/oauth/callback"): "finish_login",
+    ("POST", "/api/instagram/oauth/callback"): "finish_login",
 }
 NO_CALLERS = {"webhook", "finish_login", "deauthorize", "delete_data", "deletion"}
 API = sorted({*ROUTES.values()} - NO_CALLERS)

@@ -86,7 +86,7 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
         return (response.status_code, response.json()) != (404, {"message": "Not Found"})
     if not isinstance(failure, RejectedPositiveData):
         return True
-    if case.operation.definition.raw["operationId"] == "finishLogin":
+    if case.operation.definition.raw["operationId"] in ("finishLogin", "confirmLogin"):
         return response.status_code != HTTPStatus.BAD_REQUEST
     error = response.json()["error"]
     if error["code"] in OF_META:

@@ -209,7 +209,10 @@ class Walk:
         url = f"{self.values['loginUrl']}&simulator_account={self.account['instagramAccountId']}"
         back = requests.get(url, timeout=30, allow_redirects=False).headers["Location"]
         query = parse_qs(urlsplit(back).query)
-        self.values |= {"loginCode": query["code"][0], "loginState": query["state"][0]}
+        callback = f"{self.system.run['apiUrl']}/api/instagram/oauth/callback"
+        page = requests.get(callback, params={name: query[name][0] for name in ("code", "state")}, timeout=30)
+        (ticket,) = re.findall(r'name="ticket" value="([^"]+)"', page.text)
+        self.values |= {"loginTicket": ticket, "loginState": query["state"][0]}
 
     def _write(self, who: str, **message: Any) -> str:
         told = self.system.simulator(

@@ -1,5 +1,6 @@
 """Which Retell agents a subaccount may use, as two tenants of one deployment meet it."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -170,14 +171,22 @@ def test_the_callback_of_a_login_checks_the_rule_as_it_is_then(tenants):
     tenants.rule("open")
     back = _log_in(tenants, query={"retellAgentId": FOREIGN})
     tenants.rule("own-key")
-    answer = requests.get(f"{tenants.stack.site.url}{CALLBACK}", params=back, timeout=60)
-    assert answer.status_code == 403
+    assert _confirm(tenants, back).status_code == 403
     assert tenants.stored() == ([], [])
+
+
+def _confirm(tenants, back):
+    """Come back from Meta, and press Connect."""
+    url = f"{tenants.stack.site.url}{CALLBACK}"
+    page = requests.get(url, params=back, timeout=60).text
+    fields = dict(re.findall(r'name="(state|ticket)" value="([^"]+)"', page))
+    fields["account"] = tenants.account["instagramAccountId"]
+    return requests.post(url, data=fields, timeout=60)
 
 
 def test_a_login_connects_a_listed_agent(tenants):
     back = _log_in(tenants, query={"retellAgentId": FOREIGN}, retellAgentIds=[FOREIGN])
-    assert requests.get(f"{tenants.stack.site.url}{CALLBACK}", params=back, timeout=60).status_code == 200
+    assert _confirm(tenants, back).status_code == 200
     assert tenants.write(tenants.account["instagramAccountId"]) == [FOREIGN]
 
 

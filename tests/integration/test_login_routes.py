@@ -3,11 +3,13 @@
 import importlib
 import json
 import time
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -31,6 +33,29 @@ CALLBACK = "/api/instagram/oauth/callback"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="a", aws_request_id="id")
 
 both_logins = pytest.mark.parametrize("login", ["facebook", "instagram"])
+
+
+class Form(HTMLParser):
+    """The form of a page: its hidden fields, and the value of each button by its label."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.fields, self.buttons, self.action, self._value = {}, {}, None, None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        of = dict(attributes)
+        if tag == "form":
+            self.action = (of["method"], of["action"])
+        elif tag == "input":
+            self.fields[of["name"]] = of["value"]
+        elif tag == "button":
+            assert of["name"] == "account"
+            self._value = of["value"]
+
+    def handle_data(self, data):
+        if self._value is not None:
+            self.buttons[data], self._value = self._value, None
 
 
 @dataclass
@@ -67,9 +92,26 @@ class Front:
         back = requests.get(url, timeout=10, allow_redirects=False).headers["Location"]
         return {name: value for name, (value,) in parse_qs(urlsplit(back).query).items()}
 
-    def finish(self, query, **headers):
+    def come(self, query, **headers):
         """Have the browser come back; return the whole answer."""
-        event = http_event("GET", CALLBACK, query=query, headers=headers)
+        return self._call(http_event("GET", CALLBACK, query=query, headers=headers))
+
+    def submit(self, answer, button="Connect"):
+        """Press a button of a page, and return the whole answer."""
+        form = Form(answer["body"])
+        return self.post(form.fields | {"account": form.buttons[button]})
+
+    def post(self, fields, **headers):
+        text = b64encode(urlencode(fields).encode()).decode()  # API Gateway takes a form for bytes
+        headers = {"content-type": "application/x-www-form-urlencoded"} | headers
+        return self._call(http_event("POST", CALLBACK, text=text, headers=headers, is_base64=True))
+
+    def finish(self, query, **headers):
+        """Have the browser come back, and the owner confirm where they are asked."""
+        answer = self.come(query, **headers)
+        return self.submit(answer) if "<form" in answer.get("body", "") else answer
+
+    def _call(self, event):
         return importlib.import_module("functions.finish_login.app").handler(event, CONTEXT)
 
     def pending(self):
@@ -112,7 +154,7 @@ def account(front):
 @both_logins
 def test_a_login_connects_the_account_and_sends_the_browser_back(front, account, login):
     answer = front.finish(front.come_back(front.url(login, returnUrl=BACK), account))
-    assert (answer["statusCode"], answer["headers"]["Location"]) == (302, f"{BACK}&instagram=connected#")
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (303, f"{BACK}&instagram=connected#")
     assert front.world.connections.get(TENANT).account.account_id == account["instagramAccountId"]
 
 
@@ -305,7 +347,7 @@ def test_h13_a_state_is_good_once(front, account, login):
     query = front.come_back(front.url(login, returnUrl=BACK), account)
     first = front.finish(query)
     again = front.finish(query)
-    assert (first["statusCode"], again["statusCode"]) == (302, 400)
+    assert (first["statusCode"], again["statusCode"]) == (303, 400)
     assert front.world.connections.get(TENANT).generation == 1
 
 
@@ -317,3 +359,104 @@ def test_h13_a_state_connects_the_agent_of_whoever_asked_for_it_whoever_brings_i
     front.finish(query | {"subaccountId": "sub_1", "agentId": "agent_1"}, authorization=f"Bearer {token}")
     assert front.world.connections.get(TENANT) is None
     assert front.world.connections.get(OTHER).is_connected
+
+
+# ── the confirmation
+
+
+@both_logins
+def test_h13_an_attackers_address_connects_nothing_without_the_confirmation(front, account, login, monkeypatch):
+    """The attacker asks for an address, a victim opens it: the page names the attacker's agent, and only asks."""
+    monkeypatch.setenv("PLATFORM_NAME", "Acme & Sons")
+    url = front.url(login, tenant=OTHER, returnUrl=BACK)
+    page = front.come(front.come_back(url, account))
+    assert page["statusCode"] == 200
+    asked = f"Connect @{account['username']} to the agent agent_2 of Acme &amp; Sons (subaccount sub_2)?"
+    assert asked in page["body"]
+    assert front.world.connections.get(OTHER) is None
+    assert front.world.parameters().keys().isdisjoint({"connections"})
+    assert not [one for one in front.world.parameters() if one.startswith("connections/")]
+    # The attacker knows the state. Without Meta's code it opens nothing.
+    state = parse_qs(urlsplit(url).query)["state"][0]
+    account_id = account["instagramAccountId"]
+    for ticket in ("", "A" * 44, state, "\ud83d"):
+        answer = front.post({"state": state, "ticket": ticket.encode("utf-8", "replace"), "account": account_id})
+        assert answer["statusCode"] == 400
+    assert "ticket" not in front.come({"state": state, "code": "another code"})["body"]
+    assert "ticket" not in front.come({"state": state}).get("body", "")
+    assert front.world.connections.get(OTHER) is None
+    cancelled = front.submit(page, "Cancel")
+    assert (cancelled["statusCode"], cancelled["headers"]["Location"]) == (
+        303,
+        f"{BACK}&instagram=failed&code=login_denied#",
+    )
+    assert front.submit(page)["statusCode"] == 400
+    assert (front.world.connections.get(OTHER), front.pending()) == (None, [])
+
+
+@both_logins
+def test_the_page_can_be_loaded_again_and_either_tab_connects_once(front, account, login):
+    query = front.come_back(front.url(login, returnUrl=BACK), account)
+    first, second = front.come(query), front.come(query)
+    assert first["body"] == second["body"]
+    assert [front.submit(one)["statusCode"] for one in (second, first, second)] == [303, 400, 400]
+    assert front.come(query)["statusCode"] == 400
+    assert front.world.connections.get(TENANT).generation == 1
+
+
+@both_logins
+def test_of_requests_at_the_same_time_one_exchanges_the_code_and_one_connects(front, account, login, race):
+    query = front.come_back(front.url(login), account)
+    pages = race(4, lambda _: front.come(query))
+    assert {one["statusCode"] for one in pages} == {200}
+    assert all("<form" in one["body"] or one["headers"]["Refresh"] == "2" for one in pages)
+    page = front.come(query)
+    assert sorted(one["statusCode"] for one in race(4, lambda _: front.submit(page))) == [200, 400, 400, 400]
+    assert front.world.connections.get(TENANT).generation == 1
+
+
+@both_logins
+def test_what_was_found_is_stored_encrypted_and_for_ten_minutes(front, account, login):
+    page = front.come(front.come_back(front.url(login), account))
+    (stored,) = front.pending()
+    issued = [one["token"] for one in front.world.meta.control("GET", "tokens")["tokens"]]
+    form = Form(page["body"])
+    for secret in (*issued, account["username"], form.fields["ticket"], form.fields["state"]):
+        assert secret.encode() not in bytes(stored["sealed"])
+        assert secret not in str(stored)
+    assert not [token for token in issued if token in json.dumps(page)]
+    assert timedelta(minutes=9) < stored["expiresAt"] - now() <= timedelta(minutes=10)
+    front.database[COLLECTION].update_one({}, {"$set": {"expiresAt": now() - timedelta(seconds=1)}})
+    assert front.submit(page)["statusCode"] == 400
+    assert front.world.connections.get(TENANT) is None
+
+
+def test_a_request_that_died_during_the_exchange_leaves_a_login_that_is_over(front, account):
+    query = front.come_back(front.url(), account)
+    front.database[COLLECTION].update_one({}, {"$set": {"claimedAt": now() - timedelta(seconds=5)}})
+    assert front.come(query)["headers"]["Refresh"] == "2"
+    front.database[COLLECTION].update_one({}, {"$set": {"claimedAt": now() - timedelta(seconds=41)}})
+    assert front.come(query)["statusCode"] == 400
+    assert front.world.connections.get(TENANT) is None
+
+
+def test_the_page_is_not_kept_framed_or_scripted_and_its_form_leads_back(front, account):
+    page = front.come(front.come_back(front.url(returnUrl=BACK), account))
+    headers = page["headers"]
+    assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    policy = dict(one.strip().split(" ", 1) for one in headers["Content-Security-Policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "base-uri": "'none'",
+        "form-action": "'self' https:",
+        "frame-ancestors": "'none'",
+    }
+    assert Form(page["body"]).action == ("post", "callback")
+    assert "<script" not in page["body"]
+
+
+@pytest.mark.parametrize("body", ["", "x" * 5000, "&".join(["a=b"] * 20), "state=%ff&ticket=é"])
+def test_a_form_that_is_not_ours_is_refused_with_a_page(front, body):
+    event = http_event("POST", CALLBACK, text=body)
+    assert front._call(event)["statusCode"] == 400

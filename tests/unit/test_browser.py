@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import pytest
 
 from connector import browser
-from connector.accounts import Account, Connection, ConnectionStatus
+from connector.accounts import Account, Connection, ConnectionStatus, Login
 from connector.errors import AccountInUse, ConnectorError, LoginFailed, TryLater
-from connector.lifecycle.login import Choice, Ended
+from connector.lifecycle.login import Ended, Offer
+from connector.logins import PendingLogin
 from connector.storage.documents import now
 from connector.tenancy import Tenant
 from tests.unit.payloads import http_event
@@ -60,8 +61,8 @@ def test_the_way_back_is_the_address_that_was_asked_for_and_how_it_ended(back, e
         (Ended(back, error=AccountInUse()), "instagram=failed&code=account_in_use"),
         (Ended(back, error=LoginFailed("login_denied", EVIL)), "instagram=failed&code=login_denied"),
     ):
-        answer = browser.tell(ended)
-        assert (answer["statusCode"], answer["headers"]["Location"]) == (302, expected.format(told))
+        answer = browser.tell(ended, "Example")
+        assert (answer["statusCode"], answer["headers"]["Location"]) == (303, expected.format(told))
         assert "body" not in answer
 
 
@@ -76,21 +77,31 @@ def test_the_way_back_is_the_address_that_was_asked_for_and_how_it_ended(back, e
     ],
 )
 def test_without_a_way_back_a_page_says_what_happened(ended, status, words):
-    answer = browser.tell(ended)
+    answer = browser.tell(ended, "Example")
     assert answer["statusCode"] == status
     assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
     assert words in Page(answer["body"]).words
     assert "a secret of ours" not in answer["body"]
 
 
-def test_a_choice_is_a_link_for_each_account_wherever_the_way_leads_back():
-    choices = (Choice("acme", "https://www.facebook.com/d?state=a&x=1"), Choice(EVIL, "https://www.facebook.com/d?b"))
+def offer(*usernames, back=None, agent="agent_1"):
+    pending = PendingLogin(Tenant("sub_1", "agent_1"), Login.FACEBOOK, "https://x/", agent, back)
+    return Ended(back, offer=Offer(pending, tuple((str(n), one) for n, one in enumerate(usernames)), "s", "t"))
+
+
+def test_of_several_accounts_each_has_a_button_wherever_the_way_leads_back():
     for back in (None, "https://app.example.com/"):
-        answer = browser.tell(Ended(back, choices=choices))
+        answer = browser.tell(offer("acme", EVIL, back=back), "Example")
         page = Page(answer["body"])
         assert answer["statusCode"] == 200
-        assert page.links == [one.url for one in choices]
+        assert page.tags.count("button") == 3
+        assert "Connect @acme" in page.words
         assert EVIL in page.words
+
+
+def test_an_agent_of_another_id_at_retell_is_named_too():
+    words = Page(browser.tell(offer("acme", agent="agent_x"), "Example")["body"]).words
+    assert "Connect @acme to the agent agent_1 (agent_x) of Example (subaccount sub_1)?" in words
 
 
 @pytest.mark.parametrize(
@@ -98,22 +109,23 @@ def test_a_choice_is_a_link_for_each_account_wherever_the_way_leads_back():
     [
         Ended(None, connection(EVIL)),
         Ended(None, error=LoginFailed("x", EVIL)),
-        Ended(None, choices=(Choice(EVIL, "https://www.facebook.com/"),)),
+        offer(EVIL),
+        offer(EVIL, EVIL),
     ],
 )
 def test_h12_nothing_that_others_wrote_becomes_more_than_words(ended):
-    body = browser.tell(ended)["body"]
+    body = browser.tell(ended, "Example")["body"]
     assert "<script" not in body
-    assert {*Page(body).tags} <= {"html", "meta", "title", "style", "h1", "p", "ul", "li", "a"}
+    assert {*Page(body).tags} <= {"html", "meta", "title", "style", "h1", "p", "form", "input", "button"}
 
 
 def test_nothing_of_the_address_is_kept_or_passed_on():
     for ended in (
         Ended("https://app.example.com/", connection()),
         Ended(None, connection()),
-        Ended(None, choices=(Choice("a", "https://www.facebook.com/"),)),
+        offer("a"),
     ):
-        headers = browser.tell(ended)["headers"]
+        headers = browser.tell(ended, "Example")["headers"]
         assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
         if "Location" not in headers:
             assert headers["Content-Security-Policy"].startswith("default-src 'none'; ")

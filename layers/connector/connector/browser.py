@@ -6,13 +6,16 @@ The address of the callback holds the code and the state. So nothing here is kep
 from collections.abc import Callable
 from html import escape
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from connector import settings
 from connector.errors import ConnectorError
 from connector.gateway import LambdaAnswer, LambdaEvent, Request, failure
 from connector.html import HEADERS, page
-from connector.lifecycle.login import Ended
+from connector.lifecycle.login import Ended, Offer
 from connector.logs import log_crash, log_refusal, logger, metrics
+
+_LONGEST_FORM, _MOST_FIELDS = 4096, 10
 
 
 def entry(act: Callable[[Request], Ended]) -> Callable[[LambdaEvent, Any], LambdaAnswer]:
@@ -22,7 +25,7 @@ def entry(act: Callable[[Request], Ended]) -> Callable[[LambdaEvent, Any], Lambd
     @metrics.log_metrics
     def handler(event: LambdaEvent, _: Any) -> LambdaAnswer:
         try:
-            return tell(act(Request.of(event)))
+            return tell(act(Request.of(event)), settings.platform_name() or event["requestContext"]["domainName"])
         except ConnectorError as error:
             log_refusal(error)
             return _refusal(error)
@@ -33,15 +36,27 @@ def entry(act: Callable[[Request], Ended]) -> Callable[[LambdaEvent, Any], Lambd
     return handler
 
 
-def tell(ended: Ended) -> LambdaAnswer:
-    """Return how a login ended, as the browser is told."""
-    if ended.choices:
-        return _choices(ended)
+def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a small form; {} for anything else."""
+    if len(request.body) > _LONGEST_FORM:
+        return {}
+    try:
+        return dict(parse_qsl(request.body.decode("ascii"), max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+def tell(ended: Ended, platform: str) -> LambdaAnswer:
+    """Return what a request came to, as the browser is told. `platform` is what the owner knows the platform as."""
+    if ended.offer:
+        return _question(ended.offer, platform)
+    if not ended.error and not ended.connection:
+        return _wait()
     if ended.error:
         log_refusal(ended.error)
     if ended.return_url:
         outcome = {"instagram": "failed", "code": ended.error.code} if ended.error else {"instagram": "connected"}
-        return {"statusCode": 302, "headers": {**HEADERS, "Location": _with_query(ended.return_url, outcome)}}
+        return {"statusCode": 303, "headers": {**HEADERS, "Location": _with_query(ended.return_url, outcome)}}
     if ended.error:
         return _refusal(ended.error)
     username = ended.connection.account.username if ended.connection else ""
@@ -52,10 +67,41 @@ def tell(ended: Ended) -> LambdaAnswer:
     return page(200, "Connected", f"The Instagram account {username} is connected.{before} You can close this window.")
 
 
-def _choices(ended: Ended) -> LambdaAnswer:
-    items = "\n".join(f'<li><a href="{escape(one.url)}">{escape(one.name)}</a></li>' for one in ended.choices)
-    text = "Which Instagram account is to be connected? Meta may ask you once more."
-    return page(200, "Choose an account", text, f"<ul>\n{items}\n</ul>")
+def _question(offer: Offer, platform: str) -> LambdaAnswer:
+    pending = offer.pending
+    subaccount_id, agent_id = pending.tenant.subaccount_id, pending.tenant.agent_id
+    agent = f"the agent {agent_id}" + (f" ({pending.retell_agent_id})" if pending.retell_agent_id != agent_id else "")
+    whose = f"{agent} of {platform} (subaccount {subaccount_id})"
+    if len(offer.accounts) == 1:
+        buttons = [(account_id, "Connect") for account_id, _ in offer.accounts]
+        asked = f"Connect @{offer.accounts[0][1]} to {whose}?"
+    else:
+        buttons = [(account_id, f"Connect @{username}") for account_id, username in offer.accounts]
+        asked = f"Which Instagram account do you want to connect to {whose}?"
+    # The action is relative: the path stays, with an API mapping key before it, and the query with Meta's code goes.
+    form = f"""<p>The agent will read and answer this account's direct messages. If you did not ask for this yourself
+at {escape(platform)}, choose Cancel.</p>
+<form method="post" action="callback">
+<input type="hidden" name="state" value="{escape(offer.state)}">
+<input type="hidden" name="ticket" value="{escape(offer.ticket)}">
+{"".join(f'<button name="account" value="{escape(value)}">{escape(label)}</button>' for value, label in buttons)}
+<button name="account" value="">Cancel</button>
+</form>"""
+    return page(200, "Connect Instagram?", asked, form, form_action=_form_action(pending.return_url))
+
+
+def _form_action(return_url: str | None) -> str:
+    """Return where the form may lead: browsers hold the redirects that follow it against this too (CSP, form-action).
+
+    Beyond the return address, a frontend may redirect to its own sign-in, so the scheme is all that is known.
+    """
+    return "'self'" + (f" {urlsplit(return_url).scheme}:" if return_url else "")
+
+
+def _wait() -> LambdaAnswer:
+    """Return a page that loads its address again: another request of this browser is exchanging the code."""
+    answer = page(200, "One moment", "The login is being finished. This page loads again by itself.")
+    return {**answer, "headers": answer["headers"] | {"Refresh": "2"}}
 
 
 def _refusal(error: ConnectorError) -> LambdaAnswer:

@@ -8,10 +8,11 @@ HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 _PAGE_HEADERS = HEADERS | {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
+)
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -20,7 +21,9 @@ _PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title}</title>
 <style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 30rem; margin: 15vh auto; padding: 0 1rem }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 30rem; margin: 15vh auto; padding: 0 1rem;
+  overflow-wrap: anywhere }}
+button {{ display: block; width: 100%; margin: 0.75rem 0; padding: 0.75rem; font: inherit }}
 li {{ margin: 0.5rem 0 }}
 </style>
 <h1>{title}</h1>
@@ -30,7 +33,8 @@ li {{ margin: 0.5rem 0 }}
 """
 
 
-def page(status: int, title: str, text: str, rest: str = "") -> LambdaAnswer:
-    """Return a page. `rest` is HTML; the other two are texts."""
+def page(status: int, title: str, text: str, rest: str = "", form_action: str = "'none'") -> LambdaAnswer:
+    """Return a page. `rest` is HTML; the other two are texts. `form_action` is where forms may lead (CSP)."""
     body = _PAGE.format(title=escape(title), text=escape(text), rest=rest)
-    return {"statusCode": status, "headers": {**_PAGE_HEADERS}, "body": body}
+    headers = _PAGE_HEADERS | {"Content-Security-Policy": _POLICY.format(form_action=form_action)}
+    return {"statusCode": status, "headers": headers, "body": body}

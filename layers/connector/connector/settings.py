@@ -106,6 +106,11 @@ def return_urls() -> frozenset[str]:
     return frozenset(filter(None, os.environ.get("RETURN_URLS", "").split(",")))
 
 
+def platform_name() -> str:
+    """Return what the platform is called on the page that asks whether to connect; "" for the API's host."""
+    return os.environ.get("PLATFORM_NAME", "")
+
+
 def retell_url() -> str:
     """Return the base URL of Retell's API."""
     return _required("RETELL_URL").rstrip("/")

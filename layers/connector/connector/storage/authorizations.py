@@ -1,7 +1,8 @@
 """Logins at Meta that are under way. Collection `instagram_authorizations`.
 
 What travels through Meta and the browser is `state`, a random text that is good once and for ten minutes. Only its hash
-is stored, so who reads the database cannot finish somebody's login.
+is stored, so who reads the database cannot finish somebody's login. Between Meta's redirect and the confirmation the
+accounts with their tokens are stored encrypted, under a key that is in the owner's browser only (`sealing.py`).
 """
 
 import re
@@ -14,7 +15,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
 from connector.accounts import Login
-from connector.logins import LIVES, PendingLogin
+from connector.logins import LIVES, PendingLogin, StoredLogin
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
@@ -62,16 +63,38 @@ class Authorizations:
             self._collection.insert_one(document)
         return state, expires_at
 
-    def take(self, state: str) -> PendingLogin | None:
-        """Take the login of a state away and return it; None where there is none, or it has expired.
-
-        Of several who take it at the same time, one gets it.
-        """
+    def find(self, state: str) -> StoredLogin | None:
+        """Return the login of a state; None if there is none or it has expired."""
         if not _STATE.fullmatch(state):
             return None
         with translated():
-            found = self._collection.find_one_and_delete({"_id": _hash(state), "expiresAt": {"$gt": self._clock()}})
-        return _read(found) if found else None
+            found = self._collection.find_one(self._live(state))
+        return StoredLogin(_read(found), found.get("claimedAt"), found.get("sealed")) if found else None
+
+    def claim(self, state: str) -> bool:
+        """Claim the exchange of Meta's code, which can be used once. Of several requests, one gets True."""
+        unclaimed = self._live(state) | {"claimedAt": None}
+        with translated():
+            return self._collection.update_one(unclaimed, {"$set": {"claimedAt": self._clock()}}).modified_count == 1
+
+    def keep(self, state: str, sealed: bytes) -> None:
+        """Store what was found, for ten minutes, in which the owner confirms it."""
+        kept = {"sealed": sealed, "expiresAt": self._clock() + LIVES}
+        with translated():
+            self._collection.update_one(self._live(state), {"$set": kept})
+
+    def take(self, state: str, sealed: bytes) -> bool:
+        """Delete a login with what was found. Of several requests, one gets True; it may connect or cancel."""
+        with translated():
+            return self._collection.delete_one(self._live(state) | {"sealed": sealed}).deleted_count == 1
+
+    def end(self, state: str) -> None:
+        """Delete a login that failed."""
+        with translated():
+            self._collection.delete_one({"_id": _hash(state)})
+
+    def _live(self, state: str) -> Document:
+        return {"_id": _hash(state), "expiresAt": {"$gt": self._clock()}}
 
 
 def _hash(state: str) -> str:

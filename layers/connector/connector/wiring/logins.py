@@ -6,6 +6,7 @@ from connector.instagram.oauth import Given, exchange
 from connector.lifecycle.authorization import Authorizing
 from connector.lifecycle.login import LoggingIn
 from connector.lifecycle.wish import Wish
+from connector.storage.documents import now
 from connector.tenancy import Tenant
 from connector.wiring import lifecycle, meta, outside, stores
 
@@ -31,6 +32,7 @@ def logging_in() -> LoggingIn:
         _connect,
         stores.connections(),
         stores.secrets(),
+        now,
     )
 
 
