@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from local.cors import Cors
 from local.environments import InvocationFailed
 from local.template import Function, Route
 
@@ -22,11 +23,20 @@ _TEXT = re.compile(r"text/|application/(json|javascript|xml)\b|[^;]*\+(json|xml)
 class Gateway:
     """A WSGI app that answers the template's routes by invoking its functions."""
 
-    def __init__(self, functions: Iterable[tuple[Function, Invoke]]) -> None:
+    def __init__(self, functions: Iterable[tuple[Function, Invoke]], cors: Cors | None = None) -> None:
+        self._cors = cors
         self._routes = [(route, _pattern(route), invoke) for function, invoke in functions for route in function.routes]
 
     def answer(self, request: Request) -> Response:
         """Answer one request, as AWS does: 404 for no route, 500 for a function that failed."""
+        if self._cors is None:
+            return self._routed(request)
+        response = self._cors.preflight(request) or self._routed(request)
+        if request.method != "OPTIONS":
+            self._cors.add_headers(request, response.headers)
+        return response
+
+    def _routed(self, request: Request) -> Response:
         for route, pattern, invoke in self._routes:
             form = pattern.fullmatch(request.path)
             if form and request.method == route.method.upper():

@@ -39,6 +39,8 @@ class Settings:
     facebook_graph_url: str | None
     instagram_graph_url: str | None
     retell_url: str | None
+    allowed_origins: str
+    """Origins that browsers may call the API from, comma-separated."""
     logins: Mapping[str, str]
     """Parameters of the template about logins and agents, by name, as far as they were given."""
     apps: Mapping[str, Mapping[str, str]]
@@ -50,8 +52,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET,
     LOCAL_DIR, the folder in which data is kept, FACEBOOK_LOGIN_URL, INSTAGRAM_LOGIN_URL, INSTAGRAM_API_URL,
-    RETURN_URLS, RETELL_AGENT_BINDING, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID and
-    INSTAGRAM_APP_SECRET.
+    RETURN_URLS, ALLOWED_ORIGINS, RETELL_AGENT_BINDING, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID
+    and INSTAGRAM_APP_SECRET.
 
     Raises:
         ValueError: PORT is not a port. The sentence says what it must be.
@@ -70,6 +72,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         facebook_graph_url=environment.get("FACEBOOK_GRAPH_URL") or None,
         instagram_graph_url=environment.get("INSTAGRAM_GRAPH_URL") or None,
         retell_url=environment.get("RETELL_URL") or None,
+        allowed_origins=environment.get("ALLOWED_ORIGINS", ""),
         logins={name: value for variable, name in _LOGINS.items() if (value := environment.get(variable))},
         apps=_apps(environment),
     )

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 import requests
 
 from local.aws import Aws
+from local.cors import Cors
 from local.environments import Pool, runtime_variables
 from local.errors import CannotStart
 from local.folder import Folder
@@ -75,7 +76,7 @@ class Stack:
         self._put_secrets(aws, mongodb_uri)
         with self._step("functions"):
             pools = self._start_functions(template, aws, queues, graph_url, instagram_url, retell_url)
-            self._start_site(pools)
+            self._start_site(pools, template.cors_for(self._settings.allowed_origins))
             self._start_pollers(pools, aws, queues)
         if self._meta_url:
             with self._step("webhook"):
@@ -157,8 +158,8 @@ class Stack:
         self._running.callback(thread.join)
         self._running.callback(stopping.set)
 
-    def _start_site(self, pools: list[tuple[Function, Pool]]) -> None:
-        gateway = Gateway((function, pool.invoke) for function, pool in pools)
+    def _start_site(self, pools: list[tuple[Function, Pool]], cors: Cors | None) -> None:
+        gateway = Gateway(((function, pool.invoke) for function, pool in pools), cors)
         site = create_site(gateway, self._settings.keys.jwt_secret, lambda: self._meta_url)
         try:
             server = serve(site, self._settings.port)

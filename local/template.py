@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.cors import Cors
 from local.errors import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +80,20 @@ class Template:
     parameters: Mapping[str, str]
     functions: tuple[Function, ...]
     queues: tuple[Queue, ...]
+    cors: Mapping[str, Any]
+    """What the API's `CorsConfiguration` says where there are allowed origins."""
+
+    def cors_for(self, origins: str) -> Cors | None:
+        """Return the API's CORS rules for these origins, comma-separated; None without any, as the template says."""
+        if not origins:
+            return None
+        return Cors(
+            frozenset(origins.split(",")),
+            tuple(self.cors["AllowMethods"]),
+            tuple(self.cors["AllowHeaders"]),
+            tuple(self.cors["ExposeHeaders"]),
+            self.cors["MaxAge"],
+        )
 
     def environment(self, function: Function, values: Mapping[str, str]) -> dict[str, str]:
         """Return a function's environment. `values` stand for parameters and resources, by name."""
@@ -106,7 +121,16 @@ def read_template(path: Path = ROOT / "template.yaml") -> Template:
         queues=tuple(
             _queue(name, one["Properties"]) for name, one in resources.items() if one["Type"] == "AWS::SQS::Queue"
         ),
+        cors=_cors(resources),
     )
+
+
+def _cors(resources: dict[str, Any]) -> dict[str, Any]:
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::HttpApi":
+            _, rules, _ = resource["Properties"]["CorsConfiguration"]["Fn::If"]
+            return dict(rules)
+    return {}
 
 
 def _function(properties: dict[str, Any], shared: dict[str, Any]) -> Function:

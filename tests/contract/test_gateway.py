@@ -243,3 +243,70 @@ def test_local_functions_have_the_environment_that_deploys(deployed):
     for function in read_template().functions:
         assert function.environment == deployed.variables(function.name)
         assert function.timeout_seconds == deployed.functions[function.name]["Timeout"]
+
+
+# ── CORS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ORIGIN = "https://app.example.com"
+STATUS = "/api/database/sub_1/chat-agents/agent-1/instagram/status"
+
+
+@pytest.fixture
+def cors_gateway() -> tuple[Gateway, Recorder]:
+    """A gateway with one function and the template's CORS rules for two origins."""
+    recorder = Recorder()
+    route = Route("GET", f"{CONNECTION}/status")
+    cors = read_template().cors_for(f"{ORIGIN},https://www.example.com")
+    return Gateway([(Function("status", ROOT, 15, {}, (route,), None), recorder)], cors), recorder
+
+
+def cors_headers(response) -> dict[str, str]:
+    """Return the CORS headers of a response."""
+    return {name: value for name, value in response.headers if name.startswith("Access-Control-")}
+
+
+def test_h19_a_preflight_of_an_allowed_origin_needs_no_jwt(cors_gateway):
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    answer = cors_gateway[0].answer(request("OPTIONS", STATUS, headers=headers))
+
+    assert answer.status_code == 204
+    assert cors_headers(answer) == {
+        "Access-Control-Allow-Origin": ORIGIN,
+        "Access-Control-Allow-Methods": "GET,POST",
+        "Access-Control-Allow-Headers": "authorization,content-type,idempotency-key",
+        "Access-Control-Max-Age": "600",
+    }
+    assert cors_gateway[1].events == [], "no function sees a preflight"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "https://app.example.com.evil.example",
+        "https://sub.app.example.com",
+        "HTTPS://APP.EXAMPLE.COM",
+        "null",
+        "*",
+    ],
+)
+def test_h19_another_origin_gets_no_cors_headers(cors_gateway, origin):
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    for method in ("OPTIONS", "GET"):
+        assert cors_headers(cors_gateway[0].answer(request(method, STATUS, headers=headers))) == {}
+
+
+def test_h19_an_allowed_origin_may_read_the_answer(cors_gateway):
+    answer = cors_gateway[0].answer(request("GET", STATUS, headers={"Origin": ORIGIN}))
+
+    assert answer.status_code == 200
+    assert cors_headers(answer) == {
+        "Access-Control-Allow-Origin": ORIGIN,
+        "Access-Control-Expose-Headers": "retry-after",
+    }
+
+
+def test_h19_without_allowed_origins_there_are_no_cors_rules():
+    assert read_template().cors_for("") is None

@@ -164,4 +164,6 @@ def test_no_role_has_a_managed_policy_and_only_lambda_may_take_it(deployed):
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, name
     assert not deployed.of_type("AWS::IAM::Policy")
-    assert not deployed.of_type("AWS::IAM::ManagedPolicy")
+    (network,) = deployed.of_type("AWS::IAM::ManagedPolicy").values()
+    (statement,) = network["PolicyDocument"]["Statement"]
+    assert all(action.startswith("ec2:") for action in statement["Action"])

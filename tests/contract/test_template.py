@@ -164,11 +164,36 @@ def test_a25_the_api_has_exactly_the_documented_routes_each_with_its_function(de
     assert deployed.routes == ROUTES
 
 
-def test_h19_the_gateway_tells_no_browser_that_another_origin_may_read_answers(deployed):
+def test_h19_only_the_origins_of_the_parameter_may_read_answers(deployed):
     (api,) = deployed.of_type("AWS::ApiGatewayV2::Api").values()
+    condition, rules, otherwise = api["Body"]["x-amazon-apigateway-cors"]["Fn::If"]
 
-    assert {"CorsConfiguration", "x-amazon-apigateway-cors"} & ({*api} | {*api.get("Body", {})}) == set()
-    assert not [method for method, _ in ROUTES if method == "OPTIONS"], "the API answers 404 to what asks for leave"
+    assert deployed.template["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AllowedOrigins"}, ""]}]}
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    # SAM has put the parameter's value in, here its default.
+    assert rules["allowOrigins"] == {"Fn::Split": [",", ""]}
+    assert "allowCredentials" not in rules, "callers send a bearer token and no cookies"
+    assert not [method for method, _ in ROUTES if method == "OPTIONS"], "the gateway answers preflights without a JWT"
+
+
+@pytest.mark.parametrize(
+    ("origins", "allowed"),
+    [
+        ("", True),
+        ("https://app.example.com", True),
+        ("https://app.example.com,http://localhost:5173", True),
+        ("*", False),
+        ("https://*.example.com", False),
+        ("https://app.example.com/", False),
+        ("https://app.example.com, https://www.example.com", False),
+        ("null", False),
+    ],
+)
+def test_h19_an_allowed_origin_is_an_exact_one(deployed, origins, allowed):
+    parameter = deployed.template["Parameters"]["AllowedOrigins"]
+
+    assert parameter["Default"] == ""
+    assert bool(re.fullmatch(parameter["AllowedPattern"], origins)) is allowed
 
 
 def test_h20_the_gateway_refuses_a_flood_before_a_function_runs_and_metas_own_address_is_not_behind_it(deployed):
@@ -234,6 +259,23 @@ def test_the_code_answers_the_route_that_the_template_leads_to_it(deployed, fold
     assert answered == routed
 
 
+# ── Network ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_function_runs_in_the_subnets_of_the_parameters_or_in_no_vpc(deployed):
+    network = {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}}
+
+    for folder, function in deployed.functions.items():
+        assert function["VpcConfig"] == {"Fn::If": ["RunsInVpc", network, {"Ref": "AWS::NoValue"}]}, folder
+
+
+def test_in_a_vpc_every_role_may_attach_its_function(deployed):
+    policy = deployed.template["Resources"]["NetworkInterfacesPolicy"]
+
+    assert policy["Condition"] == "RunsInVpc"
+    assert {one["Ref"] for one in policy["Properties"]["Roles"]} == {deployed.role_id(folder) for folder in FOLDERS}
+
+
 # ── Queues and time ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -279,13 +321,26 @@ def test_c2_c3_the_sweep_runs_every_minute_and_is_over_before_it_runs_again(depl
     assert deployed.functions["sweep"]["Timeout"] < 60
 
 
-def test_i9_one_run_of_refresh_is_over_before_the_next_and_none_is_repeated(deployed):
+def test_a_scheduled_run_is_neither_repeated_nor_late(deployed):
+    """The next run is the retry. Two at once would write to SSM at twice the pace."""
+    none = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    by_lambda = {
+        named(one["FunctionName"]): {name: one[name] for name in none}
+        for one in deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+    }
+    by_rule = {
+        named(target["Arn"]): target["RetryPolicy"]
+        for rule in deployed.of_type("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+    }
+
+    assert by_lambda == by_rule == {deployed.logical_ids[folder]: none for folder in SCHEDULES}
+
+
+def test_i9_one_run_of_refresh_is_over_before_the_next(deployed):
     timeout = deployed.functions["refresh"]["Timeout"]
-    configs = deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
-    retries = {named(one["FunctionName"]): one["MaximumRetryAttempts"] for one in configs}
 
     assert upkeep.RUN_SECONDS + 120 < timeout < 600, "the last visit begins when the run's time is nearly over"
-    assert retries[deployed.logical_ids["refresh"]] == 0
 
 
 def test_one_run_of_compare_is_over_before_the_next(deployed):
@@ -320,8 +375,26 @@ def test_d2_the_agent_has_all_the_time_it_may_take_within_its_function(deployed)
     assert deployed.functions["reply"]["Timeout"] >= needed
 
 
-def test_aws_lets_reply_schedule_itself(deployed):
-    assert deployed.functions["reply"]["RecursiveLoop"] == "Allow"
+def fed_by(deployed: Deployment, folder: str) -> set[str]:
+    """Return the functions that get messages which come from one function, at any remove."""
+    consumers = {named(source["EventSourceArn"]): name for name, source in deployed.sources.items()}
+    reached: set[str] = set()
+    waiting = [folder]
+    while waiting:
+        queues = deployed.queues(waiting.pop(), "sqs:SendMessage")
+        new = {consumers[queue] for queue in queues} - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def test_lambda_does_not_stop_functions_that_feed_themselves(deployed):
+    """By default after about 16 rounds: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html."""
+    loops = {folder for folder in FOLDERS if folder in fed_by(deployed, folder)}
+
+    assert loops == {"ingest", "reply"}
+    allowed = {folder for folder, one in deployed.functions.items() if one.get("RecursiveLoop") == "Allow"}
+    assert allowed == loops
 
 
 # ── Concurrency ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -389,6 +462,13 @@ def test_every_function_has_a_log_group_of_its_own_that_forgets(deployed):
     assert {*groups.values(), "ApiLogs"} == set(declared)
     forever = [name for name, group in declared.items() if "RetentionInDays" not in group]
     assert forever == [], "AWS keeps these logs for ever, with what they say of customers"
+
+
+def test_the_access_log_needs_no_entry_in_the_accounts_log_policy(deployed):
+    (stage,) = deployed.of_type("AWS::ApiGatewayV2::Stage").values()
+    group = deployed.of_type("AWS::Logs::LogGroup")[named(stage["AccessLogSettings"]["DestinationArn"])]
+
+    assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/")
 
 
 def test_nothing_of_the_machine_it_was_written_on_is_in_the_template():

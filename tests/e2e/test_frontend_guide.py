@@ -701,7 +701,7 @@ def test_a_page_without_a_limit_has_50_messages_as_the_guide_says(ran: dict[str,
     assert len(agent.messages()) == 50
 
 
-def test_h19_the_api_sends_no_cors_headers_as_the_guide_says(agent: Agent):
+def test_h19_an_origin_that_is_not_allowed_gets_no_cors_headers(agent: Agent):
     headers = {"Origin": "https://elsewhere.example.com", "Access-Control-Request-Method": "GET"}
     url = f"{agent.system.run['apiUrl']}{agent.path}/status"
     for method in ("OPTIONS", "GET"):
