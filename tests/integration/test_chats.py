@@ -9,6 +9,8 @@ import pytest
 from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymongo import ReadPreference
+from pymongo.errors import OperationFailure
 
 from connector.chat import LATE, LOOPING, PAUSED, Attachment, MessageStatus, Person
 from connector.errors import Misconfigured, Unavailable
@@ -18,6 +20,7 @@ from connector.storage.chats import Chats
 from connector.storage.documents import now
 from connector.storage.indexes import ensure_indexes
 from connector.storage.mongodb import database as connector_database
+from connector.storage.mongodb import translated
 from connector.storage.pages import Pages
 from connector.tenancy import Tenant
 from connector.untrusted import clean
@@ -329,6 +332,19 @@ def test_f9_a_database_that_does_not_let_us_in_is_misconfigured(chats, failing, 
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("bad auth : authentication failed", Misconfigured),
+        ("user is not allowed to do action [insert] on [acme.chats]", Misconfigured),
+        ("you are over your space quota", Unavailable),
+    ],
+)
+def test_f9_an_atlas_error_is_told_apart_by_its_words(words, expected):
+    with pytest.raises(expected), translated():
+        raise OperationFailure(words, 8000)
+
+
+@pytest.mark.parametrize(
     "uri",
     [
         pytest.param("hush", id="not-a-uri"),
@@ -346,3 +362,11 @@ def test_a_uri_that_is_none_or_names_no_database_is_misconfigured_quotes_nothing
         gc.collect()
     assert "hush" not in refusal.value.message
     assert [str(one.message) for one in left] == [], "a client and its threads are left behind at every invocation"
+
+
+def test_reads_go_to_the_primary_whatever_the_uri_says(mongodb_uri, database):
+    asked = "readPreference=secondaryPreferred&readPreferenceTags=dc:east&maxStalenessSeconds=120"
+    named = connector_database(mongodb_uri.replace("/?", f"/{database.name}?{asked}&"))
+
+    assert named.read_preference == named["chats"].read_preference == ReadPreference.PRIMARY
+    named.client.close()

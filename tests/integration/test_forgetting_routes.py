@@ -126,11 +126,11 @@ def deployment(aws, functions_environment, mongodb_uri, database, monkeypatch):
     aws.put_secret("app-secrets", json.dumps({"appSecrets": [SECRET], "verifyToken": "of the app"}))
     aws.put_secret("jwt", json.dumps({"keys": [JWT_KEY]}))
     aws.put_secret("mongodb-uri", uri)
-    for kept in (stores.secrets, stores.waiting, connector_database):
+    for kept in (stores.secrets, connector_database):
         kept.cache_clear()
     yield Deployment(aws, database)
     connector_database(uri).client.close()
-    for kept in (stores.secrets, stores.waiting, connector_database):
+    for kept in (stores.secrets, connector_database):
         kept.cache_clear()
 
 

@@ -35,6 +35,9 @@ class Peer:
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
+        self.ports: list[int] = []
+        """The client's port of each request: one connection has one."""
+        self.forgotten: frozenset[int] = frozenset()
         self.behave: Callable[[BaseHTTPRequestHandler], None] = answer({})
         self.released = threading.Event()
         self.closed = threading.Event()
@@ -48,6 +51,10 @@ class Peer:
             next(rest)(handler)
 
         self.behave = behave
+
+    def forget_connections(self) -> None:
+        """Reset the connections of so far when something comes on them, as a NAT does that no longer knows them."""
+        self.forgotten = frozenset(self.ports)
 
     def hang(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer nothing until the test is over."""
@@ -135,6 +142,10 @@ def peer(certificate: Path | None = None) -> Iterator[Peer]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = dict(parse_qsl(url.query))
+            made.ports.append(self.client_address[1])
+            if self.client_address[1] in made.forgotten:
+                reset(self)
+                return
             made.requests.append(Received(self.command, url.path, query, headers, body))
             made.behave(self)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from connector.errors import OutcomeUnknown, TryLater
-from connector.transport import Transport
+from connector.transport import IDLE_SECONDS, Transport
 from tests.unit import peer as behaviour
 
 LOST = {
@@ -317,3 +317,42 @@ def test_e8_a_tls_connection_that_breaks_after_the_request_was_read_is_unknown(t
     with pytest.raises(OutcomeUnknown):
         transport.send("POST", "x", json={"text": "once"}, timeout=5)
     assert server.read, "the test is about a request that was read"
+
+
+# ── an environment that was frozen ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def thawed(other_side):
+    """A transport whose wall clock the test moves, and the peer's connections, by port."""
+    wall = [1_000_000.0]
+    return Transport("Meta", other_side.url, None, wall_clock=lambda: wall[0]), wall
+
+
+def test_a_connection_is_used_again_within_its_idle_time(thawed, other_side):
+    transport, wall = thawed
+    transport.get("x")
+    wall[0] += IDLE_SECONDS
+    transport.get("x")
+
+    assert len(set(other_side.ports)) == 1
+
+
+@pytest.mark.parametrize("seconds", [IDLE_SECONDS + 1, 3600, -3600])
+def test_a_connection_that_was_idle_through_a_freeze_is_not_used(thawed, other_side, seconds):
+    transport, wall = thawed
+    transport.get("x")
+    wall[0] += seconds
+    transport.send("POST", "x", json={})
+
+    assert len(other_side.requests) == 2, "nothing is sent twice"
+    assert len(set(other_side.ports)) == 2
+
+
+def test_a_post_after_a_freeze_does_not_meet_the_reset_of_a_forgotten_connection(thawed, other_side):
+    transport, wall = thawed
+    transport.get("x")
+    other_side.forget_connections()  # from here on, whatever comes on them is reset
+    wall[0] += 600
+
+    assert transport.send("POST", "x", json={}).is_success

@@ -21,6 +21,7 @@ _CONNECT_SECONDS = 3.05
 _MOST_BYTES = 1_000_000  # of an answer; a longer one is not an answer to anything we ask
 _PIECE_BYTES = 64 * 1024
 _DOTS = {"", ".", ".."}
+IDLE_SECONDS = 20  # less than any NAT remembers a connection for
 _NOT_SENT = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
 
 
@@ -46,9 +47,16 @@ class Transport:
     """One company's API, at one base URL, as one bearer; None for nobody's."""
 
     def __init__(
-        self, name: str, base_url: str, token: str | None, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        base_url: str,
+        token: str | None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
+        self._wall_clock = wall_clock
+        self._used_at = wall_clock()
         self._name = name
         self._base_url = base_url
         # One session per execution environment and token; `requests` retries nothing by itself.
@@ -96,6 +104,7 @@ class Transport:
         form: Mapping[str, str] | None = None,
         timeout: float,
     ) -> Answer:
+        self._close_idle()
         give_up_at = self._clock() + timeout + _CONNECT_SECONDS
         try:
             with self._session.request(
@@ -114,7 +123,19 @@ class Transport:
         except (requests.exceptions.RequestException, HTTPError) as error:
             # A body cut off or garbled on the way back: the request has been read.
             raise OutcomeUnknown(f"{self._name}'s answer was lost on the way.") from error
+        finally:
+            self._used_at = self._wall_clock()
         return Answer(response.status_code, _json_object(body), response.headers)
+
+    def _close_idle(self) -> None:
+        """Close a connection that nobody used for a while.
+
+        Lambda freezes an environment between invocations. After a long freeze a NAT no longer knows the connection: a
+        request on it is reset or hangs, and looks as if it had been carried out. The monotonic clock may stand still
+        in a freeze.
+        """
+        if not 0 <= self._wall_clock() - self._used_at <= IDLE_SECONDS:
+            self._session.close()
 
     def _read(self, response: requests.Response, give_up_at: float) -> bytes:
         """Read a body within bounds: the timeout of `requests` is for each piece, and a drip of pieces has no end."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from bson import ObjectId, Timestamp
 from pymongo import DESCENDING
 from pymongo.collection import Collection
@@ -23,6 +24,7 @@ from connector.storage.mongodb import Document, translated
 from connector.storage.stored import moment
 from connector.tenancy import Tenant
 
+_SECONDS = 8
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST_FIRST = {"lastMessageAt": DESCENDING, "_id": DESCENDING}
 
@@ -94,7 +96,7 @@ class Conversations:
             then_at = Timestamp(int(then[:8], 16), int(then[8:], 16)) if then else None
             earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": at}}
             wanted = {"$or": [earlier, current | {"lastMessageAt": at, "_id": {"$lt": ObjectId(chat_id)}}]}
-        with translated():
+        with translated(), pymongo.timeout(_SECONDS):  # for both attempts: the function ends after 15 s
             try:
                 return self._find(wanted, limit, then_at)
             except AutoReconnect:

@@ -1,7 +1,7 @@
 """The MongoDB client, and the one place where its errors become ours.
 
 https://www.mongodb.com/docs/atlas/manage-connections-aws-lambda/: one client per execution environment, made lazily,
-never closed. A Lambda serves one request at a time, so its pool is one connection.
+closed only when MongoDB refuses its user. A Lambda serves one request at a time, so its pool is one connection.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
@@ -26,8 +26,17 @@ type Document = dict[str, Any]
 
 _AUTHENTICATION_FAILED = 18
 _UNAUTHORIZED = 13
+# Atlas uses one code for its limits and for users and roles that it refuses; its words tell them apart.
+_ATLAS_ERROR = 8000
+_ATLAS_REFUSALS = ("bad auth", "not allowed to do action")
 # BSONObjectTooLarge, and what an update or an index key says instead.
 _TOO_LARGE = {10334, 17280, 17419, 17420}
+
+
+# A NAT forgets connections that were idle for minutes, and a frozen environment does not notice.
+_IDLE_MS = 20_000
+
+_clients: list["MongoClient[Document]"] = []
 
 
 class TooLarge(Exception):
@@ -36,7 +45,7 @@ class TooLarge(Exception):
 
 @cache
 def database(uri: str) -> "Database[Document]":
-    """Return the default database of `uri`.
+    """Return the default database of `uri`. Reads go to the primary, whatever the URI says: a turn reads its writes.
 
     Raises:
         Misconfigured: the URI is malformed or names no database.
@@ -49,7 +58,7 @@ def database(uri: str) -> "Database[Document]":
             datetime_conversion="DATETIME_AUTO",  # a time that Python has no word for is no error
             unicode_decode_error_handler="replace",
             maxPoolSize=1,
-            maxIdleTimeMS=60_000,
+            maxIdleTimeMS=_IDLE_MS,
             connectTimeoutMS=3_000,
             serverSelectionTimeoutMS=4_000,
             timeoutMS=8_000,
@@ -58,10 +67,24 @@ def database(uri: str) -> "Database[Document]":
     except (ConfigurationError, InvalidURI, ValueError) as error:
         raise Misconfigured("The SSM parameter mongodb-uri is not a MongoDB URI.") from error
     try:
-        return client.get_default_database()
+        named = client.get_default_database(read_preference=ReadPreference.PRIMARY)
     except ConfigurationError as error:
         client.close()
         raise Misconfigured("The SSM parameter mongodb-uri must name a database.") from error
+    _clients.append(client)
+    return named
+
+
+def is_connected() -> bool:
+    """Return whether there is a client whose user MongoDB has not refused."""
+    return bool(_clients)
+
+
+def _disconnect() -> None:
+    """Close the clients, so that the next use connects with what the parameter then holds."""
+    while _clients:
+        _clients.pop().close()
+    database.cache_clear()
 
 
 @contextmanager
@@ -82,8 +105,15 @@ def translated() -> Iterator[None]:
     except OperationFailure as error:
         if error.code in _TOO_LARGE:
             raise TooLarge from error
-        if error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED):
+        if _refuses_user(error):
+            _disconnect()
             raise Misconfigured("MongoDB refuses the user in the SSM parameter mongodb-uri.") from error
         raise Unavailable("The database refused an operation. Try again in a moment.") from error
     except PyMongoError as error:
         raise Unavailable("The database does not answer. Try again in a moment.") from error
+
+
+def _refuses_user(error: OperationFailure) -> bool:
+    if error.code == _ATLAS_ERROR:
+        return any(words in str(error) for words in _ATLAS_REFUSALS)
+    return error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED)

@@ -64,16 +64,19 @@ class Parameters:
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown_reads: list[float] = []
 
-    def get(self, name: str, *, key: str | None = None, keeps_miss: bool = True) -> str | None:
+    def get(self, name: str, *, key: str | None = None, keeps_miss: bool = True, recent: bool = False) -> str | None:
         """Return the value of `prefix/name`, decrypted, or None when there is no such parameter. See `find`."""
-        found = self.find(name, key=key, keeps_miss=keeps_miss)
+        found = self.find(name, key=key, keeps_miss=keeps_miss, recent=recent)
         return found.value if found else None
 
-    def find(self, name: str, *, key: str | None = None, keeps_miss: bool = True) -> Parameter | None:
+    def find(
+        self, name: str, *, key: str | None = None, keeps_miss: bool = True, recent: bool = False
+    ) -> Parameter | None:
         """Return the parameter `prefix/name`, decrypted, or None when there is none.
 
         `name` may end in `:version`; such a value never changes, and `key` may tell apart what a later parameter of
-        the same name and version would be. Without `keeps_miss` a missing parameter is looked for again each time.
+        the same name and version would be. Without `keeps_miss` a missing parameter is looked for again each time. A
+        `recent` value is some seconds old at most, unless SSM does not answer.
 
         Raises:
             Unavailable: SSM does not answer and nothing is cached.
@@ -81,7 +84,8 @@ class Parameters:
         """
         key, now = key or name, self._clock()
         entry = self._cache.get(key)
-        if entry and now - entry.read_at < (FRESH_SECONDS if entry.values else MISS_SECONDS if keeps_miss else 0):
+        kept_for = RECENT_SECONDS if recent else FRESH_SECONDS
+        if entry and now - entry.read_at < (kept_for if entry.values else MISS_SECONDS if keeps_miss else 0):
             self._keep(key, entry)
         else:
             entry = self._renewed(key, entry, now, lambda: self._read(name))

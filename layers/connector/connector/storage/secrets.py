@@ -74,13 +74,13 @@ class Secrets:
         """
         return JwtKeys.of(self._required_json("jwt"))
 
-    def mongodb_uri(self) -> str:
-        """Return the MongoDB URI.
+    def mongodb_uri(self, *, recent: bool = False) -> str:
+        """Return the MongoDB URI; if `recent`, as it was some seconds ago at most.
 
         Raises:
             Misconfigured: the parameter is missing.
         """
-        return self._required("mongodb-uri")
+        return self._required("mongodb-uri", recent=recent)
 
     def retell_api_key(self, subaccount_id: str) -> str:
         """Return the Retell key of a subaccount: its own where it has one, else the deployment's.
@@ -185,8 +185,8 @@ class Secrets:
             *(name(tenant, secrets_id) for secrets_id in secrets_ids for name in (_token_name, _webhook_name))
         )
 
-    def _required(self, name: str) -> str:
-        value = self._parameters.get(name)
+    def _required(self, name: str, *, recent: bool = False) -> str:
+        value = self._parameters.get(name, recent=recent)
         if not value:
             raise Misconfigured(f"The SSM parameter {name} is missing. README.md says how to create it.")
         return value

@@ -23,7 +23,7 @@ from connector.storage.deletions import Deletions
 from connector.storage.erasure import Erasure
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
-from connector.storage.mongodb import Document, database
+from connector.storage.mongodb import Document, database, is_connected
 from connector.storage.outbox import Outbox
 from connector.storage.owners import Owners
 from connector.storage.pages import Pages
@@ -115,7 +115,6 @@ def kept_events(tenant: Tenant) -> KeptEvents:
     return KeptEvents(_collection(KEPT_EVENTS), tenant, _keep_for())
 
 
-@cache
 def waiting() -> Waiting:
     """Return what waits in all chats; the index that finds it is made where an older version has not."""
     indexes.ensure_indexes(_collection("chats"))
@@ -187,4 +186,5 @@ def _keep_for() -> timedelta | None:
 
 
 def _collection(name: str) -> Collection[Document]:
-    return database(secrets().mongodb_uri())[name]
+    """Return a collection. Where MongoDB has refused the user, the parameter may hold another by now."""
+    return database(secrets().mongodb_uri(recent=not is_connected()))[name]
