@@ -138,9 +138,60 @@ def test_another_setting_holds_for_what_was_written_before_too(clock, database, 
         for name in ("chats", ENTRIES):
             assert len(_expire_at(database, name)) == 10
             assert _is_near(_expire_at(database, name), now() + keep_for)
-        assert _expire_at(database, KEPT_EVENTS) == [EVENT.at + keep_for] * 10
+        assert _is_near(_expire_at(database, KEPT_EVENTS), now() + keep_for), "it happened before retention was on"
     assert Retention(database["chats"], None, clock).keep_up(30) == 30
     assert [set(_expire_at(database, name)) for name in STORED] == [{None}] * 3
+
+
+def test_switching_retention_on_deletes_nothing_before_its_days_have_passed(clock, database):
+    ensure_indexes(database["chats"])
+    clock.ahead = -400 * DAY
+    chats = Chats(database["chats"], TENANT, clock)
+    _say(chats, clock, "old")
+    KeptEvents(database[KEPT_EVENTS], TENANT).keep(EVENT)
+    clock.ahead = timedelta(0)
+    _say(chats, clock, "new")
+    keeping = Retention(database["chats"], KEEP, clock)
+    keeping.keep_up(30)
+    for name in STORED:
+        assert _is_near(_expire_at(database, name), now() + KEEP), name
+    clock.ahead = KEEP - timedelta(hours=1)
+    keeping.keep_up(30)
+    assert [len(chat["messages"]) for chat in database["chats"].find()] == [2], "the old message is there, too"
+    clock.ahead = KEEP + timedelta(hours=1)
+    keeping.keep_up(30)
+    assert [len(chat["messages"]) for chat in database["chats"].find()] == [0]
+
+
+def test_a_shorter_setting_counts_from_when_retention_was_first_switched_on(clock, database):
+    ensure_indexes(database["chats"])
+    clock.ahead = -400 * DAY
+    _say(Chats(database["chats"], TENANT, clock), clock)
+    clock.ahead = timedelta(0)
+    Retention(database["chats"], 90 * DAY, clock).keep_up(30)
+    clock.ahead = 10 * DAY
+    Retention(database["chats"], KEEP, clock).keep_up(30)
+    assert _is_near(_expire_at(database), now() + KEEP)
+
+
+def test_retention_that_was_off_counts_from_when_it_is_switched_on_again(clock, database):
+    ensure_indexes(database["chats"])
+    _say(Chats(database["chats"], TENANT, clock), clock)
+    Retention(database["chats"], KEEP, clock).keep_up(30)
+    clock.ahead = 100 * DAY
+    Retention(database["chats"], None, clock).keep_up(30)
+    clock.ahead = 200 * DAY
+    Retention(database["chats"], KEEP, clock).keep_up(30)
+    assert _is_near(_expire_at(database), now() + 200 * DAY + KEEP)
+
+
+def test_a_chat_older_than_the_retention_is_listed_for_its_days(clock, database):
+    clock.ahead = -400 * DAY
+    _say(Chats(database["chats"], TENANT, clock), clock)
+    database[ENTRIES].delete_many({})
+    database["chats"].update_many({}, {"$unset": {"listed": ""}})
+    Unlisted(database["chats"], KEEP).list_for(5)
+    assert _is_near(_expire_at(database) + _expire_at(database, ENTRIES), now() + KEEP)
 
 
 def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, few_at_once):
@@ -168,12 +219,13 @@ def test_other_channels_chats_get_no_time_whatever_the_setting(clock, database, 
 
 
 def test_a_chat_that_lives_on_loses_its_oldest_messages(kept, clock, database):
+    keeping = Retention(database["chats"], KEEP, clock)
+    keeping.keep_up(5)
     _say(kept, clock, "old")
     clock.ahead = 20 * DAY
     _say(kept, clock, "new")
     _say(kept, clock, "another", OTHER_USER)
     clock.ahead = 29 * DAY
-    keeping = Retention(database["chats"], KEEP, clock)
     keeping.keep_up(5)
     assert [len(one["messages"]) for one in database["chats"].find()] == [2, 1]
     clock.ahead = 31 * DAY
@@ -187,7 +239,7 @@ def test_the_oldest_messages_are_looked_for_once_a_day(kept, clock, database):
     _say(kept, clock, "old")
     clock.ahead = 20 * DAY
     _say(kept, clock, "new")
-    database[STATES].update_one({"_id": "trim"}, {"$set": {"at": now() + 31 * DAY - timedelta(hours=23)}})
+    database[STATES].update_one({"_id": "trim"}, {"$set": {"at": now() + 31 * DAY - timedelta(hours=23)}}, upsert=True)
     clock.ahead = 31 * DAY
     assert keeping.keep_up(5) == 0
     clock.ahead += timedelta(hours=2)

@@ -4,6 +4,9 @@ Everything of ours bears `expireAt`, and MongoDB removes it then (https://www.mo
 a chat that long after it was last written in, an entry or an event after it happened. Whoever writes sets it. What was
 written under another setting, or before there was one, is gone through here; and a chat that lives on because it is
 written in is rid of its oldest messages. Collection `instagram_retention` remembers how far that has come.
+
+Retention that is switched on deletes nothing at once: for what is older, its time counts from that moment. So an
+operator who deploys over years of chats has `RetentionDays` to notice.
 """
 
 import time
@@ -27,6 +30,7 @@ COLLECTION = "instagram_retention"
 _CHATS_AT_ONCE = 50  # of up to 500 messages
 _AT_ONCE = 1000
 _TRIM_EVERY = timedelta(days=1)
+_SWITCH = "switched on"
 _NEVER = None
 
 _LAST_WRITTEN: Document = {"$ifNull": ["$lastMessageAt", "$createdAt"]}
@@ -72,9 +76,20 @@ class Retention:
         """Bring what is stored in line with the setting, for about so long; return of how many documents."""
         deadline = time.monotonic() + seconds
         with translated():
-            return sum(self._walk(kind, deadline) for kind in _KINDS) + self._trim(deadline)
+            on_since = self._on_since()
+            walked = sum(self._walk(kind, on_since, deadline) for kind in _KINDS)
+            return walked + (self._trim(self._keep_for, on_since, deadline) if self._keep_for and on_since else 0)
 
-    def _walk(self, kind: _Kind, deadline: float) -> int:
+    def _on_since(self) -> datetime | None:
+        """Return since when something expires at all; None while nothing does."""
+        if self._keep_for is None:
+            self._states.delete_one({"_id": _SWITCH})
+            return None
+        self._states.update_one({"_id": _SWITCH}, {"$setOnInsert": {"at": self._clock()}}, upsert=True)
+        state = self._states.find_one({"_id": _SWITCH})
+        return state["at"] if state else None
+
+    def _walk(self, kind: _Kind, on_since: datetime | None, deadline: float) -> int:
         """Set the time of everything that was written under another setting."""
         collection: Collection[Document] = self._database[kind.collection]
         seconds = self._keep_for.total_seconds() if self._keep_for else 0.0
@@ -92,7 +107,7 @@ class Retention:
                 .to_list()
             )
             ids = [one["_id"] for one in found]
-            collection.update_many({"_id": {"$in": ids}}, [{"$set": {"expireAt": self._expiry(kind)}}])
+            collection.update_many({"_id": {"$in": ids}}, [{"$set": {"expireAt": self._expiry(kind, on_since)}}])
             after = [found[-1].get(name) for name in kind.order] if found else None
             state = {**rule, "after": after, "isDone": len(found) < kind.at_once}
             self._states.replace_one({"_id": kind.collection}, state, upsert=True)
@@ -101,20 +116,21 @@ class Retention:
                 break
         return walked
 
-    def _expiry(self, kind: _Kind) -> Any:
-        kept = _after(kind.since, self._keep_for) if self._keep_for else _NEVER
+    def _expiry(self, kind: _Kind, on_since: datetime | None) -> Any:
+        kept = _after(kind.since, self._keep_for, on_since) if self._keep_for else _NEVER
         if kind.nameless_for is None:
             return kept
         nameless = {"$cond": [{"$eq": ["$userId", ""]}, _after(kind.since, kind.nameless_for), _NEVER]}
         return {"$min": [kept, nameless]}  # of those that are a time
 
-    def _trim(self, deadline: float) -> int:
+
+    def _trim(self, keep_for: timedelta, on_since: datetime, deadline: float) -> int:
         """Take the messages that are too old out of chats that live on, once a day."""
         moment = self._clock()
         state = self._states.find_one({"_id": "trim"})
-        if self._keep_for is None or (state and state["at"] > moment - _TRIM_EVERY):
+        if moment < on_since + keep_for or (state and state["at"] > moment - _TRIM_EVERY):
             return 0
-        too_old = {"createdAt": {"$lt": moment - self._keep_for}}
+        too_old = {"createdAt": {"$lt": moment - keep_for}}
         wanted = OURS | too_old | {"messages.createdAt": too_old["createdAt"]}
         trimmed = 0
         while found := self._chats.find(wanted, {"_id": 1}).hint(OPENED).limit(_CHATS_AT_ONCE).to_list():
@@ -126,10 +142,14 @@ class Retention:
         return trimmed
 
 
-def _after(since: Any, span: timedelta) -> Document:
-    """Return the expression for a time so long after another one; none where another writer has put something else."""
+def _after(since: Any, span: timedelta, not_before: datetime | None = None) -> Document:
+    """Return the expression for a time so long after another one, or after `not_before` if that is later.
+
+    None where another writer has put something else.
+    """
     milliseconds = round(span.total_seconds() * 1000)
-    return {"$cond": [{"$eq": [{"$type": since}, "date"]}, {"$add": [since, milliseconds]}, _NEVER]}
+    later = {"$max": [since, not_before]} if not_before else since
+    return {"$cond": [{"$eq": [{"$type": since}, "date"]}, {"$add": [later, milliseconds]}, _NEVER]}
 
 
 def _beyond(order: tuple[str, ...], after: list[Any] | None) -> Document:

@@ -91,6 +91,6 @@ def _enter(told: Document, keep_for: timedelta | None) -> UpdateOne:
     position = position_at(message["createdAt"], message["id"])
     text = message.get("text")
     entered = entry(told["metadata"]["userId"], message["role"], position, text if isinstance(text, str) else None)
-    entered |= expiry(message["createdAt"], keep_for)
+    entered |= expiry(now(), keep_for)  # as its chat: it may be older than the deployment keeps things
     stays = {"$replaceWith": {"$mergeObjects": [{"$literal": tenant | entered}, "$$ROOT"]}}
     return UpdateOne({"_id": "/".join((*tenant.values(), message["key"]))}, [stays], upsert=True)
