@@ -10,4 +10,4 @@ def _take(body: str) -> None:
     count(workers.ingest().take(read_inbox(body)))
 
 
-handler = records.entry(_take, settings.inbox_queue_url)
+handler = records.entry(_take, settings.inbox_queue_url, renews=True)

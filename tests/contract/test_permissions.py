@@ -59,8 +59,8 @@ DELETES = {
 }
 SENDS = {
     **{folder: {"InboxQueue"} for folder in ("webhook", "recover", "compare")},
-    **{folder: {"TurnQueue"} for folder in ("ingest", "sweep")},
-    "reply": {"InboxQueue", "TurnQueue"},
+    "sweep": {"TurnQueue"},
+    **{folder: {"InboxQueue", "TurnQueue"} for folder in ("ingest", "reply")},
 }
 RECEIVES = {"ingest": {"InboxQueue"}, "reply": {"TurnQueue"}}
 

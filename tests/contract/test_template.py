@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint
 
+from connector import records
 from connector.agents.retell import COMPLETION_SECONDS
 from connector.lifecycle import comparing, forgetting, upkeep
 from connector.lifecycle.authorization import CALLBACK_PATH
@@ -307,6 +308,12 @@ def test_b10_a_message_is_tried_often_enough_to_outlast_a_short_fault(deployed):
 
     tries = {name: queues[name]["RedrivePolicy"]["maxReceiveCount"] for name in CONSUMERS.values()}
     assert all(count >= 5 for count in tries.values()), f"{tries}: AWS advises at least 5 for a Lambda consumer"
+
+
+def test_an_event_is_renewed_before_its_queue_gives_it_up(deployed):
+    inbox = deployed.of_type("AWS::SQS::Queue")["InboxQueue"]
+
+    assert inbox["RedrivePolicy"]["maxReceiveCount"] > records.RENEWED_AT
 
 
 def test_d12_each_turn_has_a_worker_of_its_own_and_no_more_work_at_once_than_the_deployment_allows(deployed):

@@ -193,6 +193,11 @@ class Stack:
             if function.source is not None:
                 yield sqs_backends["123456789012"]["eu-central-1"].queues[function.source.queue]
 
+    def dead_letters(self) -> int:
+        """Return how many messages the dead-letter queues hold."""
+        queues = sqs_backends["123456789012"]["eu-central-1"].queues
+        return sum(len(queues[one.name]._messages) for one in self.template.queues if one.dead_letters is None)
+
     def _move_to(self, moment: datetime) -> None:
         ahead = (moment - datetime.now(UTC)).total_seconds()
         if ahead > 0:
