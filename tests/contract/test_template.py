@@ -2,15 +2,17 @@
 
 import importlib
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint
 
-from connector import records
+from connector import deletions, records
 from connector.agents.retell import COMPLETION_SECONDS
 from connector.lifecycle import comparing, forgetting, upkeep
 from connector.lifecycle.authorization import CALLBACK_PATH
+from connector.storage import tombstones
 from connector.wiring import turns
 from tests.contract.deployment import FOLDERS, ROOT, Deployment, named
 
@@ -314,6 +316,14 @@ def test_an_event_is_renewed_before_its_queue_gives_it_up(deployed):
     inbox = deployed.of_type("AWS::SQS::Queue")["InboxQueue"]
 
     assert inbox["RedrivePolicy"]["maxReceiveCount"] > records.RENEWED_AT
+
+
+def test_a_tombstone_outlives_every_copy_of_an_event(deployed):
+    queues = deployed.of_type("AWS::SQS::Queue")
+    kept = [timedelta(seconds=queues[name]["MessageRetentionPeriod"]) for name in ("InboxQueue", "InboxDeadLetters")]
+
+    assert sum(kept, timedelta()) <= deletions.COPY_LIVES, "a redrive on its last day is not stored"
+    assert tombstones.LIVES > deletions.EVENT_LIVES + deletions.COPY_LIVES
 
 
 def test_d12_each_turn_has_a_worker_of_its_own_and_no_more_work_at_once_than_the_deployment_allows(deployed):

@@ -445,10 +445,24 @@ def test_what_others_have_written_before_is_taken_in_as_ever(world, database, fo
 def test_a_mark_goes_when_nothing_so_old_is_taken_in_any_more(world, database, forgetting):
     forgetting.customer(TENANT, USER)
     (mark,) = database[TOMBSTONES].find()
-    assert timedelta(hours=71) < mark["expireAt"] - mark["at"] <= timedelta(hours=73)
+    assert timedelta(days=20) < mark["expireAt"] - mark["at"] <= timedelta(days=22)
     assert database[TOMBSTONES].index_information()["expired"]["expireAfterSeconds"] == 0
     (done,) = database[DELETIONS].index_information()["expired"]["key"]
     assert done == ("expireAt", 1)
+
+
+def test_a_redrive_brings_a_forgotten_customer_back_at_no_time(world, database, forgetting):
+    mid, at = world.say("hi"), world.clock()
+    forgetting.customer(TENANT, USER)
+    _settle(world, forgetting)
+    told = Notification(ACCOUNT, "messaging", world.about(mid, text="hi") | {"timestamp": int(at.timestamp() * 1000)})
+    copy = InboxMessage(told, None, int(at.timestamp() * 1000))
+    for days in (5, 17, 19, 40):
+        world.clock.ahead = timedelta(days=days)
+        database[TOMBSTONES].delete_many({"expireAt": {"$lte": world.clock()}})  # as MongoDB does
+        world.taken_at = world.clock()
+        assert world.ingest().take(copy) in ("EventDeleted", "EventTooOld")
+    assert _of(database, USER) == [0, 0, 0]
 
 
 # ── an owner

@@ -239,6 +239,8 @@ class World:
     fallback: str = ""
     background: ScriptedMessenger = field(default_factory=ScriptedMessenger)
     """What shows the customer that somebody types."""
+    taken_at: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    """The time of ingest. Sample payloads are old, and are told of at their own time."""
 
     @classmethod
     def of(cls, database: Database[dict[str, Any]], tenant: Tenant | None = None, **fakes: Any) -> "World":
@@ -284,6 +286,7 @@ class World:
             Schedule(self.queue, self.quiet, self.media_quiet),
             self.pause,
             OptingWords.of("stop", "start"),
+            clock=lambda: self.taken_at,
         )
 
     def take(self, item: Mapping[str, Any], *, account_id: str = ACCOUNT, route: bool = True) -> str:

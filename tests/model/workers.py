@@ -77,6 +77,7 @@ class Workers:
             lambda _: _NoTombstones(),
             Schedule(self._queue, QUIET),
             PAUSE,
+            clock=around.clock,
         )
         waiting: Any = self._port("waiting", None, lambda: around.stores.waiting)
         self.sweep = Sweep(waiting, self._queue, around.clock)

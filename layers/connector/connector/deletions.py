@@ -9,6 +9,12 @@ from connector.tenancy import Tenant
 SETTLED = timedelta(seconds=150)
 """How long after a deletion something may still write what it has read before: longer than any worker lives."""
 
+EVENT_LIVES = timedelta(hours=48)
+"""How old an event may be when it is received. Meta gives up after 36 hours; a signature carries no time."""
+
+COPY_LIVES = timedelta(days=18)
+"""How long after its receipt a copy of an event is still stored: four days in the inbox, and 14 in the dead letters."""
+
 
 class DeletionStatus(StrEnum):
     """How far a deletion has come."""

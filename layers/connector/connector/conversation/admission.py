@@ -1,16 +1,13 @@
 """Which events are taken in: none that is somebody's replay, and none of what has been deleted for good."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connector.accounts import Connection
-from connector.deletions import SETTLED
+from connector.deletions import COPY_LIVES, EVENT_LIVES, SETTLED
 from connector.instagram.events import Event, MessageReceived, Other, PostbackTapped
 from connector.ports.stores import Chats, Tombstones
 from connector.tenancy import Tenant
-
-# Meta gives up after 36 hours. What is older when it comes is somebody's replay: a signature carries no time.
-_OLDEST = timedelta(hours=48)
 
 
 def happened_at(event: Event) -> datetime:
@@ -18,9 +15,12 @@ def happened_at(event: Event) -> datetime:
     return event.at if isinstance(event, Other) else event.parties.at
 
 
-def is_too_old(event: Event, received_at: datetime) -> bool:
-    """Return whether an event is older than any that Meta still sends."""
-    return received_at - happened_at(event) > _OLDEST
+def is_too_old(event: Event, received_at: datetime, now: datetime) -> bool:
+    """Return whether an event is older than any that Meta still sends, or a copy older than any queue keeps.
+
+    A redrive gives a message a new age. Without the second bound it could outlive the tombstone of its customer.
+    """
+    return received_at - happened_at(event) > EVENT_LIVES or now - received_at > COPY_LIVES
 
 
 def is_deleted(

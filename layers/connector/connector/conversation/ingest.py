@@ -55,6 +55,7 @@ class Ingest:
     """Up to what age a message is answered that was recovered."""
     unattended: timedelta | None = None
     """For how long messages are stored for a connection that needs its owner; None for ever."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def take(self, message: InboxMessage | Handshake) -> str:
         """Store one event and return what became of it, in a word that is fit for a metric.
@@ -88,7 +89,7 @@ class Ingest:
 
     def _left_out(self, connection: Connection, event: Event, received_at: datetime) -> str | None:
         """Return why an event is not stored, as a metric name; None if it is."""
-        if is_too_old(event, received_at):
+        if is_too_old(event, received_at, self.clock()):
             return "EventTooOld"
         if is_deleted(event, connection, self.chats_of, self.tombstones_of):
             return "EventDeleted"

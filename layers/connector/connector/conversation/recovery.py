@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from connector.accounts import Connection, ConnectionStatus
 from connector.conversation import faults
 from connector.conversation.faults import Call
+from connector.deletions import EVENT_LIVES
 from connector.envelopes import FetchMessage, InboxMessage, Route
 from connector.errors import NotConnected, NotShown, RateLimited, ReconnectNeeded, Refused, TryLater
 from connector.instagram import limits
@@ -26,8 +27,7 @@ _SETTLED = timedelta(minutes=2)
 # How much of what was compared is compared again: longer than that, for what Meta was slow to list.
 _AGAIN = timedelta(minutes=10)
 
-# Ingest takes nothing that is older than 48 hours.
-_OLDEST = timedelta(hours=47)
+_OLDEST = EVENT_LIVES - timedelta(hours=1)
 
 # How long one who asks for it waits for the answer. API Gateway gives up after 30 s.
 _ON_DEMAND = timedelta(seconds=18)

@@ -123,7 +123,6 @@ class Retention:
         nameless = {"$cond": [{"$eq": ["$userId", ""]}, _after(kind.since, kind.nameless_for), _NEVER]}
         return {"$min": [kept, nameless]}  # of those that are a time
 
-
     def _trim(self, keep_for: timedelta, on_since: datetime, deadline: float) -> int:
         """Take the messages that are too old out of chats that live on, once a day."""
         moment = self._clock()

@@ -12,15 +12,15 @@ from hashlib import sha256
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 
-from connector.deletions import Part
+from connector.deletions import COPY_LIVES, EVENT_LIVES, Part
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
 COLLECTION = "instagram_tombstones"
 
-# Ingest takes nothing that is older than 48 hours. The rest is for clocks that differ.
-_LIVES = timedelta(hours=72)
+# Longer than any copy of an event that happened before the deletion is stored; a day for clocks that differ.
+LIVES = EVENT_LIVES + COPY_LIVES + timedelta(days=1)
 
 _EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
 
@@ -38,7 +38,7 @@ class Tombstones:
         name = self._name(part.user_id, part.account_id)
         with translated():
             self._collection.update_one(
-                {"_id": name}, {"$max": {"at": at, "expireAt": self._clock() + _LIVES}}, upsert=True
+                {"_id": name}, {"$max": {"at": at, "expireAt": self._clock() + LIVES}}, upsert=True
             )
 
     def cover(self, user_ids: Iterable[str], account_id: str, at: datetime) -> bool:
