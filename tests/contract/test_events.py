@@ -4,6 +4,7 @@ import hmac
 import importlib.util
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import md5, sha256
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 import pytest
+import time_machine
 from pydantic import BaseModel
 from samtranslator.yaml_helper import yaml_parse
 
@@ -237,7 +239,6 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
     """What the functions find: an AWS account with the events' secrets, a database; no Meta, no Retell."""
     uri = mongodb_uri.replace("/?", f"/events-{uuid4().hex}?")
     stores.secrets.cache_clear()
-    stores.waiting.cache_clear()
     aws.put_secret("app-secrets", json.dumps({"appSecrets": [APP_SECRET], "verifyToken": "of the app"}))
     aws.put_secret("jwt", json.dumps({"keys": [JWT_KEY]}))
     aws.put_secret("mongodb-uri", uri)
@@ -248,7 +249,6 @@ def deployed(aws: Aws, functions_environment: dict[str, str], mongodb_uri: str) 
     database.client.close()
     mongodb.database.cache_clear()
     stores.secrets.cache_clear()
-    stores.waiting.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -315,8 +315,9 @@ def test_ingest_schedules_of_its_event_the_turn_that_the_reply_event_bears(
     monkeypatch.setenv("QUIET_SECONDS", "0")
     monkeypatch.setenv("MEDIA_QUIET_SECONDS", "0")
     _store_connection()
-    _function("ingest").handler(event("ingest"), Context("ingest", 30))
-    queued = [json.loads(body) for body in deployed.bodies(functions_environment["TURN_QUEUE_URL"])]
+    with time_machine.travel(datetime(2025, 9, 8, 11, 13, 25, tzinfo=UTC)):  # when the event was received
+        _function("ingest").handler(event("ingest"), Context("ingest", 30))
+        queued = [json.loads(body) for body in deployed.bodies(functions_environment["TURN_QUEUE_URL"])]
     assert queued == [json.loads(event("reply")["Records"][0]["body"])]
 
 

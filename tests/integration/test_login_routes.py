@@ -6,7 +6,6 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -20,6 +19,7 @@ from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
 from connector.tenancy import Tenant
 from connector.wiring import outside, stores
+from tests.integration.forms import Form
 from tests.integration.owners import owners
 from tests.unit.payloads import connection_path, http_event
 
@@ -33,29 +33,6 @@ CALLBACK = "/api/instagram/oauth/callback"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="a", aws_request_id="id")
 
 both_logins = pytest.mark.parametrize("login", ["facebook", "instagram"])
-
-
-class Form(HTMLParser):
-    """The form of a page: its hidden fields, and the value of each button by its label."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.fields, self.buttons, self.action, self._value = {}, {}, None, None
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        of = dict(attributes)
-        if tag == "form":
-            self.action = (of["method"], of["action"])
-        elif tag == "input":
-            self.fields[of["name"]] = of["value"]
-        elif tag == "button":
-            assert of["name"] == "account"
-            self._value = of["value"]
-
-    def handle_data(self, data):
-        if self._value is not None:
-            self.buttons[data], self._value = self._value, None
 
 
 @dataclass

@@ -19,6 +19,7 @@ from local.roles import Permission, resolved
 from tests.conftest import PREFIX
 from tests.contract.deployment import deployment
 from tests.integration.enforcing import values_with
+from tests.integration.forms import Form
 from tests.integration.stack import Stack, running_stack
 from tests.unit.payloads import ACCOUNT, PAGE, signed_headers
 
@@ -39,8 +40,10 @@ REASONS = {
 RARE = {
     ("refresh", "ssm:DeleteParameters"): "Used where a connection ends while its token is renewed, "
     "as tests/integration/test_refresh.py has it.",
+    ("ingest", "sqs:SendMessage"): "Used for the inbox where the database is away for hours, "
+    "as tests/integration/test_outages.py has it.",
 }
-"""Actions of single functions that only a race uses."""
+"""Actions of single functions that only a race or an outage uses."""
 
 VERIFY = "meatyhamhock"
 OWN_SECRET = "0123456789abcdef0123456789abcdef"
@@ -208,7 +211,12 @@ class Run:
         self.stack.simulate("PUT", "dialog", accountId=_account(account))
         back = requests.get(invited.json()["data"]["url"], timeout=30, allow_redirects=False).headers["Location"]
         query = {name: one for name, (one,) in parse_qs(urlsplit(back).query).items()}
-        return requests.get(f"{self.url}/api/instagram/oauth/callback", params=query, timeout=30)
+        url = f"{self.url}/api/instagram/oauth/callback"
+        page = requests.get(url, params=query, timeout=30)
+        if "<form" not in page.text:
+            return page
+        form = Form(page.text)
+        return requests.post(url, data=form.fields | {"account": form.buttons["Connect"]}, timeout=30)
 
     def _renew(self) -> None:
         self._ok(self._by_login(self._first()))
