@@ -10,8 +10,9 @@ def importers(names: set[str]) -> set[str]:
     return {module for module, path in MODULES.items() if any(within(name, names) for name in imports(path))}
 
 
-def test_e13_one_module_speaks_http_so_that_no_url_of_a_strangers_is_ever_opened():
-    assert importers(HTTP) == {"connector.transport"}
+def test_e13_two_modules_speak_http_so_that_no_strangers_url_is_ever_opened():
+    """One to Meta and Retell; one to the issuer of the callers' tokens, whose address the operator has stored."""
+    assert importers(HTTP) == {"connector.transport", "connector.key_set"}
 
 
 def test_e13_only_the_clients_of_meta_and_of_the_agent_use_it():
