@@ -1,7 +1,8 @@
 """AWS's side of the roles, in tests: a call that the running function's role does not allow is refused, as AWS does.
 
-The tests' own calls, in the main thread, are not checked. A function runs in the thread that has called its handler; a
-call of a thread that a function has started is checked against the roles of all functions that run at that moment.
+The tests' own calls, in the main thread and in the threads of the servers that play Meta and Retell, are not checked. A
+function runs in the thread that has called its handler; a call of a thread that a function has started is checked
+against the roles of all functions that run at that moment.
 """
 
 import threading
@@ -63,7 +64,7 @@ class Enforcement:
             ClientError: the role of the function that makes it does not allow it.
         """
         mine = [function for thread, function in self._running if thread == threading.get_ident()][-1:]
-        if not mine and threading.current_thread() is threading.main_thread():
+        if not mine and _is_of_the_test(threading.current_thread()):
             return
         functions = [function for function in mine or (each for _, each in self._running) if function is not None]
         if not functions:
@@ -79,6 +80,10 @@ class Enforcement:
             sentence = f"The role of {' or '.join(functions)} does not allow {call.action} on {call.resource}."
             self.refused.append(sentence)
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": sentence}}, operation)
+
+
+def _is_of_the_test(thread: threading.Thread) -> bool:
+    return thread is threading.main_thread() or thread.name.endswith("(process_request_thread)")
 
 
 def values_with(queues: Mapping[str, str]) -> dict[str, str]:
