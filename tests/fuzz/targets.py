@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import bson
@@ -146,9 +146,12 @@ def _event_seeds() -> list[bytes]:
 # ── cursors: the route, a line break, the cursor
 
 
+_ROUTES: tuple[Literal["messages", "conversations", "export"], ...] = ("messages", "conversations", "export")
+
+
 def _cursor(data: bytes) -> str:
-    route, _, told = data.partition(b"\n")
-    cursors = Cursors(_TENANT, route.decode("ascii", "replace").replace("\ufffd", "?"))
+    name, _, told = data.partition(b"\n")
+    cursors = Cursors(_TENANT, next((one for one in _ROUTES if one.encode() == name), "messages"))
     cursor = told.decode("utf-8", "surrogateescape")
     refusals, position = [], ""
     try:
@@ -167,7 +170,7 @@ def _cursor_seeds() -> list[bytes]:
     made = [
         (route, Cursors(tenant, route).write(position))
         for tenant in (_TENANT, Tenant("sub_2", "agent_1"))
-        for route in ("messages", "conversations", "export")
+        for route in _ROUTES
         for position in positions
     ]
     return [f"{route}\n{cursor}".encode() for route, cursor in made]
@@ -258,7 +261,7 @@ def _signed_request(data: bytes) -> str:
     event = http_event("POST", "/api/instagram/delete-data", text=b64encode(form).decode(), is_base64=True)
     secrets: Any = SimpleNamespace(app=lambda: SimpleNamespace(app_secrets=_SECRETS))
     try:
-        callback = prove(event, secrets)
+        callback = prove(event, secrets, lambda _: None)
     except (InvalidRequest, Unauthorized, PayloadTooLarge):
         metrics.clear_metrics()  # a refusal is counted, and a hundred counts would be printed
         return "refused"

@@ -381,7 +381,7 @@ def test_i8_an_account_that_is_disconnected_meanwhile_does_not_stay_subscribed(h
         change = graph.change
 
         def meddle(method, path, **how):
-            if method == "POST" and path.endswith("subscribed_apps"):
+            if method == "POST" and path[-1] == "subscribed_apps":
                 house.disconnect()
             return change(method, path, **how)
 

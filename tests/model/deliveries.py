@@ -102,7 +102,7 @@ def _deliver_batch(database: Documents, number: int, chances: list[random.Random
     )
     for index in range(number):
         seconds = chance.uniform(0, _WITHIN_SECONDS)
-        system.say(f"person-{chance.randrange(_PEOPLE)}", f"question {index}", seconds)
+        system.say(str(10**15 + chance.randrange(_PEOPLE)), f"question {index}", seconds)
         counts.told += 1
         if chance.random() < TOLD_TWICE:  # Meta lost our answer, and tells again
             system.tell(system.errands.waiting[-1].what, seconds + chance.choice([0, 1, 20, 600]))

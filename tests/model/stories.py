@@ -13,7 +13,7 @@ from tests.model.judge import Expected, wrongs_at_rest
 from tests.model.stores import Stores
 from tests.model.system import ACCOUNT, TENANT, System
 
-ADA = "ada"
+ADA = "1234567890123451"
 
 
 class Echo(Enum):

@@ -22,7 +22,7 @@ from tests.model.memory.stores import MemoryStores
 from tests.model.system import ACCOUNT, TENANT, System
 
 OTHER = Tenant("sub_1", "agent_2")
-CUSTOMERS = st.sampled_from(["ada", "bob"])
+CUSTOMERS = st.sampled_from(["1234567890123451", "1234567890123452"])
 SECONDS = st.sampled_from([0, 1, 4, 30, 200])
 STEPS = st.integers(0, 25)
 FAULTS = st.dictionaries(STEPS, st.sampled_from([Way.DIES_BEFORE, Way.DIES_AFTER, Way.FAILS, Way.UNKNOWN]), max_size=2)

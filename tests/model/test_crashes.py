@@ -14,7 +14,7 @@ from tests.model.memory.outbox import Outbox
 from tests.model.memory.stores import MemoryStores
 from tests.model.memory.turns import Turns
 from tests.model.snapshots import fingerprint
-from tests.model.stories import STORIES, Echo
+from tests.model.stories import ADA, STORIES, Echo
 
 ALL = [(name, echo) for name, story in STORIES.items() for echo in story.echoes]
 
@@ -104,7 +104,7 @@ class _EndsNothing(MemoryStores):
     ("broken", "wrong"),
     [
         (_ForgetsWhatWasSent, "stands at sending"),
-        (_ForgetsThatItAsks, "agent_1 heard “hi” of ada 2 times"),
+        (_ForgetsThatItAsks, f"agent_1 heard “hi” of {ADA} 2 times"),
         (_NeverLooksAgain, "a turn stands at"),
         (_ForgetsTheFence, "and was never sent"),
         (_EndsNothing, "it never becomes quiet"),

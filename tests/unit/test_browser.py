@@ -41,7 +41,7 @@ def connection(username="acme"):
 
 def test_the_page_says_that_an_account_was_taken_over():
     for took_over in (False, True):
-        page = Page(browser.tell(Ended(None, replace(connection(), took_over=took_over)))["body"])
+        page = Page(browser.tell(Ended(None, replace(connection(), took_over=took_over)), "acme")["body"])
         assert ("Another workspace had it" in page.words) is took_over
 
 

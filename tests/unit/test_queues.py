@@ -45,7 +45,7 @@ def test_a_batch_has_at_most_one_mebibyte_and_loses_nothing_at_its_border():
     assert [len(batch) for batch in sqs.batches] == [2, 2, 1]
 
 
-@given(st.lists(st.integers(250, MAX_BODY_BYTES), max_size=8))
+@given(st.lists(st.integers(300, MAX_BODY_BYTES), max_size=8))
 def test_no_sizes_make_a_batch_that_sqs_refuses(sizes):
     sqs = StrictSqs()
     Queue(sqs, "url").send_all(_of_size(size) for size in sizes)
