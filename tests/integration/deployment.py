@@ -240,7 +240,7 @@ class Deployment:
 def forget_what_is_kept():
     """Be a new execution environment, which keeps nothing yet."""
     for kept in (
-        *(stores.secrets, connector_database),
+        *(stores.secrets, stores._index_chats, connector_database),
         *(meta_wiring.messenger, meta_wiring.background_messenger, outside._retell),
     ):
         kept.cache_clear()

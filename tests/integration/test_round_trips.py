@@ -7,6 +7,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
 from connector.chat import TurnState
+from tests.integration.deployment import CONTEXT
 from tests.integration.world import World, user_message
 from tests.unit.payloads import ACCOUNT, USER
 
@@ -76,3 +77,17 @@ def test_a_message_costs_the_same_whatever_the_length_of_the_chat(world, counted
     counted.names.clear()
     world.say("When do you open?")
     assert len(counted.names) == ONE_MESSAGE, counted.names
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_a_warm_sweep_does_not_ask_for_its_indexes_again(deployment, mongodb):
+    def asked() -> int:
+        return mongodb.admin.command("serverStatus")["metrics"]["commands"]["createIndexes"]["total"]
+
+    sweep = deployment.function("sweep")
+    before = asked()
+    sweep({}, CONTEXT)
+    assert asked() > before
+    once = asked()
+    sweep({}, CONTEXT)
+    assert asked() == once

@@ -374,7 +374,7 @@ def test_c5_an_agent_that_keeps_no_transcripts_does_not_tell(retell, other_side,
 
 
 @pytest.mark.parametrize("status", [404, 422])
-def test_c5_a_chat_that_retell_no_longer_has_is_gone(retell, other_side, status):
+def test_c5_retells_404_and_422_end_the_session(retell, other_side, status):
     other_side.behave = behaviour.answer(_error(), status)
     with pytest.raises(SessionEnded):
         retell.transcript("chat_1")

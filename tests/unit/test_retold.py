@@ -31,12 +31,12 @@ def test_a_customers_text_is_what_the_webhook_tells_but_for_its_milliseconds():
     assert received.parties.at == SENT_AT.replace(microsecond=0)
 
 
-def test_what_was_written_in_one_second_keeps_its_order():
+def test_messages_of_one_second_keep_their_order():
     times = [event(message(message="hi"), rank=rank).parties.at.microsecond for rank in (0, 1, 2, 5000)]
     assert times == [0, 1000, 2000, 999_000]
 
 
-def test_what_the_business_wrote_is_an_echo_to_the_customer():
+def test_a_message_of_the_business_is_an_echo():
     told = retell(message(US, message="We open at nine."), BUSINESS, 0)
     assert told.is_ours
     echoed = read(told.notification, RECEIVED_AT)
@@ -54,7 +54,7 @@ def test_what_the_business_wrote_is_an_echo_to_the_customer():
     ],
     ids=["the account's id", "the Page's", "the name, with an id that webhooks do not know", "the name alone"],
 )
-def test_by_whichever_name_the_business_is_never_taken_for_a_customer(us):
+def test_none_of_the_accounts_ids_counts_as_a_customer(us):
     assert retell(message(us, message="hello"), BUSINESS, 0).is_ours
     received = retell(message(ANA, us, message="hello"), BUSINESS, 0)
     assert (received.is_ours, received.notification.item["sender"]) == (False, {"id": USER})
@@ -73,11 +73,11 @@ def test_by_whichever_name_the_business_is_never_taken_for_a_customer(us):
     ],
     ids=["self", "not us", "to nobody", "by nobody", "without an id", "without a mid", "without a time"],
 )
-def test_what_is_not_certainly_a_customers_to_us_or_ours_to_a_customer_is_left_out(told):
+def test_a_message_between_other_parties_is_left_out(told):
     assert retell(told, BUSINESS, 0) is None
 
 
-def test_with_instagram_login_there_is_no_page_and_nobody_without_an_id_is_the_account():
+def test_a_sender_without_an_id_is_not_the_account():
     account = Account(ACCOUNT, None, "acme_coffee", None)
     assert retell(message({"username": "ana.lima"}, US, message="hi"), account, 0) is None
     assert not retell(message(message="hi"), account, 0).is_ours

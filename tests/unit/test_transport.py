@@ -58,7 +58,7 @@ def test_a_list_is_read_as_an_object_with_data(transport, other_side):
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>Bad gateway</html>", b"null", b'"x"', b"\xff\xfe\x00", b'{"a":'])
-def test_d11_a_body_that_is_no_json_object_is_none(transport, other_side, raw):
+def test_d11_only_a_json_object_counts_as_a_body(transport, other_side, raw):
     other_side.behave = behaviour.answer(raw, 502)
     assert transport.send("POST", "x").body is None
 
@@ -180,7 +180,7 @@ def test_an_answer_that_was_compressed_is_read(transport, other_side):
     assert transport.send("POST", "x", json={}).body == {"a": 1}
 
 
-def test_d11_an_answer_as_long_as_any_of_theirs_is_read_whole(transport, other_side):
+def test_d11_the_longest_real_response_is_read_whole(transport, other_side):
     other_side.behave = behaviour.answer({"a": "é" * 100_000})
     assert transport.send("POST", "x", json={}).body == {"a": "é" * 100_000}
 
@@ -234,8 +234,8 @@ def test_e8_a_connection_that_died_between_two_requests_does_not_send_twice(tran
 
 
 @pytest.mark.races
-def test_a_connection_that_was_closed_while_it_was_idle_costs_no_request(transport, other_side):
-    """Clients are kept between invocations, and the other side does not wait for the next."""
+def test_a_connection_closed_by_the_peer_loses_no_request(transport, other_side):
+    """Clients are reused by later invocations; the peer closes idle connections before."""
     other_side.script(other_side.answer_and_close, behaviour.answer({"a": 1}))
     transport.send("POST", "x", json={})
     assert other_side.closed.wait(5)

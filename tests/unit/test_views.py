@@ -1,4 +1,4 @@
-"""What a frontend is shown of messages and conversations, and what an export says: `contract`."""
+"""The API's views of messages and conversations, and the lines of an export."""
 
 import json
 from dataclasses import replace
@@ -59,7 +59,7 @@ def _row(connection=None, **chat):
         ({"story": "x"}, {"mid": None, "story": None}),
     ],
 )
-def test_a_message_shows_what_it_answers_to_whatever_meta_told_of_it(reply_to, shown):
+def test_a_message_shows_its_reply_target_in_every_stored_form(reply_to, shown):
     assert _view(reply_to=reply_to)["replyTo"] == shown
 
 

@@ -117,8 +117,15 @@ def kept_events(tenant: Tenant) -> KeptEvents:
 
 def waiting() -> Waiting:
     """Return what waits in all chats; the index that finds it is made where an older version has not."""
-    indexes.ensure_indexes(_collection("chats"))
-    return Waiting(_collection("chats"))
+    chats = _collection("chats")
+    _index_chats(secrets().mongodb_uri())
+    return Waiting(chats)
+
+
+@cache
+def _index_chats(uri: str) -> None:
+    """Create the indexes of a database's chats, once per execution environment: the sweep runs every minute."""
+    indexes.ensure_indexes(database(uri)["chats"])
 
 
 def unlisted() -> Unlisted:
