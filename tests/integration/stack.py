@@ -62,6 +62,8 @@ class Stack:
     calls: Calls = field(default_factory=Calls)
     swept_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     invoked: list[str] = field(default_factory=list)
+    waits: list[tuple[datetime, float]] = field(default_factory=list)
+    """When the clock was moved, and by how many seconds."""
     starts_cold: bool = False
     """Whether each invocation finds a new execution environment, unless another one runs."""
 
@@ -85,12 +87,16 @@ class Stack:
         return [message["text"] for message in self.thread(user) if message["via"] == "api"]
 
     def waited_for(self, mid: str, user: str = USER) -> timedelta:
-        """Return how long after their message a customer got the next one from the agent."""
+        """Return how long the stack waited between a customer's message and the next one they got from the agent.
+
+        The clock goes on while this machine works. That time is not counted: it says how busy the machine is.
+        """
         messages = self.thread(user)
         (asked,) = [message for message in messages if message["mid"] == mid]
         answered = [one for one in messages if one["via"] == "api" and one["at"] >= asked["at"]]
         assert answered, "the customer got no answer"
-        return _moment(answered[0]["at"]) - _moment(asked["at"])
+        start, end = _moment(asked["at"]), _moment(answered[0]["at"])
+        return timedelta(seconds=sum(seconds for at, seconds in self.waits if start <= at < end))
 
     def questions(self) -> list[str]:
         """Return what the agent was asked, in all its chats, in the order of time."""
@@ -199,8 +205,10 @@ class Stack:
         return sum(len(queues[one.name]._messages) for one in self.template.queues if one.dead_letters is None)
 
     def _move_to(self, moment: datetime) -> None:
-        ahead = (moment - datetime.now(UTC)).total_seconds()
+        at = datetime.now(UTC)
+        ahead = (moment - at).total_seconds()
         if ahead > 0:
+            self.waits.append((at, ahead))
             self.clock.shift(ahead + 0.002)  # moto counts in ms, and what is due at this very one it calls early
 
     def _await_webhooks(self) -> None:
