@@ -1,7 +1,6 @@
 # Everything a person does here. Nothing is needed but Python 3.13, make and git.
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
 
@@ -52,7 +51,7 @@ types: setup
 	mypy
 
 template: setup
-	sam validate --lint
+	AWS_DEFAULT_REGION=us-east-1 sam validate --lint # SAM wants a region, and asks AWS nothing
 
 docs: setup ## Write docs/openapi.json and docs/fault-matrix.md, from the code, the frontend guide and the tests
 	@PYTHONPATH=layers/connector python -m local.openapi
@@ -64,8 +63,8 @@ sbom: setup ## Write layers/connector/sbom.json, the packages that the layer shi
 build: setup ## Build what deploys, into .aws-sam
 	sam build
 
-deploy: build ## Build, then deploy to your AWS account, guided
-	sam deploy --guided
+deploy: setup ## Check credentials, region and tools, then build and deploy to your AWS account
+	@python -m local.deploy
 
 lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
 	uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \

@@ -125,6 +125,14 @@ def read_template(path: Path = ROOT / "template.yaml") -> Template:
     )
 
 
+def read_parameters(path: Path = ROOT / "template.yaml") -> dict[str, dict[str, Any]]:
+    """Return the template's parameters, each as it is declared, by name."""
+    from samtranslator.yaml_helper import yaml_parse
+
+    parameters: dict[str, dict[str, Any]] = yaml_parse(path.read_text())["Parameters"]
+    return parameters
+
+
 def _cors(resources: dict[str, Any]) -> dict[str, Any]:
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::HttpApi":
