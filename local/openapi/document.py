@@ -99,10 +99,14 @@ def document() -> Json:
             },
             "parameters": {**_PATH_PARAMETERS, "code": people.CODE},
             "headers": {
+                "RequestId": {
+                    "description": "The id of the request, to quote to support. Log lines carry it too.",
+                    "schema": {"type": "string"},
+                },
                 "RetryAfter": {
                     "description": "After how many seconds the same request may succeed.",
                     "schema": {"type": "integer", "minimum": 1},
-                }
+                },
             },
             "schemas": ours,
         },

@@ -52,11 +52,15 @@ SCHEMAS: Mapping[str, Json] = {
             "success": {"const": False},
             "error": {
                 "type": "object",
-                "required": ["code", "message"],
+                "required": ["code", "message", "requestId"],
                 "additionalProperties": False,
                 "properties": {
                     "code": {"type": "string", "pattern": "^[a-z]+(_[a-z]+)*$"},
                     "message": {"type": "string", "description": "What happened and what to do, in a sentence or two."},
+                    "requestId": {
+                        "type": "string",
+                        "description": "Quote it to support. The header `X-Request-Id` of each answer has it too.",
+                    },
                     "meta": {
                         "description": "There when Meta refused: its own words and numbers.",
                         "$ref": "#/components/schemas/MetaView",
@@ -115,8 +119,10 @@ def _response(status: int, told: Sequence[Failure]) -> Json:
         "description": f"{HTTPStatus(status).phrase}.\n\n" + "\n".join(words),
         "content": {"application/json": {"schema": schema}},
     }
-    if status in _WITH_A_TIME:
-        answer["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+    names = {"X-Request-Id": "RequestId"} if told else {}
+    names |= {"Retry-After": "RetryAfter"} if status in _WITH_A_TIME else {}
+    if names:
+        answer["headers"] = {name: {"$ref": f"#/components/headers/{key}"} for name, key in names.items()}
     return answer
 
 

@@ -304,7 +304,7 @@ def test_h19_an_allowed_origin_may_read_the_answer(cors_gateway):
     assert answer.status_code == 200
     assert cors_headers(answer) == {
         "Access-Control-Allow-Origin": ORIGIN,
-        "Access-Control-Expose-Headers": "retry-after",
+        "Access-Control-Expose-Headers": "retry-after,x-request-id",
     }
 
 

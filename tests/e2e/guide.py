@@ -13,10 +13,12 @@ PATH = Path(__file__).parents[2] / "docs" / "INSTAGRAM_FRONTEND_GUIDE.md"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)\n```$|^<!-- (.+?) -->$", re.MULTILINE | re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{([a-zA-Z]+\d*)\}")
 
-# What a placeholder may stand for where nothing has given it a value yet. But for times, its first value binds it.
+# What a placeholder may stand for where nothing has given it a value yet. Its first value binds it,
+# except for times and request ids.
 _FORMS = {
     "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
     "id": re.compile(r"[0-9a-f]{24}"),
+    "requestId": re.compile(r"[0-9A-Za-z=_-]{8,64}"),
     "mid": re.compile(r"[A-Za-z0-9_=-]{20,}"),
     "chatId": re.compile(r"chat_[0-9a-z]+"),
     "otherChatId": re.compile(r"chat_[0-9a-z]+"),
@@ -30,7 +32,7 @@ _FORMS = {
         re.compile(r"https?://[^/]+/api/instagram/deletions/[0-9a-f]{32}"),
     ),
 }
-_UNBOUND = "time"
+_UNBOUND = ("time", "requestId")
 _REST = "…"
 """The key that stands for the fields which the guide has shown before."""
 
@@ -170,7 +172,7 @@ def _is_text(expected: str, actual: str, values: dict[str, str]) -> bool:
         pattern = _FORMS.get(name) or _FORMS.get(name.rstrip("0123456789"))
         if pattern is None or not pattern.fullmatch(actual):
             return False
-        if name != _UNBOUND:
+        if name not in _UNBOUND:
             # Two placeholders are two things: the guide would say so if they were one.
             if actual in values.values():
                 return False

@@ -70,18 +70,22 @@ def test_whoever_may_try_again_is_told_when_and_nobody_else():
     for kind in _kinds():
         error = kind.__new__(kind)
         assert ("Retry-After" in retry_after(error)) is kind.retryable, kind.__name__
-    assert answer_error(Unavailable("Later."))["headers"]["Retry-After"] == "5"
-    assert "Retry-After" not in answer_error(Refused("window_closed", "No."))["headers"]
+    assert answer_error(Unavailable("Later."), "r1")["headers"]["Retry-After"] == "5"
+    assert "Retry-After" not in answer_error(Refused("window_closed", "No."), "r1")["headers"]
 
 
 def test_e3_a_limited_rate_is_a_429_that_says_for_how_long():
     error = RateLimited("Meta takes no more messages of this account for now.", after_seconds=840)
-    assert answer_error(error)["headers"]["Retry-After"] == "840"
+    assert answer_error(error, "r1")["headers"]["Retry-After"] == "840"
     assert _told(error) == (
         429,
         {
             "success": False,
-            "error": {"code": "rate_limited", "message": "Meta takes no more messages of this account for now."},
+            "error": {
+                "code": "rate_limited",
+                "message": "Meta takes no more messages of this account for now.",
+                "requestId": "r1",
+            },
         },
     )
 
@@ -92,7 +96,7 @@ def test_what_is_unproven_inside_a_turn_is_nothing_more_than_try_later_to_others
 
 
 def _told(error):
-    answer = answer_error(error)
+    answer = answer_error(error, "r1")
     assert answer["headers"]["Content-Type"] == "application/json"
     return answer["statusCode"], json.loads(answer["body"])
 
@@ -106,11 +110,13 @@ def test_h18_a_failure_has_one_shape():
             "error": {
                 "code": "invalid_request",
                 "message": "See to: to.",
+                "requestId": "r1",
                 "details": [{"field": "to", "problem": "must be digits"}],
             },
         },
     )
-    assert _told(Unavailable("Later."))[1] == {"success": False, "error": {"code": "unavailable", "message": "Later."}}
+    told = {"code": "unavailable", "message": "Later.", "requestId": "r1"}
+    assert _told(Unavailable("Later."))[1] == {"success": False, "error": told}
 
 
 @pytest.mark.parametrize("error", [Misconfigured("The parameter /secret is missing."), ConnectorError("unexpected")])

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import jwt
+from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 from connector.errors import AgentNotAllowed, Misconfigured, NotFound, ScopeMissing, Unauthorized, Unavailable
 from connector.key_set import KeySet
@@ -87,13 +88,15 @@ def authenticate(authorization: str | None, keys: JwtKeys) -> Caller:
         Unavailable: the key set cannot be fetched.
     """
     scheme, _, token = (authorization or "").partition(" ")
+    if not authorization:
+        raise _refused("no_token")
     if scheme.lower() != "bearer" or not token.isascii() or len(token) > _MAX_TOKEN_CHARACTERS:
-        raise _refused()
+        raise _refused("malformed")
     claims = _verified(token, keys)
     subaccounts = claims.get("subaccountId")
     subaccount_ids = _ids([subaccounts] if isinstance(subaccounts, str) else subaccounts)
     if not subaccount_ids:
-        raise _refused()
+        raise _refused("missing_claim:subaccountId")
     return Caller(
         subaccount_ids,
         _listed(claims, "agentIds"),
@@ -123,20 +126,20 @@ def _verified(token: str, keys: JwtKeys) -> dict[str, Any]:
         except jwt.InvalidSignatureError:
             continue
         except OverflowError as error:
-            raise _refused() from error
+            raise _refused("malformed_claim") from error
         except jwt.InvalidKeyError as error:
             raise Misconfigured(
                 "A key that verifies tokens cannot be used: HS256 needs a shared secret, RS256 a key of 2048 bits."
             ) from error
         except jwt.PyJWTError as error:
-            raise _refused() from error
+            raise _refused(_reason(error)) from error
         # PyJWT also takes a time that is a text or a boolean.
         if not all(type(claims.get(name, 0)) in (int, float) for name in _TIMES) or claims["exp"] >= _NEVER:
-            raise _refused()
+            raise _refused("malformed_claim")
         if keys.lifetime_seconds is not None and not claims["exp"] - claims["iat"] <= keys.lifetime_seconds:
-            raise _refused()
+            raise _refused("lifetime")
         return claims
-    raise _refused()
+    raise _refused("signature")
 
 
 def _candidates(token: str, keys: JwtKeys) -> list[Any]:
@@ -148,7 +151,7 @@ def _candidates(token: str, keys: JwtKeys) -> list[Any]:
     except jwt.PyJWKClientConnectionError as error:
         raise Unavailable("The keys that prove callers cannot be fetched. Try again in a moment.") from error
     except jwt.PyJWTError as error:
-        raise _refused() from error
+        raise _refused(_reason(error)) from error
 
 
 @cache
@@ -180,5 +183,27 @@ def _ids(value: object) -> frozenset[str]:
     return frozenset(item for item in items if isinstance(item, str) and re.fullmatch(ID_PATTERN, item))
 
 
-def _refused() -> Unauthorized:
-    return Unauthorized("A valid bearer token is needed: sign in again, and send it as `Authorization: Bearer …`.")
+_REASONS: dict[type[jwt.PyJWTError], str] = {
+    jwt.ExpiredSignatureError: "expired",
+    jwt.ImmatureSignatureError: "not_yet_valid",
+    jwt.InvalidAudienceError: "audience",
+    jwt.InvalidIssuerError: "issuer",
+    jwt.InvalidAlgorithmError: "algorithm",
+    jwt.InvalidIssuedAtError: "malformed_claim",
+    InvalidSubjectError: "malformed_claim",
+    InvalidJTIError: "malformed_claim",
+    jwt.PyJWKClientError: "unknown_key",
+}
+
+
+def _reason(error: jwt.PyJWTError) -> str:
+    """Return why a token was refused, for the log. It names a claim at most, never a claim's value."""
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"missing_claim:{error.claim}"
+    return _REASONS.get(type(error), "malformed")
+
+
+def _refused(reason: str) -> Unauthorized:
+    """Return the refusal, which tells callers the same whatever the reason is."""
+    message = "A valid bearer token is needed: sign in again, and send it as `Authorization: Bearer …`."
+    return Unauthorized(message, reason=reason)

@@ -4,36 +4,28 @@ The address of the callback holds the code and the state. So nothing here is kep
 """
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from connector import settings
-from connector.errors import ConnectorError
-from connector.gateway import LambdaAnswer, LambdaEvent, Request, failure
-from connector.html import HEADERS, page
+from connector.gateway import LambdaAnswer, LambdaEvent, Request
+from connector.handlers import Handler, http_handler
+from connector.html import HEADERS, error_page, page
 from connector.lifecycle.login import Ended, Offer
-from connector.logs import log_crash, log_refusal, logger, metrics
+from connector.logs import log_refusal
 
 _LONGEST_FORM, _MOST_FIELDS = 4096, 10
 
 
-def entry(act: Callable[[Request], Ended]) -> Callable[[LambdaEvent, Any], LambdaAnswer]:
+def entry(act: Callable[[Request], Ended]) -> Handler:
     """Return the Lambda handler of a function that browsers come to."""
 
-    @logger.inject_lambda_context
-    @metrics.log_metrics
-    def handler(event: LambdaEvent, _: Any) -> LambdaAnswer:
-        try:
-            return tell(act(Request.of(event)), settings.platform_name() or event["requestContext"]["domainName"])
-        except ConnectorError as error:
-            log_refusal(error)
-            return _refusal(error)
-        except Exception as error:  # noqa: BLE001 - the last line of defence: a page that tells nothing of the inside
-            log_crash(error)
-            return _refusal(ConnectorError("unexpected"))
+    def answer(event: LambdaEvent, _: Any) -> LambdaAnswer:
+        return tell(act(Request.of(event)), settings.platform_name() or event["requestContext"]["domainName"])
 
-    return handler
+    return http_handler(answer, partial(error_page, "Not connected"))
 
 
 def form_of(request: Request) -> dict[str, str]:
@@ -47,18 +39,22 @@ def form_of(request: Request) -> dict[str, str]:
 
 
 def tell(ended: Ended, platform: str) -> LambdaAnswer:
-    """Return what a request came to, as the browser is told. `platform` is what the owner knows the platform as."""
+    """Return what a request came to, as the browser is told. `platform` is what the owner knows the platform as.
+
+    Raises:
+        LoginFailed, others: the login has failed, and there is no address to return to.
+    """
     if ended.offer:
         return _question(ended.offer, platform)
     if not ended.error and not ended.connection:
         return _wait()
+    if ended.error and not ended.return_url:
+        raise ended.error
     if ended.error:
         log_refusal(ended.error)
     if ended.return_url:
         outcome = {"instagram": "failed", "code": ended.error.code} if ended.error else {"instagram": "connected"}
         return {"statusCode": 303, "headers": {**HEADERS, "Location": _with_query(ended.return_url, outcome)}}
-    if ended.error:
-        return _refusal(ended.error)
     username = ended.connection.account.username if ended.connection else ""
     took_over = ended.connection is not None and ended.connection.took_over
     before = (
@@ -102,10 +98,6 @@ def _wait() -> LambdaAnswer:
     """Return a page that loads its address again: another request of this browser is exchanging the code."""
     answer = page(200, "One moment", "The login is being finished. This page loads again by itself.")
     return {**answer, "headers": answer["headers"] | {"Refresh": "2"}}
-
-
-def _refusal(error: ConnectorError) -> LambdaAnswer:
-    return page(error.status, "Not connected", failure(error)["error"]["message"])
 
 
 def _with_query(url: str, told: dict[str, str]) -> str:

@@ -12,11 +12,12 @@ from urllib.parse import parse_qs
 
 from connector import audit
 from connector.accounts import Connection
-from connector.errors import ConnectorError, Detail, InvalidRequest, PayloadTooLarge, Unauthorized
-from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, answer_json
+from connector.errors import Detail, InvalidRequest, PayloadTooLarge, Unauthorized
+from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_json
+from connector.handlers import Handler, http_handler
 from connector.instagram import signed_requests
 from connector.instagram.signed_requests import SignedRequest
-from connector.logs import count, log_crash, log_refusal, logger, metrics
+from connector.logs import count, identify
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 
@@ -37,25 +38,16 @@ def entry(
     act: Callable[[Callback, LambdaEvent], Mapping[str, Any]],
     secrets: Callable[[], Secrets],
     connection_of: Callable[[Tenant], Connection | None],
-) -> Callable[[LambdaEvent, Any], LambdaAnswer]:
+) -> Handler:
     """Return the Lambda handler of a callback: prove the sender, then let `act` answer."""
 
-    @logger.inject_lambda_context
-    @metrics.log_metrics
-    def handler(event: LambdaEvent, _: Any) -> LambdaAnswer:
-        try:
-            callback = prove(event, secrets(), connection_of)
-            with audit.recording(event["rawPath"].rpartition("/")[2], audit.META, callback.within):
-                told = act(callback, event)
-            return answer_json(200, told)
-        except ConnectorError as error:
-            log_refusal(error)
-            return answer_error(error)
-        except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
-            log_crash(error)
-            return answer_error(ConnectorError("unexpected"))
+    def answer(event: LambdaEvent, _: Any) -> LambdaAnswer:
+        callback = prove(event, secrets(), connection_of)
+        with audit.recording(event["rawPath"].rpartition("/")[2], audit.META, callback.within):
+            told = act(callback, event)
+        return answer_json(200, told)
 
-    return handler
+    return http_handler(answer)
 
 
 def prove(event: LambdaEvent, secrets: Secrets, connection_of: Callable[[Tenant], Connection | None]) -> Callback:
@@ -72,9 +64,10 @@ def prove(event: LambdaEvent, secrets: Secrets, connection_of: Callable[[Tenant]
     signed_request = _field(body)
     path = event.get("pathParameters") or {}
     tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", "")) if path else None
+    identify(tenant)
     if not _is_proven(signed_request, tenant, secrets, connection_of):
         count("CallbackRefused")
-        raise Unauthorized("The signed_request is not signed with the app's secret.")
+        raise Unauthorized("The signed_request is not signed with the app's secret.", reason="signature")
     return Callback(signed_requests.read(signed_request), tenant)
 
 

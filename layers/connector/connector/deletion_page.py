@@ -9,10 +9,8 @@ from datetime import datetime
 from urllib.parse import quote
 
 from connector.deletions import Deletion
-from connector.errors import ConnectorError
-from connector.gateway import LambdaAnswer, LambdaEvent, base_url, failure
+from connector.gateway import LambdaAnswer, LambdaEvent, base_url
 from connector.html import page
-from connector.logs import log_crash, log_refusal
 
 _PATH = "/api/instagram/deletions/"
 _CODE = re.compile(r"[0-9a-f]{32}")
@@ -29,14 +27,7 @@ def status_url(event: LambdaEvent, deletion: Deletion) -> str:
 def answer(event: LambdaEvent, find: Callable[[str], Deletion | None]) -> LambdaAnswer:
     """Return the page of the code in the path."""
     code = (event.get("pathParameters") or {}).get("code", "")
-    try:
-        deletion = find(code) if _CODE.fullmatch(code) else None
-    except ConnectorError as error:
-        log_refusal(error)
-        return _unavailable(error)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a page that tells nothing of the inside
-        log_crash(error)
-        return _unavailable(ConnectorError("unexpected"))
+    deletion = find(code) if _CODE.fullmatch(code) else None
     if deletion is None:
         return page(404, "Not found", _UNKNOWN)
     if deletion.finished_at is None:
@@ -45,10 +36,6 @@ def answer(event: LambdaEvent, find: Callable[[str], Deletion | None]) -> Lambda
     return page(
         200, "The data is deleted", f"It is gone since {_written(deletion.finished_at)}.", f"<p>{_ELSEWHERE}</p>"
     )
-
-
-def _unavailable(error: ConnectorError) -> LambdaAnswer:
-    return page(error.status, "Not available", failure(error)["error"]["message"])
 
 
 def _written(moment: datetime) -> str:

@@ -19,6 +19,7 @@
     ├── InProgress                  409  in_progress            the same request is being carried out
     ├── PayloadTooLarge             413  payload_too_large
     ├── Misconfigured               500  internal_error         the deployment lacks something
+    │   └── NotSetUp                500  internal_error         an SSM parameter has not been created
     ├── Unavailable                 503  unavailable            a part of ours does not answer
     └── OutsideError                502  outside_error          another company's API said no
         ├── Refused                 502  (its reason)           not done, and asking again will not help
@@ -126,10 +127,14 @@ class LoginNotSetUp(ConnectorError):
 
 
 class Unauthorized(ConnectorError):
-    """Raised when a caller does not prove who they are."""
+    """Raised when a caller does not prove who they are. `reason` is for the log; callers get the message only."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Forbidden(ConnectorError):
@@ -235,6 +240,10 @@ class PayloadTooLarge(ConnectorError):
 
 class Misconfigured(ConnectorError):
     """Raised when the deployment lacks a parameter, a right or a setting. Alarm-worthy; never the caller's fault."""
+
+
+class NotSetUp(Misconfigured):
+    """Raised when an SSM parameter of the deployment does not exist, as right after the first deployment."""
 
 
 class Unavailable(ConnectorError):

@@ -16,6 +16,9 @@ from connector.errors import ConnectorError, InvalidRequest, quote_of
 _BELOW_BASE = re.compile(r"/api/(database/[^/]+/chat-agents|instagram)/")
 _BASE = "basePath"
 
+REQUEST_ID = "X-Request-Id"
+"""The header of each answer with the id of its request, which log lines have as `requestId`."""
+
 type LambdaEvent = Mapping[str, Any]
 type LambdaAnswer = dict[str, Any]
 
@@ -91,6 +94,11 @@ def base_url(event: LambdaEvent) -> str:
     return f"{scheme}://{event['requestContext']['domainName']}{base_path(event)}"
 
 
+def request_id_of(event: LambdaEvent) -> str:
+    """Return the id that AWS gave a request. It is in API Gateway's access log too."""
+    return str(event["requestContext"]["requestId"])
+
+
 def answer_json(status: int, body: Mapping[str, Any]) -> LambdaAnswer:
     """Return a JSON answer."""
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
@@ -102,9 +110,9 @@ def answer_text(status: int, body: str) -> LambdaAnswer:
     return {"statusCode": status, "headers": headers, "body": body}
 
 
-def answer_error(error: ConnectorError) -> LambdaAnswer:
+def answer_error(error: ConnectorError, request_id: str) -> LambdaAnswer:
     """Return the one shape in which every failure is told."""
-    answer = answer_json(error.status, failure(error))
+    answer = answer_json(error.status, failure(error, request_id))
     return {**answer, "headers": answer["headers"] | retry_after(error)}
 
 
@@ -113,15 +121,22 @@ def retry_after(error: ConnectorError) -> dict[str, str]:
     return {"Retry-After": str(error.after_seconds)} if error.retryable else {}
 
 
-def failure(error: ConnectorError) -> dict[str, Any]:
+def failure(error: ConnectorError, request_id: str) -> dict[str, Any]:
     """Return the body of a failure. What went wrong inside (a 500) is for the log, not for the caller."""
-    inside = error.code == ConnectorError.code
-    message = (
-        "Something went wrong on our side. Try again; if it stays, tell the operator." if inside else error.message
-    )
-    told: dict[str, Any] = {"code": error.code, "message": message}
+    told: dict[str, Any] = {"code": error.code, "message": message_of(error), "requestId": request_id}
     if error.details:
         told["details"] = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
-    if not inside and (quote := quote_of(error)):
+    if not _is_inside(error) and (quote := quote_of(error)):
         told["meta"] = asdict(quote)
     return {"success": False, "error": told}
+
+
+def message_of(error: ConnectorError) -> str:
+    """Return what a caller is told of an error, in a sentence or two."""
+    if _is_inside(error):
+        return "Something went wrong on our side. Try again; if it stays, tell the operator."
+    return error.message
+
+
+def _is_inside(error: ConnectorError) -> bool:
+    return error.code == ConnectorError.code

@@ -2,7 +2,8 @@
 
 from html import escape
 
-from connector.gateway import LambdaAnswer
+from connector.errors import ConnectorError
+from connector.gateway import LambdaAnswer, message_of
 
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -38,3 +39,9 @@ def page(status: int, title: str, text: str, rest: str = "", form_action: str = 
     body = _PAGE.format(title=escape(title), text=escape(text), rest=rest)
     headers = _PAGE_HEADERS | {"Content-Security-Policy": _POLICY.format(form_action=form_action)}
     return {"statusCode": status, "headers": headers, "body": body}
+
+
+def error_page(title: str, error: ConnectorError, request_id: str) -> LambdaAnswer:
+    """Return the page of an error, with the request id to quote to support."""
+    reference = f"<p>Request id: <code>{escape(request_id)}</code></p>"
+    return page(error.status, title, message_of(error), reference)

@@ -1,7 +1,6 @@
 """The documented API's shape: who may call, what a request must be, how success and failure are told."""
 
 import json
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,15 +10,22 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from connector.audit import Call, action_of
 from connector.auth import Caller, Scope, authenticate
 from connector.errors import ConnectorError, Detail, InvalidRequest, NotFound, PayloadTooLarge
-from connector.gateway import LambdaAnswer, LambdaEvent, Request, answer_error, failure, retry_after, without_base
-from connector.logs import log_crash, log_refusal, logger, metrics
+from connector.gateway import (
+    LambdaAnswer,
+    LambdaEvent,
+    Request,
+    answer_error,
+    failure,
+    retry_after,
+    without_base,
+)
+from connector.handlers import Handler, http_handler
+from connector.logs import identify, log_refusal
 from connector.tenancy import Tenant
 from connector.wiring.stores import secrets
 
 PREFIX = "/api/database/<subaccount_id>/chat-agents/<agent_id>/instagram"
 MAX_BODY_BYTES = 64 * 1024
-
-type Handler = Callable[[LambdaEvent, Any], LambdaAnswer]
 
 
 def api() -> APIGatewayHttpResolver:
@@ -28,11 +34,11 @@ def api() -> APIGatewayHttpResolver:
 
     @app.exception_handler(RequestValidationError)
     def _refuse(error: RequestValidationError) -> Response[dict[str, Any]]:
-        return _told(_invalid(error))
+        return _told(app, _invalid(error))
 
     @app.exception_handler(ConnectorError)
     def _tell(error: ConnectorError) -> Response[dict[str, Any]]:
-        return _told(error)
+        return _told(app, error)
 
     return app
 
@@ -44,16 +50,19 @@ def entry(app: APIGatewayHttpResolver, *, scope: Scope | None = None) -> Handler
     `scope` is what the token must allow; by default, reading for GET and writing for other methods.
     """
 
-    @logger.inject_lambda_context
-    @metrics.log_metrics
-    def handler(event: LambdaEvent, context: Any) -> LambdaAnswer:
-        call = Call(None)
-        answer = _answer(app, event, context, call, scope)
-        answer["headers"]["Cache-Control"] = "no-store"  # answers hold what people wrote, and who they are
-        call.record(answer["statusCode"])
-        return answer
+    def recorded(event: LambdaEvent, context: Any) -> LambdaAnswer:
+        call, status = Call(None), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        try:
+            answer = _answer(app, event, context, call, scope)
+            status = answer["statusCode"]
+        except ConnectorError as error:
+            status = error.status
+            raise
+        finally:
+            call.record(status)
+        return _uncached(answer)
 
-    return handler
+    return http_handler(recorded, _tell_error)
 
 
 def caller(app: APIGatewayHttpResolver) -> Caller:
@@ -70,19 +79,21 @@ def audit_as(app: APIGatewayHttpResolver, action: str) -> None:
 def _answer(
     app: APIGatewayHttpResolver, event: LambdaEvent, context: Any, call: Call, scope: Scope | None
 ) -> LambdaAnswer:
-    try:
-        _admit(event, call, scope)
-        app.context["call"] = call
-        return app.resolve(_labelled(event), context)
-    except ConnectorError as error:
-        log_refusal(error)
-        answer = answer_error(error)
-        if error.status is HTTPStatus.UNAUTHORIZED:
-            answer["headers"]["WWW-Authenticate"] = "Bearer"  # RFC 9110: a 401 says how to prove oneself
-        return answer
-    except Exception as error:  # noqa: BLE001 - the last line of defence: the one error shape, whatever happened
-        log_crash(error)
-        return answer_error(ConnectorError("unexpected"))
+    _admit(event, call, scope)
+    app.context["call"] = call
+    return app.resolve(_labelled(event), context)
+
+
+def _tell_error(error: ConnectorError, request_id: str) -> LambdaAnswer:
+    answer = _uncached(answer_error(error, request_id))
+    if error.status is HTTPStatus.UNAUTHORIZED:
+        answer["headers"]["WWW-Authenticate"] = "Bearer"  # RFC 9110: a 401 says how to prove oneself
+    return answer
+
+
+def _uncached(answer: LambdaAnswer) -> LambdaAnswer:
+    """Return an answer that nothing on the way keeps: answers hold what people wrote, and who they are."""
+    return {**answer, "headers": answer["headers"] | {"Cache-Control": "no-store"}}
 
 
 def _admit(event: LambdaEvent, call: Call, scope: Scope | None) -> None:
@@ -98,6 +109,7 @@ def _admit(event: LambdaEvent, call: Call, scope: Scope | None) -> None:
     call.tenant = tenant = Tenant(path.get("subaccountId", ""), path.get("agentId", ""))
     if not request.path.startswith(f"{_prefix_of(tenant)}/"):
         raise NotFound  # Powertools takes the ids from the path: no other tenant than the admitted one may stand there
+    identify(tenant)
     proven.require(tenant)
     proven.require_scope(scope or (Scope.READ if request.method == "GET" else Scope.WRITE))
     if len(request.body) > MAX_BODY_BYTES:
@@ -149,9 +161,10 @@ def refuse_unknown_query(app: APIGatewayHttpResolver, *known: str) -> None:
         raise InvalidRequest("The query holds something that is not known here.", details=problems)
 
 
-def _told(error: ConnectorError) -> Response[dict[str, Any]]:
+def _told(app: APIGatewayHttpResolver, error: ConnectorError) -> Response[dict[str, Any]]:
     log_refusal(error)
-    return Response(error.status, content_types.APPLICATION_JSON, failure(error), headers={**retry_after(error)})
+    body = failure(error, app.current_event.request_context.request_id)
+    return Response(error.status, content_types.APPLICATION_JSON, body, headers={**retry_after(error)})
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:

@@ -1,5 +1,8 @@
 """Structured logs and metrics, in one line of JSON each.
 
+A line carries the ids of what it is about, as far as they are known: `requestId`, `subaccountId`, `agentId`, `chat`
+(the document in `chats`), `chatId` (its session at Retell) and `turnId`.
+
 What is logged is chosen field by field: ids of ours, counts, states, codes. A customer's words, names and ids, and
 secrets of any kind, are not. The formatter is the second line of defence, not the first.
 """
@@ -7,24 +10,54 @@ secrets of any kind, are not. The formatter is the second line of defence, not t
 import re
 import traceback
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from connector.errors import ConnectorError, InvalidRequest, Misconfigured, Undeliverable
+from connector.errors import ConnectorError, InvalidRequest, Misconfigured, Unauthorized, Undeliverable
+from connector.tenancy import Tenant
 
 # Tokens of Meta (EAA…, IGA…), bearer headers and JWTs, wherever an exception may have carried them.
 # A JWT is looked for where a word begins only: from each "eyJ" inside one, the time would grow with its square.
 _SECRET = re.compile(r"EAA[\w-]{8,}|IGA[\w-]{8,}|Bearer [\w.~+/=-]+|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
+_NO_IDS: Mapping[str, str] = MappingProxyType({})
+_ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=_NO_IDS)
+
+
+@contextmanager
+def log_scope(tenant: Tenant | None = None, **ids: str | None) -> Iterator[None]:
+    """Add these ids, and no others, to each line that is logged in the block.
+
+    A thread needs a copy of its starter's context to see them.
+    """
+    token = _ids.set(_NO_IDS)
+    try:
+        identify(tenant, **ids)
+        yield
+    finally:
+        _ids.reset(token)
+
+
+def identify(tenant: Tenant | None = None, **ids: str | None) -> None:
+    """Add ids to the lines that follow in the current scope: a tenant's, and others by name. None removes an id."""
+    if tenant is not None:
+        ids |= {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id}
+    merged = {**_ids.get(), **ids}
+    _ids.set({name: value for name, value in merged.items() if value is not None})
+
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Writes the line with anything that looks like a token struck out."""
+    """Writes a line with the ids of the current scope, and with anything that looks like a token struck out."""
 
     def serialize(self, log: Any) -> str:
         """Return the log record as JSON, redacted."""
-        return _SECRET.sub("[redacted]", super().serialize(log))
+        return _SECRET.sub("[redacted]", super().serialize({**log, **_ids.get()}))
 
 
 # An invocation that counts nothing is no news.
@@ -46,7 +79,8 @@ def log_refusal(error: ConnectorError) -> None:
     """
     write = logger.error if isinstance(error, Misconfigured) else logger.warning
     why = {} if isinstance(error, InvalidRequest | Undeliverable) else {"why": error.message}
-    write("request refused", extra={"code": error.code, "status": int(error.status)} | why)
+    reason = {"reason": error.reason} if isinstance(error, Unauthorized) else {}
+    write("request refused", extra={"code": error.code, "status": int(error.status)} | why | reason)
 
 
 def log_crash(error: BaseException) -> None:

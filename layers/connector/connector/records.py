@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from connector import aws
 from connector.errors import ConnectorError, Misconfigured, TryLater, Unavailable
 from connector.gateway import LambdaAnswer, LambdaEvent
-from connector.logs import count, log_crash, logger, metrics
+from connector.logs import count, log_crash, log_scope, logger, metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageRequestTypeDef
@@ -49,17 +49,18 @@ def entry(work: Callable[[str], None], queue_url: Callable[[], str], *, renews: 
             work(body)
 
         def take(record: SQSRecord) -> None:
-            try:
-                attempt(record.body)
-            except ConnectorError as error:
-                if isinstance(error, Unavailable | Misconfigured):
-                    outage[:] = [error]
-                if not (renews and _receives(record) >= RENEWED_AT and _renew(queue_url(), record)):
-                    _put_off(queue_url(), record, error)
+            with log_scope(messageId=record.message_id):
+                try:
+                    attempt(record.body)
+                except ConnectorError as error:
+                    if isinstance(error, Unavailable | Misconfigured):
+                        outage[:] = [error]
+                    if not (renews and _receives(record) >= RENEWED_AT and _renew(queue_url(), record)):
+                        _put_off(queue_url(), record, error)
+                        raise
+                except Exception as error:
+                    log_crash(error)
                     raise
-            except Exception as error:
-                log_crash(error)
-                raise
 
         processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         return {**process_partial_response(dict(event), take, processor, context)}

@@ -37,7 +37,7 @@ class JwtKeys:
         """Read the parameter.
 
         Raises:
-            Misconfigured: it holds something else than README.md says.
+            Misconfigured: it holds something else than docs/deploy.md says.
         """
         keys = parameter.get("keys") or []
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -78,4 +78,4 @@ def _lifetime(seconds: object) -> int | None:
 
 
 def _misconfigured(problem: str) -> Misconfigured:
-    return Misconfigured(f"The SSM parameter jwt {problem}. README.md says what it holds.")
+    return Misconfigured(f"The SSM parameter jwt {problem}. docs/deploy.md says what it holds.")

@@ -15,7 +15,7 @@ from connector.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarg
 from connector.gateway import Request
 from connector.instagram import signatures
 from connector.instagram.notifications import UnreadableBody, is_refused, split
-from connector.logs import count, logger
+from connector.logs import count, identify, logger
 from connector.queues import Queue
 from connector.storage.connection_secrets import fingerprint
 from connector.storage.secrets import Secrets
@@ -111,7 +111,7 @@ class Webhook:
             Unauthorized: neither signed it.
         """
         header = request.headers.get(signatures.HEADER)
-        if signatures.is_form(header):  # else no secret is read: anybody can post here
+        if is_form := signatures.is_form(header):  # else no secret is read: anybody can post here
             if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
                 return None
             own = tenant and self.secrets.webhook_signer(
@@ -120,7 +120,8 @@ class Webhook:
             if own:
                 return fingerprint(own)
         count("WebhookRefused")
-        raise Unauthorized("The signature is missing or wrong.")
+        reason = "signature" if is_form else "malformed" if header else "no_signature"
+        raise Unauthorized("The signature is missing or wrong.", reason=reason)
 
 
 def _now_ms() -> int:
@@ -132,4 +133,6 @@ def _tenant(path: str) -> Tenant | None:
     form = _PATH.fullmatch(path)
     if form is None:
         raise NotFound("This is not a webhook path.")
-    return Tenant(form["subaccount"], form["agent"]) if form["subaccount"] else None
+    tenant = Tenant(form["subaccount"], form["agent"]) if form["subaccount"] else None
+    identify(tenant)
+    return tenant

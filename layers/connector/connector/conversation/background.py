@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from threading import Event, Thread
 
 from connector.errors import ConnectorError
@@ -34,7 +35,7 @@ def in_background(name: str, work: Work) -> Iterator[None]:
         except Exception as error:  # noqa: BLE001 - it must not fail the turn beside which it runs
             log_crash(error)
 
-    thread = Thread(target=run, name=name, daemon=True)
+    thread = Thread(target=copy_context().run, args=(run,), name=name, daemon=True)
     try:
         thread.start()
     except RuntimeError as error:  # the system gives no more threads

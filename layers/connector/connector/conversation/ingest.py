@@ -32,6 +32,7 @@ from connector.instagram.events import (
 )
 from connector.instagram.notifications import Notification
 from connector.instagram.reading import is_dashboard_test, is_unsend, read, read_as_it_came
+from connector.logs import identify
 from connector.ports.stores import Changes, Chats, Connections, KeptEvents, Outbox, Tombstones
 from connector.tenancy import Tenant
 
@@ -74,6 +75,7 @@ class Ingest:
         connection = self._connection(message)
         if connection is None:
             return "EventOfNoConnection"
+        identify(connection.tenant)
         received_at = datetime.fromtimestamp(message.received_at / 1000, UTC)
         event = read(message.notification, received_at)
         if left_out := self._left_out(connection, event, received_at):

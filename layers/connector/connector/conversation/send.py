@@ -24,6 +24,7 @@ from connector.errors import (
     TryLater,
     refusal,
 )
+from connector.logs import identify
 from connector.ports.stores import Changes, Chats, Connections, Outbox
 from connector.tenancy import Tenant
 
@@ -80,7 +81,7 @@ class Sender:
             KeyReused, InProgress: the idempotency key does not allow it (now).
         """
         connection = self._connection()
-        verdict = policy.judge(Role.HUMAN, connection, self.chats.ongoing(user_id), self.clock())
+        verdict = policy.judge(Role.HUMAN, connection, self._ongoing(user_id), self.clock())
         name = sha256(idempotency_key.encode()).hexdigest() if idempotency_key else uuid4().hex
         sent = []
         for index, letter in enumerate(letters):
@@ -103,7 +104,7 @@ class Sender:
                     self.chats.pause(user_id, self.clock() + self.pause, PAUSED)
                 stored = self._deliver(connection, user_id, stored)
             sent.append(stored)
-        return self.chats.ongoing(user_id), sent
+        return self._ongoing(user_id), sent
 
     def react(self, user_id: str, mid: str, reaction: str | None) -> None:
         """Put a reaction on a customer's message, or take it back.
@@ -126,10 +127,16 @@ class Sender:
     def _allowed_connection(self, user_id: str) -> Connection:
         """Return the connection, if something that is no message may go to a user now."""
         connection = self._connection()
-        verdict = policy.judge(Role.HUMAN, connection, self.chats.ongoing(user_id), self.clock())
+        verdict = policy.judge(Role.HUMAN, connection, self._ongoing(user_id), self.clock())
         if verdict.reason is not None:
             raise NotAllowed(verdict.reason, verdict.message)
         return connection
+
+    def _ongoing(self, user_id: str) -> Chat | None:
+        chat = self.chats.ongoing(user_id)
+        if chat is not None:
+            identify(chat=chat.id, chatId=chat.chat_id)
+        return chat
 
     def _connection(self) -> Connection:
         connection = self.connections.get(self.tenant)

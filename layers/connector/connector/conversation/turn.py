@@ -38,6 +38,7 @@ from connector.conversation.question import question
 from connector.conversation.speaking import Speaker
 from connector.envelopes import TurnMessage
 from connector.errors import ConnectorError, ReconnectNeeded, Refused, TryLater
+from connector.logs import identify
 from connector.ports.outside import TurnQueue
 from connector.ports.stores import Chats, Connections, Superseded, Turns
 from connector.tenancy import Tenant
@@ -90,11 +91,13 @@ class TurnTaker:
         chat = self.chats.ongoing(user_id)
         if chat is None or not chat.is_due(message_key, self.clock()):
             return None
+        _identify(chat)
         connection = self.connections.get(self.tenant)
         taken = self.turns.claim(chat, generation=connection.generation if connection else 0, lease=self.lease)
         if taken is None:
             self._schedule_for_end_of_lease(user_id)
             return None
+        _identify(taken)
         every_seconds = max(self.lease.total_seconds() / _BEATS_PER_LEASE, _FASTEST_BEAT_SECONDS)
         with self.beside("lease", heartbeat(lambda: self.turns.renew(taken, self.lease), every_seconds)):
             return self._answer(taken, connection)
@@ -124,6 +127,7 @@ class TurnTaker:
             usable = speaker.usable(chat, connection)
             self._require_sense(chat)
             chat = self._answered(chat, usable)
+            _identify(chat)
             turn = claimed(chat)
             ends_chat = turn.ends_chat
             for part in chat.of_turn(turn.id, Role.AGENT):
@@ -213,3 +217,8 @@ class TurnTaker:
             TurnMessage(tenant.subaccount_id, tenant.agent_id, chat.account_id, chat.user_id, chat.turn_due_for),
             delay_seconds=seconds,
         )
+
+
+def _identify(chat: Chat) -> None:
+    """Have the log lines that follow name a chat and its turn."""
+    identify(chat=chat.id, chatId=chat.chat_id, turnId=chat.turn.id if chat.turn else None)

@@ -69,7 +69,7 @@ def read(signed_request: str) -> SignedRequest:
     """
     payload = _decoded(signed_request.partition(".")[2])
     if str(payload.get("algorithm")).upper() != _ALGORITHM:
-        raise Unauthorized(f"The signed_request must be signed with {_ALGORITHM}.")
+        raise Unauthorized(f"The signed_request must be signed with {_ALGORITHM}.", reason="algorithm")
     told = SignedRequest(named_id(payload.get("user_id")), named_id(payload.get("profile_id")))
     if told.person_id is None and told.page_id is None:
         raise InvalidRequest("The signed_request names nobody: it needs a user_id.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from enum import StrEnum
 
 from connector.accounts import Account, Check, Login, Outcome
@@ -76,7 +77,7 @@ class Incomplete(Exception):
 def run(probes: Mapping[str, Probe], seconds: float) -> tuple[Check, ...]:
     """Run probes at the same time, for so many seconds at most, and return what each has found."""
     workers = ThreadPoolExecutor(len(probes), thread_name_prefix="probe")
-    found = {name: workers.submit(check, name, probe) for name, probe in probes.items()}
+    found = {name: workers.submit(copy_context().run, check, name, probe) for name, probe in probes.items()}
     done, _ = wait(found.values(), timeout=seconds)
     workers.shutdown(wait=False, cancel_futures=True)
     late = "The answer did not come in time. Ask again."

@@ -22,6 +22,7 @@ from connector.tenancy import Tenant
 
 _AT_ONCE_SECONDS = 5  # whoever asks is not kept waiting for more
 AT_A_TIME_SECONDS = 60
+_MOST_TENANTS_LOGGED = 10
 _LEASE = timedelta(minutes=2)  # longer than all that is done at a time
 
 
@@ -83,7 +84,8 @@ class Forgetting:
             return self._work(deletion, self.clock() + timedelta(seconds=seconds))
         except ConnectorError as error:
             count("DeletionHeldUp")
-            logger.warning("a deletion is held up", extra={"code": error.code})
+            tenants = sorted({str(part.tenant) for part in deletion.parts})[:_MOST_TENANTS_LOGGED]
+            logger.warning("a deletion is held up", extra={"code": error.code, "tenants": tenants})
             return deletion
 
     def _work(self, deletion: Deletion, until: datetime) -> Deletion:

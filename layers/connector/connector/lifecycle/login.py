@@ -23,6 +23,7 @@ from connector.lifecycle.authorization import Authorizing
 from connector.lifecycle.checks import PERMISSIONS
 from connector.lifecycle.wish import Wish
 from connector.logins import FoundAccount, PendingLogin, StoredLogin
+from connector.logs import identify
 from connector.storage.authorizations import Authorizations
 from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
@@ -131,6 +132,7 @@ class LoggingIn:
 
     def _stored(self, state: str) -> StoredLogin:
         stored = self.authorizations.find(state)
+        identify(stored.pending.tenant if stored else None)
         if stored is None:
             raise _over()
         return stored

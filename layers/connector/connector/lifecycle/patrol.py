@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connector.accounts import Connection
 from connector.errors import ConnectorError
 from connector.lifecycle.pace import Pace
-from connector.logs import log_crash, log_refusal
+from connector.logs import log_crash, log_refusal, log_scope
 from connector.storage.rounds import Rounds
 
 SOON = timedelta(minutes=15)
@@ -59,10 +59,11 @@ class Patrol:
 
     def _visit(self, connection: Connection) -> Visit:
         """Visit a connection. Whatever is wrong with it, the others have their turn."""
-        try:
-            return self.visit(connection)
-        except ConnectorError as error:
-            log_refusal(error)
-        except Exception as error:  # noqa: BLE001 - logged; one connection must not keep the rest from being visited
-            log_crash(error)
+        with log_scope(connection.tenant):
+            try:
+                return self.visit(connection)
+            except ConnectorError as error:
+                log_refusal(error)
+            except Exception as error:  # noqa: BLE001 - logged; one connection must not keep the rest from a visit
+                log_crash(error)
         return Visit(Counter(VisitsFailed=1), SOON)

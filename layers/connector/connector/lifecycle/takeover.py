@@ -43,11 +43,12 @@ class Takeover:
     def clear(self, holder: Connection) -> None:
         """Delete the secrets of a holder that was replaced. What fails stays listed, and is deleted later."""
         count("AccountsTakenOver")
-        logger.warning("another workspace proved an account whose holder had a dead token")
+        logger.warning("another workspace proved an account whose holder had a dead token", extra=_holder(holder))
         try:
             self.secret_sets.clear(holder.tenant, at_once=True)
         except ConnectorError as error:
-            logger.warning("the secrets of a replaced holder are deleted later", extra={"code": error.code})
+            about = {"code": error.code} | _holder(holder)
+            logger.warning("the secrets of a replaced holder are deleted later", extra=about)
 
     def _is_dead(self, holder: Connection) -> bool:
         account = holder.account
@@ -57,5 +58,9 @@ class Takeover:
         except ReconnectNeeded as error:
             return is_invalid_token(error)
         except ConnectorError as error:
-            logger.warning("whether a holder's token lives is not known", extra={"code": error.code})
+            logger.warning("whether a holder's token lives is not known", extra={"code": error.code} | _holder(holder))
         return False
+
+
+def _holder(holder: Connection) -> dict[str, str]:
+    return {"holder": str(holder.tenant)}

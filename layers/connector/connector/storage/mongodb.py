@@ -4,11 +4,14 @@ https://www.mongodb.com/docs/atlas/manage-connections-aws-lambda/: one client pe
 closed only when MongoDB refuses its user. A Lambda serves one request at a time, so its pool is one connection.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import (
@@ -21,6 +24,7 @@ from pymongo.errors import (
 )
 
 from connector.errors import Misconfigured, Unavailable
+from connector.logs import logger
 
 type Document = dict[str, Any]
 
@@ -35,6 +39,7 @@ _TOO_LARGE = {10334, 17280, 17419, 17420}
 
 # A NAT forgets connections that were idle for minutes, and a frozen environment does not notice.
 _IDLE_MS = 20_000
+_LONGEST_REASON = 200
 
 _clients: list["MongoClient[Document]"] = []
 
@@ -48,7 +53,8 @@ def database(uri: str) -> "Database[Document]":
     """Return the default database of `uri`. Reads go to the primary, whatever the URI says: a turn reads its writes.
 
     Raises:
-        Misconfigured: the URI is malformed or names no database.
+        Misconfigured: the URI is malformed, or names no database or an unknown host.
+        Unavailable: DNS does not answer.
     """
     try:
         client: MongoClient[Document] = MongoClient(
@@ -65,6 +71,8 @@ def database(uri: str) -> "Database[Document]":
             w="majority",
         )
     except (ConfigurationError, InvalidURI, ValueError) as error:
+        if isinstance(cause := error.__cause__ or error.__context__, DNSException | OSError):
+            raise _unresolved(uri, cause) from error
         raise Misconfigured("The SSM parameter mongodb-uri is not a MongoDB URI.") from error
     try:
         named = client.get_default_database(read_preference=ReadPreference.PRIMARY)
@@ -105,11 +113,13 @@ def translated() -> Iterator[None]:
     except OperationFailure as error:
         if error.code in _TOO_LARGE:
             raise TooLarge from error
+        _log(error)
         if _refuses_user(error):
             _disconnect()
             raise Misconfigured("MongoDB refuses the user in the SSM parameter mongodb-uri.") from error
         raise Unavailable("The database refused an operation. Try again in a moment.") from error
     except PyMongoError as error:
+        _log(error)
         raise Unavailable("The database does not answer. Try again in a moment.") from error
 
 
@@ -117,3 +127,28 @@ def _refuses_user(error: OperationFailure) -> bool:
     if error.code == _ATLAS_ERROR:
         return any(words in str(error) for words in _ATLAS_REFUSALS)
     return error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED)
+
+
+def _unresolved(uri: str, cause: DNSException | OSError) -> Misconfigured | Unavailable:
+    """Return the error for an SRV host that DNS does not resolve. The driver has checked the URI's user information."""
+    host = re.split(r"[/?]", uri.rpartition("@")[2].removeprefix("mongodb+srv://"), maxsplit=1)[0]
+    logger.warning("MongoDB failed", extra={"error": type(cause).__name__, "hosts": [host]})
+    if isinstance(cause, NXDOMAIN):
+        return Misconfigured("DNS does not know the host in the SSM parameter mongodb-uri.")
+    return Unavailable("The host of the database cannot be looked up. Try again in a moment.")
+
+
+def _log(error: PyMongoError) -> None:
+    """Log the driver's error class and code, and each host with the driver's last error about it.
+
+    An operation's own message may quote documents, so it is left out. An error about a host concerns the connection.
+    """
+    hosts = {
+        f"{host}:{port}": str(server.error).partition(" (configured timeouts")[0][:_LONGEST_REASON]
+        if server.error
+        else "reachable"
+        for client in _clients
+        for (host, port), server in client.topology_description.server_descriptions().items()
+    }
+    code = error.code if isinstance(error, OperationFailure) else None
+    logger.warning("MongoDB failed", extra={"error": type(error).__name__, "code": code, "hosts": hosts})

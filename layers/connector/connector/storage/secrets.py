@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.accounts import AccessToken, App, Connection, Login
-from connector.errors import Misconfigured, ReconnectNeeded, TryLater
+from connector.errors import Misconfigured, NotSetUp, ReconnectNeeded, TryLater
 from connector.storage.connection_secrets import PREVIOUS_LIVES, ConnectionSecrets
 from connector.storage.parameters import Parameter, Parameters
 from connector.tenancy import Tenant
@@ -188,16 +188,16 @@ class Secrets:
     def _required(self, name: str, *, recent: bool = False) -> str:
         value = self._parameters.get(name, recent=recent)
         if not value:
-            raise Misconfigured(f"The SSM parameter {name} is missing. README.md says how to create it.")
+            raise NotSetUp(f"The SSM parameter {name} is missing. docs/deploy.md says how to create it.")
         return value
 
     def _required_json(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads(self._required(name))
         except ValueError as error:
-            raise Misconfigured(f"The SSM parameter {name} is not JSON. README.md says what it holds.") from error
+            raise Misconfigured(f"The SSM parameter {name} is not JSON. docs/deploy.md says what it holds.") from error
         if not isinstance(value, dict):
-            raise Misconfigured(f"The SSM parameter {name} is not a JSON object. README.md says what it holds.")
+            raise Misconfigured(f"The SSM parameter {name} is not a JSON object. docs/deploy.md says what it holds.")
         return value
 
 
