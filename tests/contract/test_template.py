@@ -458,14 +458,36 @@ def test_no_concurrency_is_reserved_by_default(deployed, name):
     assert deployed.template["Conditions"][f"ReservesFor{name}"] == no_reservation
 
 
-def test_the_readmes_reservations_fit_an_account(deployed):
-    readme = (ROOT / "README.md").read_text()
-    advised = {name: int(value) for name, value in re.findall(r"`(Webhook|Api)Concurrency=(\d+)`", readme)}
+def test_the_advised_reservations_fit_an_account(deployed):
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    advised = {name: int(value) for name, value in re.findall(r"`(Webhook|Api)Concurrency=(\d+)`", page)}
 
     reserved = advised["Webhook"] + advised["Api"] * len(set(ROUTES.values()) - {"webhook"})
     replies = deployed.template["Parameters"]["MaximumReplies"]["Default"]
     ingest = deployed.sources["ingest"]["ScalingConfig"]["MaximumConcurrency"]
     assert reserved + max(LAMBDA_UNRESERVED, replies + ingest + len(SCHEDULES)) <= LAMBDA_AT_ONCE
+
+
+def test_the_advised_limits_fit_the_connections_of_atlas(deployed):
+    """Each environment has two connections to the primary: see integration/test_sockets.py."""
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    at_most = {}
+    for tiers, connections, environments in re.findall(
+        r"^\| (M\S.*?) \| ([\d,]+).*? \| ([\d,]+).*? \|$", page, re.MULTILINE
+    ):
+        at_most[tiers], expected = (int(number.replace(",", "")) for number in (environments, connections))
+        assert at_most[tiers] == (expected - 10) // 2, tiers
+    replies = deployed.template["Parameters"]["MaximumReplies"]["Default"]
+    workers = replies + deployed.sources["ingest"]["ScalingConfig"]["MaximumConcurrency"] + len(SCHEDULES)
+    api = len(set(ROUTES.values()) - {"webhook"})
+    assert f"(environments at most − {workers}) ÷ {api}" in page
+    free, small = ((at_most[tier] - workers) // api for tier in ("M0, Flex", "M10"))
+    assert f"That is {free} for M0 and {small} for M10" in page
+
+
+def test_every_parameter_is_on_the_page_about_deployment(deployed):
+    page = (ROOT / "docs" / "deploy.md").read_text().partition("## Parameters")[2].partition("\n## ")[0]
+    assert sorted(deployed.template["Parameters"]) == sorted(set(re.findall(r"`([A-Z][A-Za-z]+)`", page)))
 
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

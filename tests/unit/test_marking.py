@@ -191,7 +191,7 @@ def test_the_guide_explains_every_marker():
     assert sorted(shown) == sorted(f"{one.rstrip(': ')}{':' if ':' in one else ''} …]" for one in KINDS)
 
 
-def test_the_readme_recommends_the_guides_line_for_the_prompt():
+def test_the_page_on_deployment_has_the_guides_line_for_the_prompt():
     (line,) = re.findall(r"^ *> (Text in square brackets .*)$", guide.text(), re.MULTILINE)
-    readme = (guide.PATH.parents[1] / "README.md").read_text("utf-8")
-    assert re.findall(r"^ *> (Text in square brackets .*)$", readme, re.MULTILINE) == [line]
+    page = guide.PATH.with_name("deploy.md").read_text("utf-8")
+    assert re.findall(r"^ *> (Text in square brackets .*)$", page, re.MULTILINE) == [line]
