@@ -2,7 +2,8 @@
 
 AWS, "Policy evaluation logic": a call is allowed where a statement with `Allow` matches its action, resource and
 conditions, and none with `Deny` does. A SecureString parameter is decrypted or encrypted by KMS with the function's own
-permissions (AWS, "Securing parameters"), so that such a call is two.
+permissions (AWS, "Securing parameters"), so that such a call is two. A standard parameter is encrypted by `Encrypt`, an
+advanced one under a data key of `GenerateDataKey` (AWS, "KMS encryption for Parameter Store SecureString parameters").
 """
 
 import re
@@ -101,7 +102,11 @@ def calls_of(service: str, operation: str, parameters: Mapping[str, Any], key: s
         calls += [_of_kms("kms:Decrypt", key, arn) for arn in arns]
     if parameters.get("Type") == "SecureString":
         # Named by its ARN or its alias; any other key, or none (AWS's own), is none that the role names.
-        calls += [_of_kms("kms:Encrypt", str(parameters.get("KeyId", "alias/aws/ssm")), arn) for arn in arns]
+        used = str(parameters.get("KeyId", "alias/aws/ssm"))
+        tier = parameters.get("Tier", "Standard")
+        # With intelligent tiering, the number of parameters decides which of the two SSM calls.
+        calls += [_of_kms("kms:Encrypt", used, arn) for arn in arns if tier != "Advanced"]
+        calls += [_of_kms("kms:GenerateDataKey", used, arn) for arn in arns if tier != "Standard"]
     return calls
 
 

@@ -49,8 +49,9 @@ READS: dict[str, set[str]] = {
     "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", *_TOKENS},
 }
 _SECRETS = {*_TOKENS, *_WEBHOOK_SECRETS}
+_NEW_SECRETS = {"connections/*/*/access-token/*", "connections/*/*/webhook/*"}
 LISTS = {"webhook": {"connections/*/*/webhook"}}
-WRITES = {"connect": _SECRETS, "finish_login": _SECRETS, "refresh": {*_TOKENS}}
+WRITES = {"connect": _NEW_SECRETS, "finish_login": _NEW_SECRETS, "refresh": {*_TOKENS}}
 DELETES = {
     "connect": _SECRETS,
     "finish_login": _SECRETS,
@@ -117,7 +118,7 @@ def test_a_function_takes_from_exactly_the_queue_it_consumes(deployed, folder):
 @each_function
 def test_a_role_allows_no_action_that_is_not_listed_here(deployed, folder):
     expected = {"ssm:GetParameter", "kms:Decrypt"} | LOGS | X_RAY
-    expected |= {"ssm:PutParameter", "kms:Encrypt"} if folder in WRITES else set()
+    expected |= {"ssm:PutParameter", "kms:Encrypt", "kms:GenerateDataKey"} if folder in WRITES else set()
     expected |= {"ssm:GetParametersByPath"} if folder in LISTS else set()
     expected |= {"ssm:DeleteParameters"} if folder in DELETES else set()
     expected |= {"sqs:SendMessage"} if folder in SENDS else set()
@@ -138,7 +139,7 @@ def test_a_role_allows_everything_on_named_resources_but_traces(deployed, folder
 
 @each_function
 def test_a_function_uses_the_stacks_own_key_and_no_other(deployed, folder):
-    keys = deployed.allowed(folder, "kms:Decrypt", "kms:Encrypt")
+    keys = deployed.allowed(folder, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
 
     assert [named(key) for key in keys] == ["SecretsKey"]
 

@@ -18,6 +18,7 @@ from connector.storage.parameters import (
     MOST_BYTES,
     RECENT_SECONDS,
     STALE_SECONDS,
+    Absence,
     Parameters,
 )
 from connector.storage.secrets import VISIBLE_WITHIN, Secrets, WebhookSecrets
@@ -144,6 +145,30 @@ def test_g1_a_throttled_read_after_a_miss_is_unavailable(store, ssm, clock, refu
     ssm.refusal = refusal
     with pytest.raises(Unavailable):
         store.get("b")
+
+
+def test_a_miss_that_is_normal_is_cached_like_a_value(store, ssm, clock):
+    assert store.get("b", absence=Absence.NORMAL) is None
+    ssm.values["/p/b"] = "now there"
+    clock.now += FRESH_SECONDS - 1
+    assert store.get("b", absence=Absence.NORMAL) is None
+    assert len(ssm.reads) == 1
+    clock.now += 1
+    assert store.get("b", absence=Absence.NORMAL) == "now there"
+
+
+@pytest.mark.parametrize("refusal", THROTTLED, ids=str)
+def test_a_throttled_read_serves_a_miss_that_is_normal(store, ssm, clock, refusal):
+    store.get("b", absence=Absence.NORMAL)
+    ssm.refusal = refusal
+    clock.now += STALE_SECONDS - 1
+    assert store.get("b", absence=Absence.NORMAL) is None
+    for absence in (Absence.FAULT, Absence.DOUBTFUL):
+        with pytest.raises(Unavailable):
+            store.get("b", absence=absence)
+    clock.now += 1
+    with pytest.raises(Unavailable):
+        store.get("b", absence=Absence.NORMAL)
 
 
 @pytest.mark.parametrize("refusal", DENIED, ids=str)

@@ -66,6 +66,19 @@ def test_a_parameter_is_written_with_the_key_of_the_stack():
     assert encrypt.resource == "alias/aws/ssm"
 
 
+@pytest.mark.parametrize(
+    ("tier", "actions"),
+    [
+        ("Standard", ["kms:Encrypt"]),
+        ("Advanced", ["kms:GenerateDataKey"]),
+        ("Intelligent-Tiering", ["kms:Encrypt", "kms:GenerateDataKey"]),
+    ],
+)
+def test_the_tier_decides_how_kms_encrypts_a_parameter(tier, actions):
+    written = {"Name": "/stack/a", "Type": "SecureString", "KeyId": "key", "Tier": tier}
+    assert [call.action for call in calls_of("ssm", "PutParameter", written, "key")] == ["ssm:PutParameter", *actions]
+
+
 def test_a_batch_has_the_action_of_its_operation():
     (call,) = calls_of("sqs", "SendMessageBatch", {"QueueUrl": "https://sqs/1/Turns"}, "key")
     assert call == Call("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:Turns")

@@ -2,7 +2,8 @@
 
 SSM gives a whole account 40 reads a second, so every value is cached; but a value that was withdrawn must not live on.
 Hence: a throttled or failing read serves what is cached, a denied read and a deleted parameter never do, and misses
-are remembered and bounded, so that forged requests to random paths cannot spend the account's reads.
+are cached too. Reads of names that a stranger may have made up are bounded, so that forged requests cannot spend the
+account's reads.
 """
 
 import time
@@ -10,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,28 @@ UNKNOWN_READS_PER_SECOND = 5  # of what a stranger may have named; each makes at
 
 _GONE = {"ParameterNotFound", "ParameterVersionNotFound"}
 _DENIED = {"AccessDeniedException", "InvalidKeyId", "KMSInvalidStateException", "KMSAccessDeniedException"}
+_FULL = {
+    "ParameterLimitExceeded": "the AWS account has no room for more parameters in this region. Delete unused "
+    "parameters, or request a higher quota for Parameter Store from AWS (Service Quotas)",
+    "ParameterMaxVersionLimitExceeded": "it has 100 versions, and SSM cannot delete the oldest because that has a "
+    "label. Remove the label (aws ssm unlabel-parameter-version)",
+}
+"""Limits that no retry overcomes: what the operator has to do."""
+_BUSY = {
+    "TooManyUpdates": "another request is writing the same parameter",
+    "ThrottlingException": "the account makes more calls per second than Parameter Store allows. If this persists, "
+    "enable higher throughput (README.md)",
+}
+_BUSY |= dict.fromkeys(("Throttling", "RateExceeded", "RequestLimitExceeded"), _BUSY["ThrottlingException"])
+"""Conditions that pass: what has happened."""
+
+
+class Absence(Enum):
+    """What it means where a parameter does not exist, and so how long that is believed."""
+
+    NORMAL = "normal"  # cached like a value, and served while SSM fails
+    FAULT = "fault"  # somebody will create it: cached for a short time
+    DOUBTFUL = "doubtful"  # SSM may not show it yet: never cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +88,19 @@ class Parameters:
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
         self._unknown_reads: list[float] = []
 
-    def get(self, name: str, *, key: str | None = None, keeps_miss: bool = True, recent: bool = False) -> str | None:
+    def get(self, name: str, *, absence: Absence = Absence.FAULT, recent: bool = False) -> str | None:
         """Return the value of `prefix/name`, decrypted, or None when there is no such parameter. See `find`."""
-        found = self.find(name, key=key, keeps_miss=keeps_miss, recent=recent)
+        found = self.find(name, absence=absence, recent=recent)
         return found.value if found else None
 
     def find(
-        self, name: str, *, key: str | None = None, keeps_miss: bool = True, recent: bool = False
+        self, name: str, *, key: str | None = None, absence: Absence = Absence.FAULT, recent: bool = False
     ) -> Parameter | None:
         """Return the parameter `prefix/name`, decrypted, or None when there is none.
 
         `name` may end in `:version`; such a value never changes, and `key` may tell apart what a later parameter of
-        the same name and version would be. Without `keeps_miss` a missing parameter is looked for again each time. A
-        `recent` value is some seconds old at most, unless SSM does not answer.
+        the same name and version would be. `absence` says how long a miss is cached. A `recent` result is some seconds
+        old at most, unless SSM does not answer.
 
         Raises:
             Unavailable: SSM does not answer and nothing is cached.
@@ -84,11 +108,14 @@ class Parameters:
         """
         key, now = key or name, self._clock()
         entry = self._cache.get(key)
-        kept_for = RECENT_SECONDS if recent else FRESH_SECONDS
-        if entry and now - entry.read_at < (kept_for if entry.values else MISS_SECONDS if keeps_miss else 0):
+        if entry and not entry.values and absence is Absence.DOUBTFUL:
+            entry = None
+        is_answer = entry is not None and (bool(entry.values) or absence is Absence.NORMAL)
+        fresh = RECENT_SECONDS if recent else FRESH_SECONDS if is_answer else MISS_SECONDS
+        if entry and now - entry.read_at < fresh:
             self._keep(key, entry)
         else:
-            entry = self._renewed(key, entry, now, lambda: self._read(name))
+            entry = self._renewed(key, entry if is_answer else None, now, lambda: self._read(name))
         return entry.values[0] if entry.values else None
 
     def below(self, name: str, *, recent: bool = False) -> _Values:
@@ -110,13 +137,16 @@ class Parameters:
         is_known = entry is not None and bool(entry.values)
         if (recent or not is_known) and not self._may_ask(now):
             return entry.values if entry else ()
-        return self._renewed(key, entry, now, lambda: self._read_below(name) or self._read(name)).values
+        return self._renewed(
+            key, entry if is_known else None, now, lambda: self._read_below(name) or self._read(name)
+        ).values
 
     def _renewed(self, key: str, entry: _Entry | None, now: float, read: Callable[[], _Values]) -> _Entry:
+        """Read and cache again. While SSM fails, `entry` is the answer if it is not too old."""
         try:
             renewed = _Entry(read(), now)
         except Unavailable:
-            if entry and entry.values and now - entry.read_at < STALE_SECONDS:
+            if entry and now - entry.read_at < STALE_SECONDS:
                 return entry
             raise
         except Misconfigured:
@@ -128,15 +158,23 @@ class Parameters:
     def put(self, name: str, value: str, *, key_id: str) -> int:
         """Write a SecureString under the KMS key `key_id` and return its new version.
 
+        An account and region has room for 10,000 standard parameters. With intelligent tiering SSM makes those above
+        that advanced parameters, of which it has room for 100,000 (AWS, "Managing parameter tiers").
+
         Raises:
             Unavailable: SSM did not take it.
-            Misconfigured: this function may not write it, or it is too long.
+            Misconfigured: this function may not write it, it is too long, or the account has no room for it.
         """
         if (length := len(value.encode())) > MOST_BYTES:
             raise Misconfigured(f"The SSM parameter {name} cannot hold {length} bytes: {MOST_BYTES} is the most.")
         try:
             answer = self._ssm.put_parameter(
-                Name=f"{self._prefix}/{name}", Value=value, Type="SecureString", KeyId=key_id, Overwrite=True
+                Name=f"{self._prefix}/{name}",
+                Value=value,
+                Type="SecureString",
+                KeyId=key_id,
+                Overwrite=True,
+                Tier="Intelligent-Tiering",
             )
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, f"{self._prefix}/{name}") from error
@@ -213,4 +251,8 @@ def _translated(error: ClientError | BotoCoreError, name: str) -> Misconfigured 
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code in _DENIED:
         return Misconfigured(f"This function may not use the SSM parameter {name}, or its KMS key ({code}).")
-    return Unavailable(f"SSM does not answer for {name}.")
+    if code in _FULL:
+        return Misconfigured(f"SSM cannot store the parameter {name}: {_FULL[code]} ({code}).")
+    if code in _BUSY:
+        return Unavailable(f"SSM did not process {name}: {_BUSY[code]} ({code}). Try again.")
+    return Unavailable(f"SSM does not answer for {name}{f' ({code})' if code else ''}.")

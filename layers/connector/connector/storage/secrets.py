@@ -16,7 +16,7 @@ no connection, reads all ids of the path. What older versions stored stands with
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 from connector.accounts import AccessToken, App, Connection, Login
 from connector.errors import Misconfigured, NotSetUp, ReconnectNeeded, TryLater
 from connector.storage.connection_secrets import PREVIOUS_LIVES, ConnectionSecrets
-from connector.storage.parameters import Parameter, Parameters
+from connector.storage.parameters import Absence, Parameter, Parameters
 from connector.tenancy import Tenant
 from connector.token_keys import JwtKeys
 
@@ -47,16 +47,30 @@ class Secrets:
         self._parameters = parameters
         self._clock = clock
 
-    def app(self) -> WebhookSecrets:
+    def app(self, *, recent: bool = False) -> WebhookSecrets:
         """Return the deployment's Meta app secrets and the verification token of the app-wide route.
 
         Raises:
             Misconfigured: the parameter is missing or malformed.
         """
-        value = self._required_json("app-secrets")
+        value = self._required_json("app-secrets", recent=recent)
         apps = [app.secret for login in Login if (app := _app(value, login))]
         secrets = dict.fromkeys([*map(str, value.get("appSecrets") or ()), *apps])
         return WebhookSecrets(tuple(filter(None, [str(value.get("verifyToken") or "")])), tuple(secrets))
+
+    def app_newest_last(self) -> Iterator[WebhookSecrets]:
+        """Yield the deployment's secrets as cached and then, if they differ, as SSM has them now.
+
+        So a new secret or verification token is accepted at once. However many requests are forged, SSM is read once in
+        `RECENT_SECONDS` at most.
+
+        Raises:
+            Misconfigured: the parameter is missing or malformed.
+        """
+        cached = self.app()
+        yield cached
+        if (current := self.app(recent=True)) != cached:
+            yield current
 
     def app_for(self, login: Login) -> App | None:
         """Return our app for a login, or None where the deployment names none.
@@ -94,10 +108,10 @@ class Secrets:
         """Return whether a subaccount has a Retell key that is not the deployment's."""
         own = self._own_retell_key(subaccount_id)
         # allow variable-time-comparison: both are the deployment's own, and nothing of a caller's
-        return bool(own) and own != self._parameters.get("retell-api-key")
+        return bool(own) and own != self._parameters.get("retell-api-key", absence=Absence.NORMAL)
 
     def _own_retell_key(self, subaccount_id: str) -> str | None:
-        return self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key")
+        return self._parameters.get(f"subaccounts/{subaccount_id}/retell-api-key", absence=Absence.NORMAL)
 
     def access_token(self, connection: Connection) -> AccessToken:
         """Return the token of a connection.
@@ -130,7 +144,7 @@ class Secrets:
 
     def _of(self, connection: Connection, name: str) -> Parameter | None:
         """Return a parameter of a connection. Its content never changes, so it may be cached."""
-        found = self._parameters.find(name, key=f"{name}@{connection.generation}", keeps_miss=False)
+        found = self._parameters.find(name, key=f"{name}@{connection.generation}", absence=Absence.DOUBTFUL)
         age = self._clock() - (connection.token_stored_at or connection.connected_at)
         if found is None and connection.holds_account and age < VISIBLE_WITHIN:
             raise TryLater("The secrets were stored a moment ago and cannot be read yet. Try again.")
@@ -191,9 +205,9 @@ class Secrets:
             raise NotSetUp(f"The SSM parameter {name} is missing. docs/deploy.md says how to create it.")
         return value
 
-    def _required_json(self, name: str) -> dict[str, Any]:
+    def _required_json(self, name: str, *, recent: bool = False) -> dict[str, Any]:
         try:
-            value = json.loads(self._required(name))
+            value = json.loads(self._required(name, recent=recent))
         except ValueError as error:
             raise Misconfigured(f"The SSM parameter {name} is not JSON. docs/deploy.md says what it holds.") from error
         if not isinstance(value, dict):
