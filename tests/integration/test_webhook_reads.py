@@ -65,7 +65,7 @@ def test_an_invalid_path_causes_no_ssm_read(post, reads):
 
 
 @pytest.mark.parametrize("path", ["made-up paths", "the path of a connection"])
-def test_wrong_signatures_cause_at_most_ten_ssm_reads_a_second(post, reads, deployment, path):
+def test_wrong_signatures_cause_at_most_eleven_ssm_reads_a_second(post, reads, deployment, path):
     """In one execution environment, however many are posted. The number of environments bounds the rest."""
     deployment.aws.put_secret("connections/sub_1/agent_1/webhook/1", json.dumps({"verifyToken": "v"}))
     post("/api/instagram/webhook", {"x-hub-signature-256": WRONG})  # the app's secrets are read once
@@ -74,8 +74,8 @@ def test_wrong_signatures_cause_at_most_ten_ssm_reads_a_second(post, reads, depl
     for number in range(500):
         ids = ("sub_1", "agent_1") if path == "the path of a connection" else (f"made-up-{number}", "agent")
         assert post(connection_path(*ids), {"x-hub-signature-256": WRONG}) == 401
-    a_second = UNKNOWN_READS_PER_SECOND * CALLS_PER_LOOKUP
-    assert a_second == 10
+    a_second = UNKNOWN_READS_PER_SECOND * CALLS_PER_LOOKUP + 1  # and the app's secrets, once in two seconds
+    assert a_second == 11
     assert 0 < len(reads) <= a_second * (1 + time.monotonic() - began)
 
 

@@ -83,7 +83,7 @@ def _is_proven(
     """
     if not signed_requests.is_form(signed_request):
         return False  # before anything is read: anybody can post here
-    if signed_requests.is_signed(signed_request, secrets.app().app_secrets):
+    if any(signed_requests.is_signed(signed_request, app.app_secrets) for app in secrets.app_newest_last()):
         return True
     connection = connection_of(tenant) if tenant else None
     own = secrets.of_connection(connection) if connection and connection.holds_account else None

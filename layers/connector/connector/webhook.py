@@ -8,6 +8,7 @@ many agents: there the account of the event names the connection. Ingest enforce
 import hmac
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.envelopes import Handshake, InboxMessage, Route
@@ -18,7 +19,7 @@ from connector.instagram.notifications import UnreadableBody, is_refused, split
 from connector.logs import count, identify, logger
 from connector.queues import Queue
 from connector.storage.connection_secrets import fingerprint
-from connector.storage.secrets import Secrets
+from connector.storage.secrets import Secrets, WebhookSecrets
 from connector.tenancy import ID_PATTERN, Tenant
 
 # A full batch of 1,000 updates stays well under this; nothing larger is looked at.
@@ -48,9 +49,13 @@ class Webhook:
         tenant = _tenant(request.path)
         token = request.query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
 
-        secrets = self.secrets.webhook(tenant, recent=True) if tenant else self.secrets.app()
-        known = secrets.verify_tokens if secrets else ()
-        is_proven = any(hmac.compare_digest(token, one.encode()) for one in known)
+        if tenant:
+            own = self.secrets.webhook(tenant, recent=True)
+            accepted: Iterable[WebhookSecrets] = [own] if own else []
+        else:
+            accepted = self.secrets.app_newest_last()
+        known = (one.encode() for secrets in accepted for one in secrets.verify_tokens)
+        is_proven = any(hmac.compare_digest(token, one) for one in known)
         if request.query.get("hub.mode") != "subscribe" or not is_proven:
             raise Forbidden("The verification token is not the one this webhook was set up with.")
         challenge = request.query.get("hub.challenge", "")
@@ -111,14 +116,18 @@ class Webhook:
             Unauthorized: neither signed it.
         """
         header = request.headers.get(signatures.HEADER)
+
+        def signer(secrets: Iterable[str]) -> str | None:
+            return signatures.signer(request.body, header, secrets)
+
         if is_form := signatures.is_form(header):  # else no secret is read: anybody can post here
-            if signatures.is_signed(request.body, header, self.secrets.app().app_secrets):
+            of_app = self.secrets.app_newest_last()
+            if signer(next(of_app).app_secrets):
                 return None
-            own = tenant and self.secrets.webhook_signer(
-                tenant, lambda secrets: signatures.signer(request.body, header, secrets)
-            )
-            if own:
+            if tenant and (own := self.secrets.webhook_signer(tenant, signer)):
                 return fingerprint(own)
+            if any(signer(secrets.app_secrets) for secrets in of_app):
+                return None
         count("WebhookRefused")
         reason = "signature" if is_form else "malformed" if header else "no_signature"
         raise Unauthorized("The signature is missing or wrong.", reason=reason)
