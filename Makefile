@@ -12,7 +12,7 @@ define RUN_TESTS
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test races bench fuzz check format lint types template docs sbom build deploy lock clean
+.PHONY: help setup run test races bench fuzz check format lint types template docs sbom build deploy indexes lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ build: setup ## Build what deploys, into .aws-sam
 
 deploy: setup ## Check credentials, region and tools, then build and deploy to your AWS account
 	@python -m local.deploy
+
+indexes: setup ## Build the indexes of your database (MONGODB_URI, or the SSM parameter of STACK); see docs/deploy.md
+	@PYTHONPATH=layers/connector python -m local.indexes
 
 lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
 	uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \

@@ -25,7 +25,7 @@ def get(
     """Keep what is asked for, and answer the address."""
     http.refuse_unknown_query(app, "login", "returnUrl", "retellAgentId", "instagramAccountId")
     require_known(return_url, settings.return_urls())
-    stores.authorizations().ensure_indexes()
+    stores.ensure_indexes()
     redirect_uri = base_url(app.current_event.raw_event) + CALLBACK_PATH
     agent, caller = retell_agent_id or agent_id, http.caller(app)
     listed, tenant = caller.lists_agent(agent), Tenant(subaccount_id, agent_id)

@@ -10,10 +10,8 @@ KEEPING_SECONDS = 60
 
 
 def _run() -> None:
-    stores.ensure_indexes()
-    secret_sets = stores.secret_sets()
-    secret_sets.ensure_index()
-    count("UnusedSecretsDeleted", secret_sets.clear_all())
+    stores.report_indexes()
+    count("UnusedSecretsDeleted", stores.secret_sets().clear_all())
     count("DeletionsDone", forgetting().carry_on(DELETING_SECONDS))
     count("ExpiriesSet", stores.retention().keep_up(KEEPING_SECONDS))
 

@@ -44,7 +44,10 @@ OPERATIONS: Mapping[str, Operation] = {
         "the profile. Repeating it does no harm: it is also how a new access token is given. Without `appSecret` it "
         "keeps the stored one if the account is the same. An account of another agent is taken over if Meta says that "
         "the other agent's access token is invalid.",
-        ("authentication_failed", "page_not_linked", "not_ready", "agent_not_allowed", "account_in_use", *OF_META),
+        (
+            *("authentication_failed", "page_not_linked", "not_ready", "agent_not_allowed", "account_in_use"),
+            *("indexes_missing", *OF_META),
+        ),
         (Link("getStatus", "How it stands."), Link("listMessages", "What has been written since.")),
     ),
     "authorize": Operation(
@@ -53,7 +56,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Ask for the address of a login at Meta",
         "The account's owner opens it, logs in, and comes back with the account connected: no access token is needed. "
         "The address is good for ten minutes and one login.",
-        ("not_ready", "agent_not_allowed", "login_not_set_up"),
+        ("not_ready", "agent_not_allowed", "login_not_set_up", "indexes_missing"),
         (Link("getStatus", "Whether somebody has logged in."),),
     ),
     "status": Operation(

@@ -79,10 +79,11 @@ FUNCTIONS = {
     "refresh": "RefreshFunction",
     "compare": "CompareFunction",
     "erase": "EraseFunction",
+    "indexes": "IndexesFunction",
 }
 SCHEDULED = ("sweep", "refresh", "compare", "erase")
 QUEUES = {"ingest": "InboxQueue", "reply": "TurnQueue"}
-HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, *SCHEDULED)]
+HTTP = [name for name in FUNCTIONS if name not in (*QUEUES, *SCHEDULED, "indexes")]
 NO_CALLERS = ("webhook", "finish_login", "deauthorize", "delete_data", "deletion")
 API = [name for name in HTTP if not name.startswith(NO_CALLERS)]
 

@@ -22,6 +22,7 @@ from pymongo import MongoClient
 
 from connector.accounts import Account
 from connector.storage.connections import COLLECTION, Connections
+from connector.storage.index_builds import ensure_indexes
 from connector.tenancy import Tenant
 from local.template import read_template
 from tests.contract.aws_events import from_api, from_function_url, from_queue
@@ -67,7 +68,7 @@ def database_uri(mongodb_uri: str) -> Iterator[str]:
     uri = urlunsplit(urlsplit(mongodb_uri)._replace(path=f"/{name}"))
     with MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
         connections = Connections(client[name][COLLECTION])
-        connections.ensure_indexes()
+        ensure_indexes(client[name])
         account = Account(ACCOUNT, "101234567890123", "the_shop", "The Shop")
         connections.connect(Tenant(SUBACCOUNT, AGENT), account, retell_agent_id=AGENT, token_version=1)
         yield uri

@@ -41,6 +41,7 @@ READS: dict[str, set[str]] = {
     "delete_data": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
     "deletion": {"mongodb-uri"},
     "erase": {"mongodb-uri"},
+    "indexes": {"mongodb-uri"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},

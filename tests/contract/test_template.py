@@ -351,7 +351,8 @@ def test_a_scheduled_run_is_neither_repeated_nor_late(deployed):
         for target in rule["Targets"]
     }
 
-    assert by_lambda == by_rule == {deployed.logical_ids[folder]: none for folder in SCHEDULES}
+    assert by_rule == {deployed.logical_ids[folder]: none for folder in SCHEDULES}
+    assert by_lambda == by_rule | {deployed.logical_ids["indexes"]: none}
 
 
 def test_i9_one_run_of_refresh_is_over_before_the_next(deployed):
@@ -426,8 +427,8 @@ def concurrency_problems(deployed: Deployment) -> list[str]:
     expected = {
         **dict.fromkeys(set(ROUTES.values()), reservation("ReservesForApi", "ApiConcurrency")),
         "webhook": reservation("ReservesForWebhook", "WebhookConcurrency"),
-        # The event source's MaximumConcurrency, or one run at a time.
-        **{folder: {"Ref": "AWS::NoValue"} for folder in (*CONSUMERS, *SCHEDULES)},
+        # The event source's MaximumConcurrency, or one run at a time, or the operator alone.
+        **{folder: {"Ref": "AWS::NoValue"} for folder in (*CONSUMERS, *SCHEDULES, "indexes")},
     }
     found = {folder: one.get("ReservedConcurrentExecutions") for folder, one in deployed.functions.items()}
     unbounded = {folder for folder in CONSUMERS if "ScalingConfig" not in deployed.sources[folder]}

@@ -8,7 +8,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from connector.storage.chats import Chats
-from connector.storage.indexes import ensure_indexes
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.mongodb import database as connector_database
 from tests.integration.deployment import JWT_KEY, Deployment, forget_what_is_kept
 from tests.integration.enforcing import enforced
@@ -32,7 +32,7 @@ def collection(database: Database[dict[str, Any]]) -> Collection[dict[str, Any]]
 @pytest.fixture
 def chats(collection: Collection[dict[str, Any]]) -> Chats:
     """The tenant's chats."""
-    ensure_indexes(collection)
+    ensure_indexes(collection.database)
     return Chats(collection, TENANT)
 
 

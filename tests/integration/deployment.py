@@ -11,6 +11,7 @@ import jwt
 
 from connector.accounts import Login
 from connector.instagram.subscriptions import fields_of
+from connector.storage import index_builds
 from connector.storage.documents import now
 from connector.storage.mongodb import database as connector_database
 from connector.wiring import meta as meta_wiring
@@ -239,8 +240,9 @@ class Deployment:
 
 def forget_what_is_kept():
     """Be a new execution environment, which keeps nothing yet."""
+    index_builds.check_again()
     for kept in (
-        *(stores.secrets, stores._index_chats, connector_database),
+        *(stores.secrets, connector_database),
         *(meta_wiring.messenger, meta_wiring.background_messenger, outside._retell),
     ):
         kept.cache_clear()

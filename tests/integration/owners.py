@@ -22,6 +22,7 @@ from connector.storage.agent_owners import COLLECTION as AGENTS
 from connector.storage.agent_owners import AgentOwners
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.parameters import Parameters
 from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import VISIBLE_WITHIN, Secrets
@@ -69,7 +70,7 @@ class Owners:
         self.retell_url = retell_url
         self.database = database
         self.connections = Connections(database[COLLECTION])
-        self.connections.ensure_indexes()
+        ensure_indexes(database)
         self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
         self.secret_sets = SecretSets(database[COLLECTION], self.secrets)
         self.apps: dict[str, App] = self.meta.apps()

@@ -18,7 +18,7 @@ from connector.ports.reading import Scope
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.documents import now
-from connector.storage.indexes import ensure_indexes
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.mongodb import database as connector_database
 from connector.storage.mongodb import translated
 from connector.storage.pages import Pages
@@ -92,7 +92,7 @@ def test_a_user_has_one_ongoing_chat_even_when_somebody_else_writes_the_document
     _add(chats, user_message("mid:a"))
     document = collection.find_one()
     copy = document | {"_id": ObjectId(), "messages": [document["messages"][0] | {"key": "mid:b"}]}
-    with pytest.raises(Exception, match="instagram_one_ongoing_chat"):
+    with pytest.raises(Exception, match="connector_one_ongoing_chat"):
         collection.insert_one(copy)
     collection.insert_one(copy | {"status": "ended"})
 
@@ -122,7 +122,7 @@ def test_documents_of_other_channels_are_never_touched_and_never_refused(collect
         },
     ]
     collection.insert_many(theirs)
-    ensure_indexes(collection)
+    ensure_indexes(collection.database)
     chats, changes = Chats(collection, TENANT), Changes(collection, TENANT)
     assert _add(chats, user_message("mid:a")) is not None
     chats.pause(USER, now(), PAUSED)

@@ -9,6 +9,7 @@ from connector.accounts import Account, ConnectionStatus, Grant
 from connector.errors import AccountInUse
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
+from connector.storage.index_builds import ensure_indexes
 from connector.tenancy import Tenant
 from tests.integration.world import START
 from tests.unit.payloads import ACCOUNT, OTHER_ACCOUNT, PAGE
@@ -20,7 +21,7 @@ OTHER = Tenant("sub_2", "agent_1")
 @pytest.fixture
 def connections(database):
     made = Connections(database[COLLECTION])
-    made.ensure_indexes()
+    ensure_indexes(database)
     return made
 
 

@@ -13,16 +13,17 @@ from connector.errors import Unavailable
 from connector.instagram.events import Other
 from connector.instagram.notifications import Notification
 from connector.lifecycle.forgetting import Forgetting
-from connector.storage import tombstones
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.deletions import COLLECTION as DELETIONS
 from connector.storage.deletions import Deletions
 from connector.storage.entries import COLLECTION as ENTRIES
 from connector.storage.erasure import Erasure
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.owners import Owners
+from connector.storage.ownership import WRITER
 from connector.storage.parameters import Parameters
 from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
@@ -49,10 +50,8 @@ def secrets(aws):
 @pytest.fixture
 def forgetting(world, database, secrets):
     owners = Owners(database[CONNECTIONS], world.clock)
-    owners.ensure_indexes()
+    ensure_indexes(database)
     deletions = Deletions(database[DELETIONS], world.clock)
-    deletions.ensure_indexes()
-    tombstones.ensure_indexes(database[TOMBSTONES])
     return Forgetting(
         world.connections,
         owners,
@@ -175,12 +174,13 @@ def test_a_user_who_has_many_chats_is_forgotten_with_all_of_them(world, database
             "agentId": "agent_1",
             "status": "ended",
             "createdAt": START,
-            "metadata": {"channel": "instagram", "userId": USER, "instagramAccountId": ACCOUNT},
+            "metadata": {"channel": "instagram", "storedBy": WRITER, "userId": USER, "instagramAccountId": ACCOUNT},
             "messages": [{"key": f"k{number}", "createdAt": START}] if number % 2 else [],
         }
         for number in range(130)
     )
-    nobodys = {"subaccountId": "sub_1", "agentId": "agent_1", "metadata": {"channel": "instagram"}, "createdAt": START}
+    nobodys = {"subaccountId": "sub_1", "agentId": "agent_1", "createdAt": START}
+    nobodys["metadata"] = {"channel": "instagram", "storedBy": WRITER}
     database["chats"].insert_one(dict(nobodys))
     forgetting.customer(TENANT, USER)
     assert _of(database, USER) == [0, 0, 0]

@@ -200,7 +200,7 @@ def test_a_turn_whose_message_was_lost_is_swept_up_and_answered(deployment, data
 def test_f10_the_sweep_makes_the_index_that_it_goes_by_where_no_connect_has_made_it(deployment, database):
     database["chats"].drop_indexes()
     deployment.sweep()
-    assert "instagram_wakes" in database["chats"].index_information()
+    assert "connector_wakes" in database["chats"].index_information()
 
 
 def test_d2_the_agent_is_asked_about_a_customer_by_name_and_the_fallback_is_said_where_it_cannot_be(

@@ -12,7 +12,7 @@ from connector.instagram.events import Other
 from connector.instagram.notifications import split
 from connector.instagram.reading import read_as_it_came
 from connector.storage.chats import Chats
-from connector.storage.indexes import ensure_indexes
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import COLLECTION, KeptEvents
 from connector.storage.pages import Pages
 from connector.tenancy import Tenant
@@ -32,7 +32,7 @@ def collection(database):
 
 @pytest.fixture
 def kept(collection, database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     return KeptEvents(collection, TENANT)
 
 

@@ -30,6 +30,7 @@ from connector.storage.agent_owners import AgentOwners
 from connector.storage.connection_documents import SECRETS_UNDER_WAY
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.parameters import Parameters
 from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
@@ -102,7 +103,7 @@ class Setting:
         self.aws = aws
         self.graph = FakeGraph(server)
         self.connections = Connections(database[COLLECTION])
-        self.connections.ensure_indexes()
+        ensure_indexes(database)
         self.secrets = Secrets(Parameters(aws.ssm, PREFIX))
         self.collection, self.agents = database[COLLECTION], database[AGENTS]
         self.secret_sets = SecretSets(self.collection, self.secrets)

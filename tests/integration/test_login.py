@@ -20,6 +20,7 @@ from connector.lifecycle.login import Ended, LoggingIn
 from connector.logins import PendingLogin
 from connector.storage.authorizations import COLLECTION, Authorizations
 from connector.storage.documents import now
+from connector.storage.index_builds import ensure_indexes
 from connector.tenancy import Tenant
 from tests.integration.owners import Owners, owners, wish
 from tests.integration.world import Clock
@@ -109,7 +110,7 @@ def door(aws, database):
     with owners(aws, database) as world:
         clock = Clock()
         authorizations = Authorizations(database[COLLECTION], clock)
-        authorizations.ensure_indexes()
+        ensure_indexes(database)
         yield Door(world, clock, authorizations)
 
 

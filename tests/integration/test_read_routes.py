@@ -19,7 +19,7 @@ from connector.conversation.cursors import Cursors
 from connector.instagram.events import Other
 from connector.storage.chats import Chats
 from connector.storage.documents import now
-from connector.storage.indexes import ensure_indexes
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import database as connector_database
 from connector.tenancy import Tenant
@@ -90,7 +90,7 @@ def call(aws, functions_environment, mongodb_uri, database):
     aws.put_secret("jwt", json.dumps({"keys": [KEY]}))
     aws.put_secret("mongodb-uri", uri)
     stores.secrets.cache_clear()
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
 
     def ask(route, *, tenant=TENANT, token=None, **query):
         event = http_event(

@@ -12,7 +12,7 @@ from connector.storage import retention
 from connector.storage.chats import Chats
 from connector.storage.documents import now
 from connector.storage.entries import COLLECTION as ENTRIES
-from connector.storage.indexes import ensure_indexes
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.retention import COLLECTION as STATES
@@ -37,7 +37,7 @@ def clock():
 @pytest.fixture
 def kept(database, clock):
     """Chats that are kept for a month."""
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     return Chats(database["chats"], TENANT, clock, keep_for=KEEP)
 
 
@@ -78,13 +78,13 @@ def test_an_answer_keeps_a_chat_as_a_question_does(database, world):
 
 
 def test_a_kept_event_goes_so_long_after_it_happened(database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     KeptEvents(database[KEPT_EVENTS], TENANT, KEEP).keep(EVENT)
     assert _expire_at(database, KEPT_EVENTS) == [EVENT.at + KEEP]
 
 
 def test_a_chat_that_goes_on_in_the_next_document_goes_on_with_its_time(clock, database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     chats = Chats(database["chats"], TENANT, clock, most_messages=2, keep_for=KEEP)
     for text in ("1", "2", "3"):
         _say(chats, clock, text)
@@ -127,7 +127,7 @@ def few_at_once(monkeypatch):
 
 def test_another_setting_holds_for_what_was_written_before_too(clock, database, few_at_once):
     few_at_once(3)
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     chats = Chats(database["chats"], TENANT, clock)
     for number in range(10):
         _say(chats, clock, user_id=f"user_{number}")
@@ -144,7 +144,7 @@ def test_another_setting_holds_for_what_was_written_before_too(clock, database, 
 
 
 def test_switching_retention_on_deletes_nothing_before_its_days_have_passed(clock, database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     clock.ahead = -400 * DAY
     chats = Chats(database["chats"], TENANT, clock)
     _say(chats, clock, "old")
@@ -164,7 +164,7 @@ def test_switching_retention_on_deletes_nothing_before_its_days_have_passed(cloc
 
 
 def test_a_shorter_setting_counts_from_when_retention_was_first_switched_on(clock, database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     clock.ahead = -400 * DAY
     _say(Chats(database["chats"], TENANT, clock), clock)
     clock.ahead = timedelta(0)
@@ -175,7 +175,7 @@ def test_a_shorter_setting_counts_from_when_retention_was_first_switched_on(cloc
 
 
 def test_retention_that_was_off_counts_from_when_it_is_switched_on_again(clock, database):
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     _say(Chats(database["chats"], TENANT, clock), clock)
     Retention(database["chats"], KEEP, clock).keep_up(30)
     clock.ahead = 100 * DAY
@@ -197,7 +197,7 @@ def test_a_chat_older_than_the_retention_is_listed_for_its_days(clock, database)
 def test_what_there_was_no_time_for_is_done_in_the_next_run(clock, database, few_at_once):
     few_at_once(2)
     chats = Chats(database["chats"], TENANT, clock)
-    ensure_indexes(database["chats"])
+    ensure_indexes(database)
     for number in range(5):
         _say(chats, clock, user_id=f"user_{number}")
     kept = Retention(database["chats"], KEEP, clock)
@@ -269,7 +269,7 @@ def _await_next_pass(database):
 
 
 def test_mongodb_removes_what_has_expired_and_nothing_of_other_channels(quick, clock):
-    ensure_indexes(quick["chats"])
+    ensure_indexes(quick)
     for user_id in (USER, OTHER_USER, "in another channel"):
         _say(Chats(quick["chats"], TENANT, clock), clock, user_id=user_id)
     KeptEvents(quick[KEPT_EVENTS], TENANT).keep(EVENT)

@@ -75,6 +75,7 @@ class Run:
         self._end()
         self._log_in()
         self._renew()
+        self.invoke("indexes")
 
     def connected(self, **changes: Any) -> None:
         """Connect the agent."""

@@ -82,7 +82,7 @@ def test_a_message_costs_the_same_whatever_the_length_of_the_chat(world, counted
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")
 def test_a_warm_sweep_does_not_ask_for_its_indexes_again(deployment, mongodb):
     def asked() -> int:
-        return mongodb.admin.command("serverStatus")["metrics"]["commands"]["createIndexes"]["total"]
+        return mongodb.admin.command("serverStatus")["metrics"]["commands"]["listIndexes"]["total"]
 
     sweep = deployment.function("sweep")
     before = asked()

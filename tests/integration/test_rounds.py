@@ -6,6 +6,7 @@ import pytest
 
 from connector.accounts import Account
 from connector.storage.connections import COLLECTION, Connections
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.rounds import Rounds
 from connector.tenancy import Tenant
 
@@ -19,8 +20,8 @@ class Setting:
     def __init__(self, database):
         self.moment = START
         self.connections = Connections(database[COLLECTION])
-        self.rounds = Rounds(database[COLLECTION], "job", lambda: self.moment)
-        self.rounds.ensure_indexes()
+        self.rounds = Rounds(database[COLLECTION], "upkeep", lambda: self.moment)
+        ensure_indexes(database)
 
     def connect(self, name):
         account = Account(str(17841400000000000 + len(name)), "1", name, None)

@@ -23,11 +23,11 @@ from connector.echoes import Echo
 from connector.envelopes import FetchMessage, InboxMessage, Route, Task, TurnMessage
 from connector.errors import OutcomeUnknown, SessionEnded
 from connector.instagram.notifications import Notification
-from connector.storage import indexes
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import now
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.mongodb import translated
@@ -262,8 +262,7 @@ class World:
             fakes.get("messenger", ScriptedMessenger()),
             clock,
         )
-        made.connections.ensure_indexes()
-        indexes.ensure_indexes(chats)
+        ensure_indexes(database)
         made.connect()
         return made
 

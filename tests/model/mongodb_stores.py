@@ -7,11 +7,11 @@ from typing import Any
 from pymongo.database import Database
 
 from connector.chat import MAX_MESSAGES
-from connector.storage import indexes
 from connector.storage.changes import Changes
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION, Connections
 from connector.storage.documents import read_chat
+from connector.storage.index_builds import ensure_indexes
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import KeptEvents
 from connector.storage.outbox import Outbox
@@ -47,8 +47,7 @@ class MongodbStores:
 
     def ensure_indexes(self) -> None:
         """Create the indexes that connecting creates."""
-        self.connections.ensure_indexes()
-        indexes.ensure_indexes(self._collection)
+        ensure_indexes(self._database)
 
     def chats(self, tenant: Tenant) -> Chats:
         """Return a tenant's chats."""

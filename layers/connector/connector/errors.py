@@ -19,7 +19,8 @@
     ├── InProgress                  409  in_progress            the same request is being carried out
     ├── PayloadTooLarge             413  payload_too_large
     ├── Misconfigured               500  internal_error         the deployment lacks something
-    │   └── NotSetUp                500  internal_error         an SSM parameter has not been created
+    │   ├── NotSetUp                500  internal_error         an SSM parameter has not been created
+    │   └── IndexesMissing          503  indexes_missing        the database lacks indexes that the operator builds
     ├── Unavailable                 503  unavailable            a part of ours does not answer
     └── OutsideError                502  outside_error          another company's API said no
         ├── Refused                 502  (its reason)           not done, and asking again will not help
@@ -244,6 +245,21 @@ class Misconfigured(ConnectorError):
 
 class NotSetUp(Misconfigured):
     """Raised when an SSM parameter of the deployment does not exist, as right after the first deployment."""
+
+
+class IndexesMissing(Misconfigured):
+    """Raised when something needs indexes that a large collection lacks: only the operator's command builds them."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "indexes_missing"
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = ", ".join(problems)
+        named = f": {self.problems}" if problems else ""
+        super().__init__(
+            f"The database lacks indexes{named}. The operator builds them with `make indexes` or the function "
+            "`IndexesFunction` (docs/deploy.md, Indexes)."
+        )
 
 
 class Unavailable(ConnectorError):

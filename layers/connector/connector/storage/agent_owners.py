@@ -21,7 +21,9 @@ from connector.storage.mongodb import Document, translated
 
 COLLECTION = "instagram_agents"
 
-_BY_AGENT = IndexModel([("retellAgentId", ASCENDING), ("createdAt", ASCENDING)], name="by_agent")
+INDEXES = (IndexModel([("retellAgentId", ASCENDING), ("createdAt", ASCENDING)], name="by_agent"),)
+"""Of the connections: the connections of an agent."""
+
 _CONTESTED = ""  # equals the id of no subaccount
 _UNBOUND = {
     "status": {"$ne": ConnectionStatus.DISCONNECTED.value},
@@ -41,11 +43,6 @@ class AgentOwners:
         self._collection = collection
         self._connections = connections
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the index that finds the connections of an agent."""
-        with translated():
-            self._connections.create_indexes([_BY_AGENT])
 
     def owner(self, agent_id: str) -> str | None:
         """Return the id of the subaccount that has the agent; "" if several do, None if none does."""

@@ -26,7 +26,7 @@ _STATE_BYTES = 32
 _STATE = re.compile(r"[A-Za-z0-9_-]{43}")  # as many bytes in base64
 
 # MongoDB tidies up once a minute or so: what has expired may still be there.
-_EXPIRED = IndexModel([("expiresAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+INDEXES = (IndexModel([("expiresAt", ASCENDING)], name="expired", expireAfterSeconds=0),)
 
 
 class Authorizations:
@@ -35,11 +35,6 @@ class Authorizations:
     def __init__(self, collection: Collection[Document], clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the index that forgets logins which nobody has finished."""
-        with translated():
-            self._collection.create_indexes([_EXPIRED])
 
     def put(self, pending: PendingLogin) -> tuple[str, datetime]:
         """Keep a login; return its state, and until when that is good."""

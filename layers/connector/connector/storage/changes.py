@@ -8,18 +8,17 @@ from pymongo.collection import Collection
 from connector.chat import MessageStatus, Role
 from connector.storage.documents import now
 from connector.storage.entries import Entries
-from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.tenancy import Tenant
 
 
-class Changes:
+class Changes(TenantChats):
     """The changes to one tenant's messages."""
 
     def __init__(self, collection: Collection[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._entries = Entries(collection, tenant)
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
 
     def edit(self, mid: str, text: str, at: datetime) -> bool:

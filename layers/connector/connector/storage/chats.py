@@ -1,4 +1,4 @@
-"""The platform's `chats` collection, as far as it is ours: documents whose `metadata.channel` is "instagram".
+"""The platform's `chats` collection, as far as it is ours: the documents that bear our mark (`storage/ownership.py`).
 
 One document is one session of one user with one agent. A message is unique by tenant and `key`: the `$ne` in the
 filter guards inside a document, a unique multikey index guards across documents. Every query names the tenant.
@@ -15,8 +15,8 @@ from pymongo.errors import DuplicateKeyError
 from connector.chat import FINAL_STATES, LATE, MAX_MESSAGES, OTHER_APP, Chat, Message, MessageStatus, Person, Role
 from connector.storage.documents import now, read_chat, read_messages, write_message
 from connector.storage.entries import Entries, expiry
-from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, TooLarge, translated
+from connector.storage.ownership import TenantChats
 from connector.storage.pauses import by_echo, requested, resumed
 from connector.storage.succession import ended, open_next, roll_over
 from connector.tenancy import Tenant
@@ -27,7 +27,7 @@ _MOST_BYTES = 8 * 1024 * 1024  # half of what MongoDB takes: what is stored of a
 _RESTS = {"$or": [{"turn": None}, {"turn.state": {"$in": [state.value for state in FINAL_STATES]}}]}
 
 
-class Chats:
+class Chats(TenantChats):
     """The Instagram chats of one tenant."""
 
     def __init__(
@@ -38,10 +38,9 @@ class Chats:
         most_messages: int = MAX_MESSAGES,
         keep_for: timedelta | None = None,
     ) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._entries = Entries(collection, tenant, keep_for)
         self._keep_for = keep_for
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
         self._has_room: Document = {
             f"messages.{most_messages - 1}": {"$exists": False},

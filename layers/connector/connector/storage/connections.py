@@ -36,12 +36,14 @@ CONNECTED = ConnectionStatus.CONNECTED.value
 DISCONNECTED = ConnectionStatus.DISCONNECTED.value
 NEEDS_RECONNECTION = ConnectionStatus.NEEDS_RECONNECTION.value
 
-_ONE_AGENT_PER_ACCOUNT = IndexModel(
-    [("instagramAccountId", ASCENDING)],
-    name="one_agent_per_account",
-    unique=True,
-    # A connection whose token has died still holds its account: messages go on being stored for it.
-    partialFilterExpression={"status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}},
+INDEXES = (
+    IndexModel(
+        [("instagramAccountId", ASCENDING)],
+        name="one_agent_per_account",
+        unique=True,
+        # A connection whose token has died still holds its account: messages go on being stored for it.
+        partialFilterExpression={"status": {"$in": [CONNECTED, NEEDS_RECONNECTION]}},
+    ),
 )
 
 
@@ -51,11 +53,6 @@ class Connections:
     def __init__(self, collection: Collection[Document], clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the index that keeps an account from having two agents."""
-        with translated():
-            self._collection.create_indexes([_ONE_AGENT_PER_ACCOUNT])
 
     def get(self, tenant: Tenant) -> Connection | None:
         """Return the tenant's connection, whatever its status; None when it never had one, or it was forgotten."""

@@ -19,8 +19,9 @@ from connector.chat import FALLBACK, MessageStatus, Role
 from connector.ports.reading import Conversation
 from connector.storage.documents import read_chat, read_messages
 from connector.storage.entries import position_at, time_of
-from connector.storage.indexes import CONVERSATIONS, CURRENT, MESSAGES, OF_USER, OURS
+from connector.storage.indexes import CONVERSATIONS, CURRENT, MESSAGES, OF_USER, hinted, of_chats
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.storage.stored import moment
 from connector.tenancy import Tenant
 
@@ -75,12 +76,11 @@ _ROW: Document = {
 }
 
 
-class Conversations:
+class Conversations(TenantChats):
     """The conversations of one tenant."""
 
     def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
-        self._collection = collection
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
+        super().__init__(collection, tenant)
 
     def rows(self, *, limit: int, before: str | None = None) -> Sequence[Conversation]:
         """Return up to `limit` conversations, the one last written in first, from before a position on.
@@ -108,30 +108,31 @@ class Conversations:
 
     def _find(self, wanted: Document, limit: int, then_at: Timestamp | None) -> Sequence[Conversation]:
         """Return rows as they stood at a moment, or stand now. A session of PyMongo's takes no moment of another's."""
-        told = self._collection.database.command(
-            "find",
-            self._collection.name,
-            filter=wanted,
-            projection=_ROW,
-            sort=_NEWEST_FIRST,
-            hint=CONVERSATIONS,
-            limit=limit,
-            batchSize=limit,
-            readConcern={"level": "snapshot"} | ({"atClusterTime": then_at} if then_at else {}),
-            codec_options=self._collection.codec_options,
-        )["cursor"]
+
+        def find(index: str | None) -> Any:
+            command = {
+                "find": self._collection.name,
+                "filter": wanted,
+                "projection": _ROW,
+                "sort": _NEWEST_FIRST,
+                "limit": limit,
+                "batchSize": limit,
+                "readConcern": {"level": "snapshot"} | ({"atClusterTime": then_at} if then_at else {}),
+            } | ({"hint": index} if index else {})
+            return self._collection.database.command(command, codec_options=self._collection.codec_options)
+
+        told = hinted(of_chats(self._collection, CONVERSATIONS), find)["cursor"]
         at = told.get("atClusterTime")  # not told of a collection that is not there yet
         moment_read = f"{at.time:08x}{at.inc:08x}" if at else _NOW
         return [_read(document, moment_read) for document in told["firstBatch"]]
 
     def row(self, user_id: str) -> Conversation | None:
         """Return the conversation with one user; None where nobody has written in it."""
+        of_user = self._collection.find(self._tenant | {"metadata.userId": user_id}, _ROW)
         with translated():
-            documents = (
-                self._collection.find(self._tenant | {"metadata.userId": user_id}, _ROW)
-                .sort("createdAt", DESCENDING)
-                .hint(OF_USER)
-                .to_list(1)
+            documents = hinted(
+                of_chats(self._collection, OF_USER),
+                lambda index: of_user.clone().sort("createdAt", DESCENDING).hint(index).to_list(1),
             )
         return next((_read(document, _NOW) for document in documents if moment(document, "lastMessageAt")), None)
 

@@ -24,7 +24,7 @@ COLLECTION = "instagram_deletions"
 _TOLD_FOR = timedelta(days=365)
 
 _PENDING = {"status": DeletionStatus.PENDING.value}
-_INDEXES = (
+INDEXES = (
     IndexModel([("subject", ASCENDING)], name="one_pending", unique=True, partialFilterExpression=_PENDING),
     IndexModel([("dueAt", ASCENDING)], name="due", partialFilterExpression=_PENDING),
     IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0),
@@ -37,11 +37,6 @@ class Deletions:
     def __init__(self, collection: Collection[Document], clock: Callable[[], datetime] = now) -> None:
         self._collection = collection
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the indexes that find what is due, and keep one request from being made twice."""
-        with translated():
-            self._collection.create_indexes(list(_INDEXES))
 
     def open(self, subject: str, parts: Iterable[Part], lease: timedelta) -> Deletion:
         """Return a new request, which nobody else takes up before `lease` is over.

@@ -13,8 +13,8 @@ from connector.echoes import Echo, is_alike, settled_by
 from connector.errors import OutcomeUnknown
 from connector.storage.documents import read_message, read_messages
 from connector.storage.entries import Entries
-from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.storage.pauses import without_pause
 from connector.storage.stored import part, text
 from connector.tenancy import Tenant
@@ -24,14 +24,13 @@ _RACES = 5  # lost before giving up
 _OUR_ROLES = [Role.AGENT.value, Role.HUMAN.value]
 
 
-class Echoed:
+class Echoed(TenantChats):
     """The mids of one tenant's outgoing messages."""
 
     def __init__(self, collection: Documents[Document], tenant: Tenant, clock: Callable[[], datetime]) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._entries = Entries(collection, tenant)
         self._clock = clock
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
     def attach(self, user_id: str, echo: Echo) -> bool:
         """Record the delivery of the message that an echo belongs to (`connector/echoes.py`). Return False if none.

@@ -18,6 +18,7 @@ from pymongo.collection import Collection
 from connector.chat import Message, Role
 from connector.ports.reading import Entry, Scope
 from connector.search import beginnings
+from connector.storage.indexes import hinted
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
@@ -56,6 +57,7 @@ _BY_WORD = IndexModel(
     ],
     name="by_word",
 )
+INDEXES = (_OF_ALL, _OF_USER, _BY_WORD, _EXPIRED)
 
 
 class Entries:
@@ -119,14 +121,10 @@ class Entries:
             index, wanted["words"] = "by_word", scope.beginning
         if place := _place(scope, beyond, oldest_first=oldest_first):
             wanted["position"] = place
+        order = ASCENDING if oldest_first else DESCENDING
+        entries = self._collection.find(wanted, {"position": 1}).sort("position", order).limit(limit)
         with translated():
-            found = (
-                self._collection.find(wanted, {"position": 1})
-                .sort("position", ASCENDING if oldest_first else DESCENDING)
-                .hint(index)
-                .limit(limit)
-                .to_list()
-            )
+            found = hinted(index, lambda index: entries.clone().hint(index).to_list())
         return [Entry(document["_id"].removeprefix(self._prefix), document["position"]) for document in found]
 
 
@@ -153,12 +151,6 @@ def position_at(moment: datetime, name: str) -> str:
 def time_of(position: str) -> datetime:
     """Return the time of a position."""
     return _EPOCH + int(position.partition(".")[0]) * _MILLISECOND
-
-
-def ensure_indexes(chats: Collection[Document]) -> None:
-    """Create the indexes of the list beside `chats`; those that stand already cost nothing."""
-    with translated():
-        chats.database[COLLECTION].create_indexes([_OF_ALL, _OF_USER, _BY_WORD, _EXPIRED])
 
 
 def _place(scope: Scope, beyond: str | None, *, oldest_first: bool) -> Document:

@@ -18,10 +18,11 @@ from connector.chat import FINAL_STATES, MessageStatus, Role
 from connector.deletions import SETTLED, Part
 from connector.storage.entries import COLLECTION as ENTRIES
 from connector.storage.entries import position_at
-from connector.storage.indexes import MESSAGES, OF_USER, OURS
+from connector.storage.indexes import MESSAGES, OF_USER, hinted, of_chats
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import concerning
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import WRITER, ours
 from connector.storage.stored import moment, parts, text
 from connector.storage.stored import part as stored_part
 from connector.tenancy import Tenant
@@ -63,7 +64,7 @@ class Erasure:
             found = [
                 one["_id"]
                 for collection, wanted in (
-                    (self._chats, OURS | {"metadata.userId": user_id}),
+                    (self._chats, ours(self._chats) | {"metadata.userId": user_id}),
                     (self._events, concerning([user_id])),
                 )
                 for one in collection.aggregate([{"$match": wanted | named}, {"$group": whose}])
@@ -96,7 +97,7 @@ class Erasure:
                 told = {"messages.key": {"$in": list(keys.values())}}
                 stored = {
                     message.get("key")
-                    for chat in self._chats.find(tenant | OURS | told, {"messages.key": 1})
+                    for chat in self._chats.find(tenant | ours(self._chats) | told, {"messages.key": 1})
                     for message in parts(chat, "messages")
                 }
                 orphans = [one for one, key in keys.items() if key not in stored]
@@ -104,17 +105,19 @@ class Erasure:
 
     def _erase_chats(self, part: Part, asked_at: datetime, deadline: float) -> None:
         before = {"$lte": asked_at}
-        wanted = _chats_of(part) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
+        wanted = _chats_of(part) | ours(self._chats) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
         told = {"metadata.userId": 1, "newest": _NEWEST}
         # MongoDB may have found another index good enough while there was little, and stick to it.
-        while found := self._chats.find(wanted, told).hint(OF_USER).limit(_CHATS_AT_ONCE).to_list():
+        first = self._chats.find(wanted, told).limit(_CHATS_AT_ONCE)
+        index = of_chats(self._chats, OF_USER)
+        while found := hinted(index, lambda index: first.clone().hint(index).to_list()):
             # Before the chats, by which they are found. What the platform has put there may name no user.
             users = [user_id for one in found if (user_id := text(stored_part(one, "metadata"), "userId"))]
             self._erase_beside(part, asked_at, deadline, users)
             times = {one["_id"]: moment(one, "newest") for one in found}
             old = [chat_id for chat_id, newest in times.items() if newest is None or newest <= asked_at]
             newer = {"messages": {"$elemMatch": {"createdAt": {"$gt": asked_at}}}}
-            self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | OURS)
+            self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | ours(self._chats))
             for one in found:
                 if one["_id"] not in old:
                     self._begin_anew(one["_id"], asked_at)
@@ -128,7 +131,7 @@ class Erasure:
             return
         account = {"accountId": part.account_id} if part.account_id else {}
         self._drain(self._events, tenant | account | happened, deadline)
-        if self._chats.find_one(tenant | OURS | {"createdAt": {"$lte": asked_at}}, {"_id": 1}) is None:
+        if self._chats.find_one(tenant | ours(self._chats) | {"createdAt": {"$lte": asked_at}}, {"_id": 1}) is None:
             self._drain(self._entries, tenant | _entered(asked_at), deadline)
 
     def _erase_beside(self, part: Part, asked_at: datetime, deadline: float, user_ids: Sequence[str]) -> None:
@@ -145,9 +148,10 @@ class Erasure:
 
     def _begin_anew(self, chat_id: Any, asked_at: datetime) -> None:
         """Leave a chat with what happened after the deletion was asked for; without any of that, delete it."""
+        this = {"_id": chat_id} | ours(self._chats)
 
         def change(session: ClientSession) -> None:
-            chat = self._chats.find_one({"_id": chat_id} | OURS, session=session)
+            chat = self._chats.find_one(this, session=session)
             if chat is None:
                 return
             if anew := _anew(chat, asked_at):
@@ -177,7 +181,7 @@ def _anew(chat: Document, asked_at: datetime) -> Document | None:
     goes_on = bool(turn) and text(turn, "state") not in _FINAL and text(turn, "id") not in deleted
     users = [one["createdAt"] for one in newer if one.get("role") == Role.USER.value]
     waits = chat.get("status") == "ongoing" and any(one.get("status") == MessageStatus.RECEIVED.value for one in newer)
-    kept = {name: metadata.get(name) for name in ("channel", "userId", "instagramAccountId")}
+    kept = {name: metadata.get(name) for name in ("channel", "userId", "instagramAccountId")} | {"storedBy": WRITER}
     for name in ("referral", "opting"):
         since = moment(stored_part(metadata, name), "at")
         kept |= {name: metadata[name]} if since is not None and since > asked_at else {}
@@ -201,7 +205,7 @@ def _tenant(part: Part) -> Document:
 
 def _chats_of(part: Part) -> Document:
     whose = {"metadata.userId": part.user_id, "metadata.instagramAccountId": part.account_id}
-    return _tenant(part) | OURS | {name: one for name, one in whose.items() if one is not None}
+    return _tenant(part) | {name: one for name, one in whose.items() if one is not None}
 
 
 def _after(moment: datetime) -> str:

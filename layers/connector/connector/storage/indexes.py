@@ -1,13 +1,17 @@
-"""The indexes of `chats` that are ours: all partial on our channel, since other channels' chats stand beside ours."""
+"""The indexes of `chats` that are ours: all partial on our mark, since the platform's documents stand beside ours.
+
+`storage/index_builds.py` creates them.
+"""
+
+from collections.abc import Callable
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
-from connector.storage import entries, kept_events
-from connector.storage.mongodb import Document, translated
+from connector.storage.mongodb import Document, lacks_index
+from connector.storage.ownership import OURS, is_marked
 
-CHANNEL = "instagram"
-OURS = {"metadata.channel": CHANNEL}
 WAKES = {"wakeAt": {"$type": "date"}}
 CURRENT = {"current": True}
 """The newest chat of each user, whether it goes on or has ended: the one that stands for the conversation."""
@@ -18,16 +22,19 @@ UNLISTED = {"listed": None}
 MESSAGES = {"$cond": [{"$isArray": "$messages"}, "$messages", []]}
 """The expression for a chat's messages, whatever stands in their place."""
 
-MESSAGE_ONCE = "instagram_message_once"
-CONVERSATIONS = "instagram_conversations"
-OF_USER = "instagram_of_user"
-OPENED = "instagram_opened"
-EXPIRED = "instagram_expired"
+# Names that no earlier version has used: while the indexes of both exist, none is taken for the other.
+MESSAGE_ONCE = "connector_message_once"
+CONVERSATIONS = "connector_conversations"
+OF_USER = "connector_of_user"
+OPENED = "connector_opened"
+EXPIRED = "connector_expired"
+AWAKE = "connector_wakes"
+TO_LIST = "connector_unlisted"
 
-_INDEXES = (
+INDEXES = (
     IndexModel(
         [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("metadata.userId", ASCENDING)],
-        name="instagram_one_ongoing_chat",
+        name="connector_one_ongoing_chat",
         unique=True,
         partialFilterExpression=OURS | {"status": "ongoing"},
     ),
@@ -40,7 +47,7 @@ _INDEXES = (
     ),
     IndexModel(
         [("subaccountId", ASCENDING), ("agentId", ASCENDING), ("messages.mid", ASCENDING)],
-        name="instagram_message_mid",
+        name="connector_message_mid",
         partialFilterExpression=OURS,
     ),
     IndexModel(
@@ -65,17 +72,24 @@ _INDEXES = (
     ),
     # Those that no tenant comes first in: the sweep looks after all of them, a person is forgotten by all of them, and
     # time goes by for all of them.
-    IndexModel([("wakeAt", ASCENDING)], name="instagram_wakes", partialFilterExpression=OURS | WAKES),
-    IndexModel([("createdAt", DESCENDING)], name="instagram_unlisted", partialFilterExpression=OURS | UNLISTED),
-    IndexModel([("metadata.userId", ASCENDING)], name="instagram_of_person", partialFilterExpression=OURS),
+    IndexModel([("wakeAt", ASCENDING)], name=AWAKE, partialFilterExpression=OURS | WAKES),
+    IndexModel([("createdAt", DESCENDING)], name=TO_LIST, partialFilterExpression=OURS | UNLISTED),
+    IndexModel([("metadata.userId", ASCENDING)], name="connector_of_person", partialFilterExpression=OURS),
     IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)], name=OPENED, partialFilterExpression=OURS),
     IndexModel([("expireAt", ASCENDING)], name=EXPIRED, expireAfterSeconds=0, partialFilterExpression=OURS),
 )
 
 
-def ensure_indexes(chats: Collection[Document]) -> None:
-    """Create the indexes that the guarantees rest on, and those of what stands beside; what is there costs nothing."""
-    with translated():
-        chats.create_indexes(list(_INDEXES))
-    entries.ensure_indexes(chats)
-    kept_events.ensure_indexes(chats)
+def of_chats(chats: Collection[Document], name: str) -> str | None:
+    """Return the index to hint at. None while there are unmarked documents, which are in none of our indexes."""
+    return name if is_marked(chats) else None
+
+
+def hinted[Found](index: str | None, read: Callable[[str | None], Found]) -> Found:
+    """Read by an index, and without it where it does not exist yet: that is slower."""
+    try:
+        return read(index)
+    except OperationFailure as error:
+        if not lacks_index(error):
+            raise
+        return read(None)

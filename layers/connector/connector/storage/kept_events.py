@@ -18,6 +18,7 @@ from connector.instagram.events import HANDOVERS, Other
 from connector.instagram.notifications import Channel
 from connector.storage.documents import now
 from connector.storage.entries import expiry, position_at, time_of
+from connector.storage.indexes import hinted
 from connector.storage.mongodb import Document, translated
 from connector.storage.stored import json, moment, text
 from connector.tenancy import Tenant
@@ -52,7 +53,7 @@ _OF_USER = IndexModel(
 _OF_PERSON = IndexModel([("userId", ASCENDING)], name="event_of_person")
 _OF_PEOPLE = IndexModel([("people", ASCENDING)], name="event_of_people")
 _EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
-_INDEXES = [_BY_KEY, _BY_MID, _OF_ALL, _OF_USER, _OF_PERSON, _OF_PEOPLE, _EXPIRED]
+INDEXES = (_BY_KEY, _BY_MID, _OF_ALL, _OF_USER, _OF_PERSON, _OF_PEOPLE, _EXPIRED)
 
 
 class KeptEvents:
@@ -109,14 +110,10 @@ class KeptEvents:
         if beyond is not None:
             at, event_id = time_of(beyond), ObjectId(beyond.partition(".")[2])
             wanted = {"$or": [these | {"at": {"$gt": at}}, these | {"at": at, "_id": {"$gt": event_id}}]}
+        index = "event_by_time" if user_id is None else "event_of_user_by_time"
+        oldest_first = self._collection.find(wanted).sort([("at", ASCENDING), ("_id", ASCENDING)]).limit(limit)
         with translated():
-            documents = (
-                self._collection.find(wanted)
-                .sort([("at", ASCENDING), ("_id", ASCENDING)])
-                .hint("event_by_time" if user_id is None else "event_of_user_by_time")
-                .limit(limit)
-                .to_list()
-            )
+            documents = hinted(index, lambda index: oldest_first.clone().hint(index).to_list())
         events = [(str(document["_id"]), _read(document)) for document in documents]
         return [(position_at(event.at, event_id), event) for event_id, event in events]
 
@@ -124,12 +121,6 @@ class KeptEvents:
         """Forget an event: it has been applied."""
         with translated():
             self._collection.delete_one(self._tenant | {"key": event.key})
-
-
-def ensure_indexes(chats: Collection[Document]) -> None:
-    """Create the indexes of what is kept beside `chats`; those that stand already cost nothing."""
-    with translated():
-        chats.database[COLLECTION].create_indexes(_INDEXES)
 
 
 def concerning(user_ids: Sequence[str]) -> Document:

@@ -23,7 +23,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from connector.errors import Misconfigured, Unavailable
+from connector.errors import IndexesMissing, Misconfigured, Unavailable
 from connector.logs import logger
 
 type Document = dict[str, Any]
@@ -33,6 +33,7 @@ _UNAUTHORIZED = 13
 # Atlas uses one code for its limits and for users and roles that it refuses; its words tell them apart.
 _ATLAS_ERROR = 8000
 _ATLAS_REFUSALS = ("bad auth", "not allowed to do action")
+_BAD_VALUE = 2
 # BSONObjectTooLarge, and what an update or an index key says instead.
 _TOO_LARGE = {10334, 17280, 17419, 17420}
 
@@ -83,6 +84,35 @@ def database(uri: str) -> "Database[Document]":
     return named
 
 
+@contextmanager
+def patient_database(uri: str) -> Iterator["Database[Document]"]:
+    """Open the default database of `uri` for work that takes hours: no `maxTimeMS` is sent, whatever the URI says.
+
+    MongoDB aborts an index build when its time limit is over, and completes it when its client goes away.
+
+    Raises:
+        Misconfigured: as `database`.
+    """
+    try:
+        client: MongoClient[Document] = MongoClient(  # allow call-without-timeout: an index build takes hours
+            uri,
+            appname="instagram-connector-indexes",
+            tz_aware=True,
+            connectTimeoutMS=10_000,
+            serverSelectionTimeoutMS=10_000,
+            socketTimeoutMS=None,
+            timeoutMS=None,
+        )
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        raise Misconfigured("mongodb-uri is not a MongoDB URI, or its host is unknown.") from error
+    with client:
+        try:
+            named = client.get_default_database(read_preference=ReadPreference.PRIMARY)
+        except ConfigurationError as error:
+            raise Misconfigured("mongodb-uri must name a database.") from error
+        yield named
+
+
 def is_connected() -> bool:
     """Return whether there is a client whose user MongoDB has not refused."""
     return bool(_clients)
@@ -102,6 +132,7 @@ def translated() -> Iterator[None]:
     Raises:
         Unavailable: MongoDB did not answer in time, or refused this once.
         Misconfigured: MongoDB does not let us in.
+        IndexesMissing: an index does not exist yet that is needed for this.
         TooLarge: the document is full.
     """
     try:
@@ -113,8 +144,10 @@ def translated() -> Iterator[None]:
     except OperationFailure as error:
         if error.code in _TOO_LARGE:
             raise TooLarge from error
+        if lacks_index(error):
+            raise IndexesMissing from error
         _log(error)
-        if _refuses_user(error):
+        if refuses_user(error):
             _disconnect()
             raise Misconfigured("MongoDB refuses the user in the SSM parameter mongodb-uri.") from error
         raise Unavailable("The database refused an operation. Try again in a moment.") from error
@@ -123,7 +156,13 @@ def translated() -> Iterator[None]:
         raise Unavailable("The database does not answer. Try again in a moment.") from error
 
 
-def _refuses_user(error: OperationFailure) -> bool:
+def lacks_index(error: OperationFailure) -> bool:
+    """Return whether the index of a hint does not exist. The code stands for much, so the words decide."""
+    return error.code == _BAD_VALUE and "hint provided does not correspond to an existing index" in str(error)
+
+
+def refuses_user(error: OperationFailure) -> bool:
+    """Return whether MongoDB refuses the user, or what the user may do."""
     if error.code == _ATLAS_ERROR:
         return any(words in str(error) for words in _ATLAS_REFUSALS)
     return error.code in (_AUTHENTICATION_FAILED, _UNAUTHORIZED)

@@ -10,19 +10,18 @@ from connector.chat import SEND_UNKNOWN, Chat, Message, MessageStatus, claimed
 from connector.echoes import Echo
 from connector.storage.documents import now
 from connector.storage.echoed import UNSETTLED, Echoed, holding
-from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.tenancy import Tenant
 
 
-class Outbox:
+class Outbox(TenantChats):
     """The outgoing messages of one tenant's chats."""
 
     def __init__(self, collection: Documents[Document], tenant: Tenant, clock: Callable[[], datetime] = now) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._echoed = Echoed(collection, tenant, clock)
         self._clock = clock
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
     def begin_sending(self, message: Message, *, chat: Chat | None = None) -> bool:
         """Record that a message is about to be sent. Only one caller is ever told True for it.

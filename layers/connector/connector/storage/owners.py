@@ -15,7 +15,7 @@ from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 from connector.tenancy import Tenant
 
-_INDEXES = (
+INDEXES = (
     IndexModel([("owners.ownerId", ASCENDING)], name="of_owner", sparse=True),
     IndexModel([("grant.ownerId", ASCENDING)], name="granted_by", sparse=True),
     IndexModel([("pageId", ASCENDING)], name="of_page", sparse=True),
@@ -33,11 +33,6 @@ class Owners:
         """Find them in the collection of the connections."""
         self._collection = collection
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the indexes that find them."""
-        with translated():
-            self._collection.create_indexes(list(_INDEXES))
 
     def tenants_of(self, owner_id: str | None, page_id: str | None) -> Sequence[Tenant]:
         """Return the tenants whose connection is one that an owner allowed, or one to a Page."""

@@ -8,18 +8,18 @@ from connector.chat import Chat, Message
 from connector.ports.reading import Entry, Scope
 from connector.storage.documents import read_chat, read_messages
 from connector.storage.entries import Entries
-from connector.storage.indexes import MESSAGE_ONCE, MESSAGES, OURS
+from connector.storage.indexes import MESSAGE_ONCE, MESSAGES, hinted, of_chats
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.tenancy import Tenant
 
 
-class Pages:
+class Pages(TenantChats):
     """The messages of one tenant, to be read."""
 
     def __init__(self, collection: Collection[Document], tenant: Tenant) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._entries = Entries(collection, tenant)
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
 
     def entries(
         self, scope: Scope, *, limit: int, beyond: str | None = None, oldest_first: bool = False
@@ -42,14 +42,13 @@ class Pages:
         # Which of the keys stand in this chat is found out once, so that each message is held against a few, not all.
         mine = {"$setIntersection": [{"$map": {"input": MESSAGES, "in": "$$this.key"}}, {"$literal": keys}]}
         wanted = {"$filter": {"input": MESSAGES, "cond": {"$in": ["$$this.key", "$$mine"]}}}
+        holding = self._collection.find(
+            self._tenant | {"messages.key": {"$in": keys}},
+            {"chatId": 1, "metadata": 1, "messages": {"$let": {"vars": {"mine": mine}, "in": wanted}}},
+        )
         with translated():
-            documents = (
-                self._collection.find(
-                    self._tenant | {"messages.key": {"$in": keys}},
-                    {"chatId": 1, "metadata": 1, "messages": {"$let": {"vars": {"mine": mine}, "in": wanted}}},
-                )
-                .hint(MESSAGE_ONCE)
-                .to_list()
+            documents = hinted(
+                of_chats(self._collection, MESSAGE_ONCE), lambda index: holding.clone().hint(index).to_list()
             )
         return {
             message.key: (read_chat(document | {"messages": []}), message)

@@ -11,6 +11,7 @@ operator who deploys over years of chats has `RetentionDays` to notice.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,12 +19,14 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.collection import Collection
 
+from connector.errors import IndexesMissing
 from connector.storage.documents import now
 from connector.storage.entries import COLLECTION as ENTRIES
-from connector.storage.indexes import OPENED, OURS
+from connector.storage.indexes import OPENED
 from connector.storage.kept_events import COLLECTION as KEPT_EVENTS
 from connector.storage.kept_events import NAMELESS_FOR
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import OURS
 
 COLLECTION = "instagram_retention"
 
@@ -73,12 +76,20 @@ class Retention:
         self._clock = clock
 
     def keep_up(self, seconds: float) -> int:
-        """Bring what is stored in line with the setting, for about so long; return of how many documents."""
-        deadline = time.monotonic() + seconds
+        """Bring what is stored in line with the setting, for about so long; return of how many documents.
+
+        Where the index for a part of this does not exist yet, that part waits for it.
+        """
+        deadline, changed = time.monotonic() + seconds, 0
         with translated():
             on_since = self._on_since()
-            walked = sum(self._walk(kind, on_since, deadline) for kind in _KINDS)
-            return walked + (self._trim(self._keep_for, on_since, deadline) if self._keep_for and on_since else 0)
+        for kind in _KINDS:
+            with suppress(IndexesMissing), translated():
+                changed += self._walk(kind, on_since, deadline)
+        if self._keep_for and on_since:
+            with suppress(IndexesMissing), translated():
+                changed += self._trim(self._keep_for, on_since, deadline)
+        return changed
 
     def _on_since(self) -> datetime | None:
         """Return since when something expires at all; None while nothing does."""

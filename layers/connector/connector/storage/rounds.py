@@ -16,6 +16,10 @@ from connector.storage.connections import CONNECTED, NEEDS_RECONNECTION
 from connector.storage.documents import now
 from connector.storage.mongodb import Document, translated
 
+JOBS = ("recovery", "upkeep")
+INDEXES = tuple(IndexModel([(f"rounds.{job}", ASCENDING)], name=f"rounds_{job}") for job in JOBS)
+"""Of the connections: the next one of each job."""
+
 _LIVE = {"$in": [CONNECTED, NEEDS_RECONNECTION]}
 
 
@@ -26,11 +30,6 @@ class Rounds:
         self._collection = collection
         self._due = f"rounds.{job}"
         self._clock = clock
-
-    def ensure_indexes(self) -> None:
-        """Create the index that finds the next connection."""
-        with translated():
-            self._collection.create_indexes([IndexModel([(self._due, ASCENDING)], name=self._due.replace(".", "_"))])
 
     def take(self, lease: timedelta) -> Connection | None:
         """Take the connection whose time came first; None when no time has come."""

@@ -20,7 +20,8 @@ from connector.storage.mongodb import Document, translated
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 
-_INDEX = IndexModel([(f"{_LIST}.dueAt", ASCENDING)], name="of_unused_secrets", sparse=True)
+INDEXES = (IndexModel([(f"{_LIST}.dueAt", ASCENDING)], name="of_unused_secrets", sparse=True),)
+
 _AT_A_TIME = 100
 # A document that only a connect that failed has left.
 _NEVER_CONNECTED: Document = {name: {"$exists": False} for name in ("instagramAccountId", "forgottenAt", "owners")}
@@ -43,11 +44,6 @@ class SecretSets:
         self._collection = collection
         self._stored = stored
         self._clock = clock
-
-    def ensure_index(self) -> None:
-        """Create the index that finds the unused sets."""
-        with translated():
-            self._collection.create_indexes([_INDEX])
 
     def begin(self, tenant: Tenant) -> SecretSet:
         """Return a new set, in which a tenant's secrets may be stored. It is deleted if no connection uses it."""

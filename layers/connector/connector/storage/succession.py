@@ -16,6 +16,7 @@ from pymongo.collection import Collection
 from connector.chat import FINAL_STATES, MessageStatus, Role
 from connector.storage.indexes import CURRENT
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import CHANNEL, WRITER
 
 WAITING = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "turnId": None}
 
@@ -37,7 +38,8 @@ def first_document(ongoing: Document, account_id: str, moment: datetime, predece
             "status": "ongoing",
             "metadata": dict(before.get("metadata", {}))
             | {
-                "channel": ongoing["metadata.channel"],
+                "channel": CHANNEL,
+                "storedBy": WRITER,
                 "userId": ongoing["metadata.userId"],
                 "instagramAccountId": account_id,
             },

@@ -22,7 +22,7 @@ COLLECTION = "instagram_tombstones"
 # Longer than any copy of an event that happened before the deletion is stored; a day for clocks that differ.
 LIVES = EVENT_LIVES + COPY_LIVES + timedelta(days=1)
 
-_EXPIRED = IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0)
+INDEXES = (IndexModel([("expireAt", ASCENDING)], name="expired", expireAfterSeconds=0),)
 
 
 class Tombstones:
@@ -49,9 +49,3 @@ class Tombstones:
 
     def _name(self, user_id: str | None, account_id: str | None) -> str:
         return sha256(f"{self._tenant}/{user_id or ''}/{account_id or ''}".encode()).hexdigest()
-
-
-def ensure_indexes(collection: Collection[Document]) -> None:
-    """Create the index that removes the marks; if it stands already, that costs nothing."""
-    with translated():
-        collection.create_indexes([_EXPIRED])

@@ -26,8 +26,8 @@ from connector.chat import (
 from connector.ports.stores import Superseded
 from connector.storage.documents import now, read_chat, write_message
 from connector.storage.entries import Entries, expiry
-from connector.storage.indexes import OURS
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import TenantChats
 from connector.storage.succession import WAITING, ended, roll_over
 from connector.storage.turn_updates import ending, opening
 from connector.tenancy import Tenant
@@ -36,7 +36,7 @@ _FINAL = [state.value for state in FINAL_STATES]
 _NOTHING_WAITS = {"messages": {"$not": {"$elemMatch": WAITING}}}
 
 
-class Turns:
+class Turns(TenantChats):
     """The turns of one tenant's chats."""
 
     def __init__(
@@ -46,10 +46,9 @@ class Turns:
         clock: Callable[[], datetime] = now,
         keep_for: timedelta | None = None,
     ) -> None:
-        self._collection = collection
+        super().__init__(collection, tenant)
         self._entries = Entries(collection, tenant, keep_for)
         self._keep_for = keep_for
-        self._tenant: Document = {"subaccountId": tenant.subaccount_id, "agentId": tenant.agent_id} | OURS
         self._clock = clock
 
     def claim(self, chat: Chat, *, generation: int, lease: timedelta) -> Chat | None:

@@ -1,4 +1,4 @@
-"""Chats whose messages are not listed: an earlier version wrote them, or somebody who does not know of the list.
+"""Chats whose messages are not listed: an earlier version wrote them, or the platform put them back from a backup.
 
 Our own writers list each message before they store it, and mark their chats (`listed`). What bears no mark is listed
 here, of all tenants, the newest first: then readers find it, and its user has a row in the inbox.
@@ -14,8 +14,9 @@ from pymongo.collection import Collection
 from connector.chat import Role
 from connector.storage.documents import now
 from connector.storage.entries import COLLECTION, entry, expiry, position_at
-from connector.storage.indexes import OURS, UNLISTED
+from connector.storage.indexes import TO_LIST, UNLISTED
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import OURS
 
 _AT_ONCE = 20  # chats, of up to 500 messages
 
@@ -42,7 +43,11 @@ class Unlisted:
         self._keep_for = keep_for
 
     def list_for(self, seconds: float) -> int:
-        """List what is not listed, for about so long, and return of how many chats. Doing it twice does no harm."""
+        """List what is not listed, for about so long, and return of how many chats. Doing it twice does no harm.
+
+        Raises:
+            IndexesMissing: the index that finds them does not exist yet.
+        """
         listed, deadline = 0, time.monotonic() + seconds
         while found := self._list_some():
             listed += found
@@ -52,9 +57,8 @@ class Unlisted:
 
     def _list_some(self) -> int:
         with translated():
-            chats = (
-                self._chats.find(OURS | UNLISTED, {"_id": 1}).sort("createdAt", DESCENDING).limit(_AT_ONCE).to_list()
-            )
+            newest = self._chats.find(OURS | UNLISTED, {"_id": 1}).sort("createdAt", DESCENDING).hint(TO_LIST)
+            chats = newest.limit(_AT_ONCE).to_list()
             these: Document = {"_id": {"$in": [chat["_id"] for chat in chats]}}
             told: list[Document] = [
                 {"$match": these},

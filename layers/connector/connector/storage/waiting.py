@@ -9,8 +9,9 @@ from pymongo.collection import Collection
 
 from connector.envelopes import TurnMessage
 from connector.storage.documents import now
-from connector.storage.indexes import OURS, WAKES
+from connector.storage.indexes import AWAKE, WAKES, of_chats
 from connector.storage.mongodb import Document, translated
+from connector.storage.ownership import ours
 
 
 class Waiting:
@@ -21,14 +22,20 @@ class Waiting:
         self._clock = clock
 
     def late(self, limit: int) -> Mapping[str, TurnMessage]:
-        """Return turn messages for at most `limit` chats whose time has come, by chat, the longest waiting first."""
+        """Return turn messages for at most `limit` chats whose time has come, by chat, the longest waiting first.
+
+        Raises:
+            IndexesMissing: the index that finds them does not exist yet.
+        """
+        due = ours(self._collection)
         with translated():
             documents = (
                 self._collection.find(
-                    OURS | {"status": "ongoing", "$and": [WAKES, {"wakeAt": {"$lte": self._clock()}}]},
+                    due | {"status": "ongoing", "$and": [WAKES, {"wakeAt": {"$lte": self._clock()}}]},
                     {"subaccountId": 1, "agentId": 1, "metadata": 1},
                 )
                 .sort("wakeAt", ASCENDING)
+                .hint(of_chats(self._collection, AWAKE))
                 .limit(limit)
                 .to_list()
             )
@@ -45,8 +52,6 @@ class Waiting:
 
     def put_off(self, chat_ids: Iterable[str], until: datetime) -> None:
         """Let these chats rest until then, unless a worker has set their time meanwhile."""
+        these = {"_id": {"$in": [ObjectId(one) for one in chat_ids]}} | ours(self._collection)
         with translated():
-            self._collection.update_many(
-                {"_id": {"$in": [ObjectId(one) for one in chat_ids]}, "wakeAt": {"$lte": self._clock()}} | OURS,
-                {"$set": {"wakeAt": until}},
-            )
+            self._collection.update_many(these | {"wakeAt": {"$lte": self._clock()}}, {"$set": {"wakeAt": until}})

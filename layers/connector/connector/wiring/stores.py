@@ -4,10 +4,13 @@ from datetime import timedelta
 from functools import cache
 
 from pymongo.collection import Collection
+from pymongo.database import Database
 
 from connector import aws, settings
+from connector.errors import IndexesMissing
+from connector.logs import count, logger
 from connector.queues import Queue
-from connector.storage import indexes
+from connector.storage import index_builds
 from connector.storage.agent_owners import COLLECTION as AGENTS
 from connector.storage.agent_owners import AgentOwners
 from connector.storage.authorizations import COLLECTION as AUTHORIZATIONS
@@ -34,7 +37,6 @@ from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
 from connector.storage.tombstones import COLLECTION as TOMBSTONES
 from connector.storage.tombstones import Tombstones
-from connector.storage.tombstones import ensure_indexes as mark_indexes
 from connector.storage.turns import Turns
 from connector.storage.unlisted import Unlisted
 from connector.storage.waiting import Waiting
@@ -72,12 +74,22 @@ def authorizations() -> Authorizations:
     return Authorizations(_collection(AUTHORIZATIONS))
 
 
-def ensure_indexes() -> None:
-    """Create the indexes that the guarantees rest on, before the first message of a connection can come."""
-    connections().ensure_indexes()
-    agent_owners().ensure_indexes()
-    owners().ensure_indexes()
-    indexes.ensure_indexes(_collection("chats"))
+def ensure_indexes(*collections: str) -> None:
+    """Check that these collections, or all, have their indexes, and build them where there is little.
+
+    Raises:
+        IndexesMissing: naming those that the operator has to build.
+    """
+    index_builds.ensure_indexes(_database(), collections or index_builds.COLLECTIONS)
+
+
+def report_indexes(*collections: str) -> None:
+    """Do the same, and log what is missing: scheduled functions do what they can without it."""
+    try:
+        ensure_indexes(*collections)
+    except IndexesMissing as error:
+        count("IndexesMissing")
+        logger.error("indexes missing", extra={"why": error.message})
 
 
 def chats(tenant: Tenant) -> Chats:
@@ -116,16 +128,8 @@ def kept_events(tenant: Tenant) -> KeptEvents:
 
 
 def waiting() -> Waiting:
-    """Return what waits in all chats; the index that finds it is made where an older version has not."""
-    chats = _collection("chats")
-    _index_chats(secrets().mongodb_uri())
-    return Waiting(chats)
-
-
-@cache
-def _index_chats(uri: str) -> None:
-    """Create the indexes of a database's chats, once per execution environment: the sweep runs every minute."""
-    indexes.ensure_indexes(database(uri)["chats"])
+    """Return what waits in all chats."""
+    return Waiting(_collection("chats"))
 
 
 def unlisted() -> Unlisted:
@@ -135,9 +139,8 @@ def unlisted() -> Unlisted:
 
 def rounds(job: str) -> Rounds:
     """Return a job's rounds over all connections; the index that finds the next one is made where there is none."""
-    made = Rounds(_collection(CONNECTIONS), job)
-    made.ensure_indexes()
-    return made
+    report_indexes(CONNECTIONS)
+    return Rounds(_collection(CONNECTIONS), job)
 
 
 def owners() -> Owners:
@@ -147,8 +150,7 @@ def owners() -> Owners:
 
 def ensure_deletion_indexes() -> None:
     """Create the indexes without which a deletion would not be carried on, or its marks not go."""
-    deletions().ensure_indexes()
-    mark_indexes(_collection(TOMBSTONES))
+    report_indexes(DELETIONS, TOMBSTONES)
 
 
 def deletions() -> Deletions:
@@ -193,5 +195,9 @@ def _keep_for() -> timedelta | None:
 
 
 def _collection(name: str) -> Collection[Document]:
-    """Return a collection. Where MongoDB has refused the user, the parameter may hold another by now."""
-    return database(secrets().mongodb_uri(recent=not is_connected()))[name]
+    return _database()[name]
+
+
+def _database() -> Database[Document]:
+    """Return the database. Where MongoDB has refused the user, the parameter may hold another by now."""
+    return database(secrets().mongodb_uri(recent=not is_connected()))
