@@ -22,7 +22,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from moto import mock_aws
+from moto.core.base_backend import BackendDict
+from moto.core.models import MockAWS, botocore_stubber, reset_model_data
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -107,10 +108,29 @@ class Aws:
         return int(answer["Version"])
 
 
+class _MockBotocore(MockAWS):
+    """moto's mock of boto3 only.
+
+    moto also registers 1,300 URL patterns with `requests` each time it starts, and then compares every request of the
+    test with them. The connector calls AWS through boto3 only.
+    """
+
+    def _enable_patching(self, reset: bool = True) -> None:
+        botocore_stubber.enabled = True
+        if reset:
+            BackendDict.reset()
+
+    def _disable_patching(self, remove_data: bool) -> None:
+        botocore_stubber.enabled = False
+        if remove_data:
+            BackendDict.reset()
+            reset_model_data()
+
+
 @pytest.fixture
 def aws() -> Iterator[Aws]:
     """SSM and SQS, played by moto and reached through the connector's own clients."""
-    with mock_aws():
+    with _MockBotocore():
         yield Aws(connector_aws.ssm(), connector_aws.sqs())
 
 
@@ -142,7 +162,7 @@ def certificate(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def module_aws() -> Iterator[Aws]:
     """The same, for all tests of a file."""
-    with mock_aws():
+    with _MockBotocore():
         yield Aws(connector_aws.ssm(), connector_aws.sqs())
 
 
