@@ -3,6 +3,8 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export PYTHONUNBUFFERED := 1
+# Without bytecode files, each of the many processes that the tests start compiles every module that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Tests run in several processes, a file in one; but for those that look at the clock, and would starve each other.
 # Files run in the order of their folders: those of e2e/, which take longest and mostly wait, begin early.
