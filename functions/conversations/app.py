@@ -31,4 +31,4 @@ def get(
     return Success(data=ConversationsView.of(rows, stores.connections().get(tenant), now()))
 
 
-handler = http.entry(app)
+handler = http.entry(app, database_seconds=5)

@@ -35,4 +35,4 @@ def get(
     return Success(data=Messages.of(page))
 
 
-handler = http.entry(app)
+handler = http.entry(app, database_seconds=5)

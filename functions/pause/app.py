@@ -18,4 +18,4 @@ def post(subaccount_id: str, agent_id: str, body: PauseRequest) -> Success[Pause
     return Success(data=Paused(is_paused=True, paused_until=until, user_id=body.user_id))
 
 
-handler = http.entry(app)
+handler = http.entry(app, database_seconds=5)

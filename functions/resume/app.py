@@ -16,4 +16,4 @@ def post(subaccount_id: str, agent_id: str, body: ResumeRequest) -> Success[Paus
     return Success(data=Paused(is_paused=False, user_id=body.user_id))
 
 
-handler = http.entry(app)
+handler = http.entry(app, database_seconds=5)

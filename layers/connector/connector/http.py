@@ -21,6 +21,7 @@ from connector.gateway import (
 )
 from connector.handlers import Handler, http_handler
 from connector.logs import identify, log_refusal
+from connector.storage.mongodb import deadline
 from connector.tenancy import Tenant
 from connector.wiring.stores import secrets
 
@@ -43,17 +44,19 @@ def api() -> APIGatewayHttpResolver:
     return app
 
 
-def entry(app: APIGatewayHttpResolver, *, scope: Scope | None = None) -> Handler:
+def entry(app: APIGatewayHttpResolver, *, scope: Scope | None = None, database_seconds: float | None = None) -> Handler:
     """Return the Lambda handler of an API function: prove the caller, let the app answer, and write the audit line.
 
     The proof comes before Powertools sees the request: a stranger is told nothing about what a request must be.
     `scope` is what the token must allow; by default, reading for GET and writing for other methods.
+    `database_seconds` is for all operations of a request together, so that a slow database does not keep environments
+    and connections busy. A function that calls Meta or Retell must not set it: it stores what came of the call.
     """
 
     def recorded(event: LambdaEvent, context: Any) -> LambdaAnswer:
         call, status = Call(None), int(HTTPStatus.INTERNAL_SERVER_ERROR)
         try:
-            answer = _answer(app, event, context, call, scope)
+            answer = _answer(app, event, context, call, scope, database_seconds)
             status = answer["statusCode"]
         except ConnectorError as error:
             status = error.status
@@ -77,11 +80,17 @@ def audit_as(app: APIGatewayHttpResolver, action: str) -> None:
 
 
 def _answer(
-    app: APIGatewayHttpResolver, event: LambdaEvent, context: Any, call: Call, scope: Scope | None
+    app: APIGatewayHttpResolver,
+    event: LambdaEvent,
+    context: Any,
+    call: Call,
+    scope: Scope | None,
+    database_seconds: float | None,
 ) -> LambdaAnswer:
     _admit(event, call, scope)
     app.context["call"] = call
-    return app.resolve(_labelled(event), context)
+    with deadline(database_seconds):
+        return app.resolve(_labelled(event), context)
 
 
 def _tell_error(error: ConnectorError, request_id: str) -> LambdaAnswer:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pymongo
 from bson import ObjectId, Timestamp
 from pymongo import DESCENDING
 from pymongo.collection import Collection
@@ -25,7 +24,6 @@ from connector.storage.ownership import TenantChats
 from connector.storage.stored import moment
 from connector.tenancy import Tenant
 
-_SECONDS = 8
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST_FIRST = {"lastMessageAt": DESCENDING, "_id": DESCENDING}
 
@@ -96,7 +94,7 @@ class Conversations(TenantChats):
             then_at = Timestamp(int(then[:8], 16), int(then[8:], 16)) if then else None
             earlier = current | {"lastMessageAt": {"$gt": _NEVER, "$lt": at}}
             wanted = {"$or": [earlier, current | {"lastMessageAt": at, "_id": {"$lt": ObjectId(chat_id)}}]}
-        with translated(), pymongo.timeout(_SECONDS):  # for both attempts: the function ends after 15 s
+        with translated():
             try:
                 return self._find(wanted, limit, then_at)
             except AutoReconnect:

@@ -6,10 +6,11 @@ closed only when MongoDB refuses its user. A Lambda serves one request at a time
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+import pymongo
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN
 from pymongo import MongoClient, ReadPreference
@@ -111,6 +112,11 @@ def patient_database(uri: str) -> Iterator["Database[Document]"]:
         except ConfigurationError as error:
             raise Misconfigured("mongodb-uri must name a database.") from error
         yield named
+
+
+def deadline(seconds: float | None) -> AbstractContextManager[None]:
+    """Give all operations in the block so much time together, beside the limit of each; None for no such limit."""
+    return nullcontext() if seconds is None else pymongo.timeout(seconds)
 
 
 def is_connected() -> bool:
