@@ -164,6 +164,11 @@ def unheard(attack: Attack) -> Iterator[None]:
 # ── the other's path
 
 
+def _told(answer):
+    """Return the error of an answer without its request id, which differs each time."""
+    return {name: value for name, value in answer.json()["error"].items() if name != "requestId"}
+
+
 @each_way
 def test_h5_the_other_tenants_paths_are_ones_that_do_not_exist(attack):
     let_in = []
@@ -171,7 +176,7 @@ def test_h5_the_other_tenants_paths_are_ones_that_do_not_exist(attack):
         body = attack.body_of(verb)
         theirs = attack.call(f"{attack.victim.agent.path}/{verb}", method, body)
         nobodys = attack.call(f"{attack.system.agent('sub_nobody', 'agent_nobody').path}/{verb}", method, body)
-        if (theirs.status_code, theirs.json()) != (404, nobodys.json()):
+        if (theirs.status_code, _told(theirs)) != (404, _told(nobodys)):
             let_in.append((method, verb, theirs.status_code, theirs.text))
     assert let_in == []
 

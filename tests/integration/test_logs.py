@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from connector.logs import logger
+from connector.storage.mongodb import database as connector_database
 from connector.wiring import stores
 from tests.integration.deployment import CONNECT, CONTEXT, JWT_KEY, heard, signed_token
 from tests.unit.payloads import ACCOUNT, USER, connection_path, http_event
@@ -216,6 +217,7 @@ def test_the_log_names_the_error_and_the_hosts_of_an_unreachable_database(deploy
     assert "localhost:2" in failed["hosts"]
     assert "geheim" not in json.dumps(logged)
     assert "admin" not in json.dumps(logged)
+    connector_database(uri).client.close()
 
 
 @pytest.mark.parametrize("function", ["sweep", "compare", "refresh", "erase"])
