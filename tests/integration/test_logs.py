@@ -4,8 +4,10 @@ import io
 import json
 import time
 
+import dns.resolver
 import jwt
 import pytest
+from dns.resolver import NXDOMAIN, NoNameservers
 
 from connector.logs import logger
 from connector.storage.mongodb import database as connector_database
@@ -218,6 +220,26 @@ def test_the_log_names_the_error_and_the_hosts_of_an_unreachable_database(deploy
     assert "geheim" not in json.dumps(logged)
     assert "admin" not in json.dumps(logged)
     connector_database(uri).client.close()
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "status"),
+    [(NXDOMAIN, "NXDOMAIN", 500), (NoNameservers, "NoNameservers", 503), (OSError, "OSError", 503)],
+)
+def test_the_log_names_a_database_host_that_dns_does_not_resolve(
+    deployment, lines, monkeypatch, failure, error, status
+):
+    def resolve(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    deployment.aws.put_secret("mongodb-uri", "mongodb+srv://admin:geheim@cluster0.abcde.mongodb.net/chats?w=majority")
+    stores.secrets.cache_clear()
+    assert deployment.call("GET", "status")[0] == status
+    logged = lines()
+    (failed,) = [line for line in logged if line["message"] == "MongoDB failed"]
+    assert (failed["error"], failed["hosts"]) == (error, ["cluster0.abcde.mongodb.net"])
+    assert "geheim" not in json.dumps(logged)
 
 
 @pytest.mark.parametrize("function", ["sweep", "compare", "refresh", "erase"])
