@@ -21,4 +21,5 @@ def test_e13_only_the_clients_of_meta_and_of_the_agent_use_it():
         "connector.instagram.errors",
         "connector.instagram.graph",
         "connector.instagram.oauth",
+        "connector.instagram.proving",
     }

@@ -31,11 +31,11 @@ READS: dict[str, set[str]] = {
     "export": {"jwt", "mongodb-uri"},
     "pause": {"jwt", "mongodb-uri"},
     "resume": {"jwt", "mongodb-uri"},
-    "send": {"jwt", "mongodb-uri", *_TOKENS},
-    "menu": {"jwt", "mongodb-uri", *_TOKENS},
-    "set_menu": {"jwt", "mongodb-uri", *_TOKENS},
-    "recover": {"jwt", "mongodb-uri", *_TOKENS},
-    "disconnect": {"jwt", "mongodb-uri", *_TOKENS},
+    "send": {"jwt", "mongodb-uri", "app-secrets", *_TOKENS},
+    "menu": {"jwt", "mongodb-uri", "app-secrets", *_TOKENS},
+    "set_menu": {"jwt", "mongodb-uri", "app-secrets", *_TOKENS},
+    "recover": {"jwt", "mongodb-uri", "app-secrets", *_TOKENS},
+    "disconnect": {"jwt", "mongodb-uri", "app-secrets", *_TOKENS},
     "forget": {"jwt", "mongodb-uri"},
     "deauthorize": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
     "delete_data": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
@@ -45,9 +45,9 @@ READS: dict[str, set[str]] = {
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},
     "sweep": {"mongodb-uri"},
-    "compare": {"mongodb-uri", *_TOKENS},
+    "compare": {"mongodb-uri", "app-secrets", *_TOKENS},
     "refresh": {"mongodb-uri", "app-secrets", *_TOKENS},
-    "reply": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key", *_TOKENS},
+    "reply": {"mongodb-uri", "app-secrets", "retell-api-key", "subaccounts/*/retell-api-key", *_TOKENS},
 }
 _SECRETS = {*_TOKENS, *_WEBHOOK_SECRETS}
 _NEW_SECRETS = {"connections/*/*/access-token/*", "connections/*/*/webhook/*"}

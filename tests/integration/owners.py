@@ -78,7 +78,10 @@ class Owners:
 
     def graph(self, login: Login, token: AccessToken, node_id: str) -> Graph:
         """Return a Graph API."""
-        return Graph(f"{self.meta.url}/v26.0", token, node_id)
+        return Graph(f"{self.meta.url}/v26.0", token, node_id, self._secrets_of)
+
+    def _secrets_of(self, app_id: str, _recent: bool) -> list[str]:
+        return [app.secret for app in self.apps.values() if app.app_id == app_id]
 
     def tokens(self, login: Login) -> Tokens:
         """Return what Meta does about tokens."""

@@ -33,7 +33,9 @@ class AccessToken:
 
     value: str = field(repr=False)
     proof: str | None = field(default=None, repr=False)
-    """The proof that we know the secret of the app that the token is for (Meta, `appsecret_proof`)."""
+    """Meta's `appsecret_proof` under the secret of a connection's own app, which was given when it connected."""
+    app_id: str | None = None
+    """The app that the token is for, where Meta tells. If it is ours, each call is proven with its current secret."""
 
 
 @dataclass(frozen=True, slots=True)

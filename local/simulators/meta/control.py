@@ -46,6 +46,15 @@ def _add_dashboard_routes(control: Blueprint, simulation: Simulation) -> None:
         with simulation.state.read() as world:
             return jsonify(views.show_world(world, simulation.faults.active()))
 
+    @control.put("/apps/<login>")
+    def reset_app_secret(login: str) -> Response:
+        wanted = parse_body(bodies.NewAppSecret)
+        if login not in {"facebook", "instagram"}:
+            raise ControlError(404, f"No app for the login {login}.")
+        with simulation.state.change() as world:
+            setattr(world, "app_secret" if login == "facebook" else "instagram_app_secret", wanted.secret)
+        return jsonify(login=login, secret=wanted.secret)
+
     @control.post("/accounts")
     def create_account() -> tuple[Response, int]:
         wanted = parse_body(bodies.NewAccount)

@@ -14,6 +14,12 @@ type SecondsAgo = Annotated[int, Field(ge=0, le=10**9)]
 type Username = Annotated[str, Field(pattern=r"^[a-z0-9._]{1,30}$")]
 
 
+class NewAppSecret(ControlBody):
+    """The new secret of an app: from then on Meta signs with it and accepts no proof under the old one."""
+
+    secret: Annotated[str, Field(min_length=1)]
+
+
 class NewAccount(ControlBody):
     """An account to add. `pageId: null` makes one without a Page, for Instagram Login only.
 

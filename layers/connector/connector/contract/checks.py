@@ -4,7 +4,14 @@ from datetime import datetime
 
 from connector.accounts import Check, Outcome
 from connector.contract.base import Body, Time
-from connector.contract.remedies import APP_ACCESS_MISSING, APP_NOT_INSTALLED, BIND_AGENT, REMEDIES, UNKNOWN_ID
+from connector.contract.remedies import (
+    APP_ACCESS_MISSING,
+    APP_NOT_INSTALLED,
+    APP_SECRET_REFUSED,
+    BIND_AGENT,
+    REMEDIES,
+    UNKNOWN_ID,
+)
 from connector.lifecycle.checks import Name
 
 _CONNECT = "Connect the account again, with a new access token."
@@ -44,6 +51,7 @@ FINDINGS = {
     "agent_unpaid": ("Retell asks for a payment method.", "Add one at Retell."),
     "app_access_missing": APP_ACCESS_MISSING,
     "app_not_installed": APP_NOT_INSTALLED,
+    "app_secret_refused": APP_SECRET_REFUSED,
     "field_missing": (
         "Meta does not send an optional kind of event of this account.",
         "Choose the field in Meta's dashboard, under Webhooks, Instagram; then connect the account again.",

@@ -18,6 +18,15 @@ APP_NOT_INSTALLED = (
     "The app is not installed for this Page or account.",
     "Connect the account again, which installs it.",
 )
+_STORE_CURRENT = (
+    "The operator must store the app's current secret in app-secrets, as the secret of facebookApp (Meta: App "
+    "settings, Basic). If the connection has a Meta app of its own, connect again with that app's current secret as "
+    "appSecret. A new access token changes nothing."
+)
+APP_SECRET_REFUSED = (
+    "Meta refuses the proof of the app secret: the secret stored here is not the app's current one, or none is stored.",
+    _STORE_CURRENT,
+)
 UNKNOWN_ID = (
     "Meta knows no Page or account under the id of this connection.",
     "Check that the Page and the account still exist, then connect again with their ids.",
@@ -51,6 +60,7 @@ REMEDIES = {
     "answer_lost": ("The agent was asked, and its answer was lost. It is not asked again.", _ANSWER_YOURSELF),
     "app_access_missing": APP_ACCESS_MISSING,
     "app_not_installed": APP_NOT_INSTALLED,
+    "app_secret_refused": APP_SECRET_REFUSED,
     "chat_full": ("The conversation's document was full before the agent was asked.", _ANSWER_YOURSELF),
     "disconnected": (
         "The account was disconnected, or connected again, before the answer was out.",

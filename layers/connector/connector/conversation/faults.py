@@ -42,6 +42,7 @@ DISPROVED_BY: Mapping[str, Collection[str]] = {
     # Without Advanced Access, Meta still takes messages to people with a role on the app.
     "app_access_missing": {Call.SENDING_AGAIN, Call.READING, Call.MENU, Call.REFRESHING},
     "app_not_installed": {*_AT_META, "subscription"},
+    "app_secret_refused": {*_AT_META, "account"},
     "graph_refused": _AT_META,
     "human_agent_missing": {Call.SENDING_LATE},
     "messages_not_allowed": {*_AT_META, "messageAccess"},

@@ -78,6 +78,8 @@ TEXTS = {
     "app_access_missing": "Meta does not let this app act for the account: the app has no Advanced Access or is not "
     "live, and the account has no role on it or has not accepted the invitation as Instagram Tester; or it is no "
     "Business or Creator account. A new access token does not change that.",
+    "app_secret_refused": "Meta refuses the proof of the app secret (appsecret_proof): the secret stored here is not "
+    "the app's current one, or none is stored.",
     "app_not_installed": "The app is not installed for this Page or account.",
     "graph_refused": "Meta refused the call for an unlisted reason. Read Meta's own message and code.",
     "human_agent_missing": "Meta has not granted this app the feature Human Agent, which a person's reply needs after "
@@ -132,6 +134,7 @@ REASONS: dict[tuple[int, int | None], str] = {
 _BY_SUBCODE = {subcode: reason for (_, subcode), reason in REASONS.items() if subcode and subcode > 2_000_000}
 
 _WORDS: dict[str, str] = {
+    "app_secret_refused": r"appsecret_proof",
     "window_closed": r"\boutside\b.{0,40}\bwindow|\boutside (of )?(the )?(allowed|messaging|\d+.?(h|day))"
     r"|(allowed|messaging|reply|response|\d+.?(h|hours?|days?)) window|more than \d+ (hours|days)",
     "other_app_in_control": r"another app|not the thread owner|thread control|controlling this (thread|conversation)"
@@ -171,6 +174,11 @@ def error_of(answer: Answer) -> OutsideError:
         return _by_status(answer, answer.status)
     error = _by_number(complaint, answer) or _by_words(complaint) or _by_kind(complaint, answer)
     return error.quoting(complaint.quote)
+
+
+def is_proof_refused(answer: Answer) -> bool:
+    """Return whether Meta refused a call because of its `appsecret_proof`, so that nothing was done."""
+    return is_error(answer) and error_of(answer).code == "app_secret_refused"
 
 
 def is_invalid_token(error: OutsideError) -> bool:

@@ -77,7 +77,7 @@ class Tokens:
             raise Refused("graph_refused", "Meta does not say what kind of token this is.")
         return _inspection(data)
 
-    def page_token(self, token: str, page_id: str) -> str | None:
+    def page_token(self, token: AccessToken, page_id: str) -> str | None:
         """Return the token of a Page for the token of a person who may write messages for it; None where it has none.
 
         A Page token that comes of a long-lived token does not expire (Meta, "Get a long-lived Page access token").
@@ -85,7 +85,7 @@ class Tokens:
         Raises:
             ReconnectNeeded, Refused, TryLater: as `Graph.get`.
         """
-        found = self._graph_of(AccessToken(token)).get(page_id, {"fields": "access_token"}).get("access_token")
+        found = self._graph_of(token).get(page_id, {"fields": "access_token"}).get("access_token")
         return found if isinstance(found, str) and found else None
 
     def extend_person(self, token: str, app: App) -> LongToken:

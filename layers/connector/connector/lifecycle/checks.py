@@ -23,6 +23,7 @@ _TELLING = frozenset(
     {
         "app_access_missing",
         "app_not_installed",
+        "app_secret_refused",
         "permission_missing",
         "messages_not_allowed",
         "unknown_id",

@@ -81,11 +81,12 @@ class Examiner:
         if found is not None and found.is_page_token and found.page_id not in (None, page_id):
             raise AuthenticationFailed(_ANOTHER_KIND)
         is_ours = found is not None and self.app is not None and found.app_id == self.app.app_id
-        secret = self.app.secret if is_ours and self.app else own_secret
         if not (found.is_page_token if found else self._is_bearer(token, page_id)):
             token, found = self._page_token_of_person(token, page_id, extend=is_ours), None
+        proven = AccessToken(token, app_id=self.app.app_id) if is_ours and self.app else None
         return Credentials(
-            self._proven(token, page_id, secret), _grant_of(found or (self._inspected(token) if is_ours else None))
+            proven or self._proven(token, page_id, own_secret),
+            _grant_of(found or (self._inspected(token) if is_ours else None)),
         )
 
     def _inspected(self, token: str) -> Inspection | None:
@@ -118,7 +119,8 @@ class Examiner:
         try:
             if extend and self.app:
                 token = self.tokens.extend_person(token, self.app).value
-            found = self.tokens.page_token(token, page_id)
+            app_id = self.app.app_id if extend and self.app else None
+            found = self.tokens.page_token(AccessToken(token, app_id=app_id), page_id)
         except NotShown as error:
             raise AuthenticationFailed(NOT_SHOWN) from error
         except (Refused, ReconnectNeeded) as error:

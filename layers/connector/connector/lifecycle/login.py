@@ -17,7 +17,6 @@ from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.linked_pages import LinkedPage, linked_pages
 from connector.instagram.oauth import Given
-from connector.instagram.signatures import proof_of
 from connector.instagram.tokens import Tokens
 from connector.lifecycle.authorization import Authorizing
 from connector.lifecycle.checks import PERMISSIONS
@@ -164,8 +163,8 @@ class LoggingIn:
         tokens = self.tokens_of(Login.FACEBOOK)
         _require_allowed(Login.FACEBOOK, tokens.inspect(given.token, app).permissions)
         longer = tokens.extend_person(given.token, app).value
-        proven = AccessToken(longer, proof_of(longer, app.secret))
-        pages = linked_pages(self.graph_of(Login.FACEBOOK, proven, "me"))
+        token = AccessToken(longer, app_id=app.app_id)
+        pages = linked_pages(self.graph_of(Login.FACEBOOK, token, "me"))
         wanted = [page for page in pages if pending.account_id in (None, page.account_id)]
         usable = [page for page in wanted if page.allows_messages]
         if not usable:

@@ -28,6 +28,7 @@ from connector.storage.parameters import Absence, Parameter, Parameters
 from connector.tenancy import Tenant
 from connector.token_keys import JwtKeys
 
+_MOST_SECRETS = 4  # of one app, and so of calls that Meta refuses one after the other
 # SSM is eventually consistent. Within this time of a write, a missing parameter is not yet visible; later it is gone.
 VISIBLE_WITHIN = timedelta(seconds=60)
 
@@ -80,6 +81,19 @@ class Secrets:
         """
         return _app(self._required_json("app-secrets"), login)
 
+    def of_app(self, app_id: str, recent: bool = False) -> tuple[str, ...]:
+        """Return the secrets that the deployment's app of this id may have, the likeliest first; none for another app.
+
+        While a secret is rotated, the app's current one may stand in `appSecrets` only.
+
+        Raises:
+            Misconfigured: the parameter is missing or malformed.
+        """
+        value = self._required_json("app-secrets", recent=recent)
+        named = [app.secret for login in Login if (app := _app(value, login)) and app.app_id == app_id]
+        known = dict.fromkeys([*named, *map(str, value.get("appSecrets") or ())]) if named else ()
+        return tuple(filter(None, known))[:_MOST_SECRETS]
+
     def jwt(self) -> JwtKeys:
         """Return the keys that sign callers' tokens.
 
@@ -128,10 +142,11 @@ class Secrets:
         if found is None:
             raise ReconnectNeeded("The access token is gone. Connect the account again.")
         value = found.value
+        app_id = connection.grant.app_id if connection.account.login is Login.FACEBOOK else None
         if not value.startswith("{"):  # what older versions stored is the bare token
-            return AccessToken(value)
+            return AccessToken(value, app_id=app_id)
         fields = json.loads(value)
-        return AccessToken(fields["token"], fields.get("proof"))
+        return AccessToken(fields["token"], fields.get("proof"), app_id)
 
     def of_connection(self, connection: Connection) -> ConnectionSecrets | None:
         """Return the webhook's secrets of a connection, exactly those that its connect stored; None if they are gone.

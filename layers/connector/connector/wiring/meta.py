@@ -16,7 +16,8 @@ _BEARERS = 64  # kept with their open connections
 
 def graph(login: Login, token: AccessToken, node_id: str) -> Graph:
     """Return the Graph API of a login, with a connection of its own: a connection serves one thread at a time."""
-    return Graph(f"{settings.graph_hosts()[login]}/{settings.graph_version()}", token, node_id)
+    base_url = f"{settings.graph_hosts()[login]}/{settings.graph_version()}"
+    return Graph(base_url, token, node_id, stores.secrets().of_app)
 
 
 @lru_cache(maxsize=_BEARERS)
