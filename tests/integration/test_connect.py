@@ -7,6 +7,7 @@ import requests
 
 from connector.accounts import ConnectionStatus, Login
 from connector.errors import AccountInUse, AuthenticationFailed, KeyReused, NotReady, PageNotLinked, TryLater
+from connector.instagram.permissions import Need, names
 from connector.instagram.signatures import proof_of
 from connector.instagram.subscriptions import fields_of
 from connector.storage.connection_documents import SECRETS_UNDER_WAY
@@ -182,17 +183,18 @@ def test_the_app_scoped_id_is_not_the_accounts_id_and_the_right_one_is_named(wor
     assert account["instagramAccountId"] in error.message
 
 
-@pytest.mark.parametrize("permission", ["instagram_basic", "instagram_manage_messages", "pages_messaging"])
+@pytest.mark.parametrize("permission", names(Login.FACEBOOK, Need.ALWAYS, Need.CONNECTING))
 def test_a_permission_that_is_missing_is_refused_by_name(world, account, permission):
     world.meta.control("PUT", f"tokens/{account['accessToken']}", withoutScopes=[permission])
-    assert permission in refusal_of(world, account, AuthenticationFailed).message
+    refusal = refusal_of(world, account, AuthenticationFailed)
+    assert refusal.message.startswith(f"Authentication failed. The access token lacks {permission}.")
 
 
 @pytest.mark.parametrize(
     ("login", "permission"),
     [
         # Without an app, Meta does not tell what is granted: what is missing shows where it is used.
-        *((Login.FACEBOOK, name) for name in ("instagram_basic", "instagram_manage_messages")),
+        *((Login.FACEBOOK, name) for name in ("instagram_basic", "instagram_manage_messages", "pages_manage_metadata")),
         *((Login.INSTAGRAM, name) for name in ("instagram_business_basic", "instagram_business_manage_messages")),
     ],
 )
@@ -202,7 +204,8 @@ def test_a_permission_that_is_missing_is_refused_also_where_the_deployment_names
     name = account["accessToken" if login is Login.FACEBOOK else "instagramAccessToken"]
     world.meta.control("PUT", f"tokens/{name}", withoutScopes=[permission])
     world.apps = {}
-    refusal_of(world, account, AuthenticationFailed, login)
+    refusal = refusal_of(world, account, AuthenticationFailed, login)
+    assert refusal.message == f"Authentication failed. The access token lacks {permission}."
 
 
 @both_logins

@@ -7,8 +7,8 @@ import pytest
 
 from connector.accounts import Account, Check, Connection, ConnectionStatus, Grant, Login, Outcome
 from connector.errors import OutsideError, ReconnectNeeded, Refused, TryLater
+from connector.instagram.permissions import Need, names
 from connector.instagram.tokens import Inspection
-from connector.lifecycle.checks import PERMISSIONS
 from connector.lifecycle.judgement import judge, require_granted
 from connector.tenancy import Tenant
 
@@ -49,7 +49,7 @@ def inspection(**changes):
         page_id="101",
         app_id=APP_ID,
         owner_id="7",
-        permissions=PERMISSIONS[Login.FACEBOOK],
+        permissions=names(Login.FACEBOOK, Need.ALWAYS),
         issued_at=NOW,
         expires_at=None,
     )
@@ -69,7 +69,7 @@ def granted(inspect):
 def test_what_meta_tells_of_the_token_is_recorded():
     error, grants = granted(inspection)
     assert error is None
-    assert grants == [Grant(APP_ID, "7", PERMISSIONS[Login.FACEBOOK], NOW, None)]
+    assert grants == [Grant(APP_ID, "7", names(Login.FACEBOOK, Need.ALWAYS), NOW, None)]
 
 
 def test_a_permission_that_is_missing_is_named_and_recorded():

@@ -108,7 +108,7 @@ REMEDIES = {
     ),
     "permission_missing": (
         "The access token lacks a permission.",
-        "Connect again with a token that has instagram_basic, pages_messaging and instagram_manage_messages.",
+        "Connect again with a token that has all permissions of its login. Status names the one that is missing.",
     ),
     "rate_limited": ("Meta takes no more messages of this account for a while.", "Send it again in a few minutes."),
     "reconnect_needed": ("Instagram no longer accepts the access token.", _RECONNECT),

@@ -33,6 +33,7 @@ from connector.errors import (
     TryLater,
     refusal,
 )
+from connector.instagram import permissions
 from connector.instagram.complaints import Complaint, complaint_of
 from connector.transport import Answer
 
@@ -89,8 +90,7 @@ TEXTS = {
     "controls, Connected tools.",
     "not_linked": "The Facebook Page is not linked to an Instagram account, or Meta cannot verify the link.",
     "other_app_in_control": "Another app controls this conversation.",
-    "permission_missing": "The access token lacks a permission: instagram_basic, pages_messaging and "
-    "instagram_manage_messages are needed.",
+    permissions.MISSING: "The access token lacks a permission.",
     "unknown_id": "Meta knows no Page or account under this id.",
     "user_not_found": "Instagram knows no such user for this account. Check the user id.",
     "user_unavailable": "Instagram says that this person cannot receive messages right now.",
@@ -173,6 +173,8 @@ def error_of(answer: Answer) -> OutsideError:
     if complaint is None:
         return _by_status(answer, answer.status)
     error = _by_number(complaint, answer) or _by_words(complaint) or _by_kind(complaint, answer)
+    if error.code == permissions.MISSING:
+        return permissions.refused(complaint.words, complaint.quote)
     return error.quoting(complaint.quote)
 
 

@@ -14,17 +14,9 @@ from connector.accounts import App, Login
 from connector.errors import ConnectorError, LoginFailed, ReconnectNeeded, Refused, TokenInDoubt, TryLater
 from connector.instagram.complaints import complaint_of
 from connector.instagram.errors import error_of, is_error
+from connector.instagram.permissions import names
 from connector.logs import logger
 from connector.transport import Answer, Transport
-
-SCOPES = {
-    Login.FACEBOOK: (
-        *("instagram_basic", "instagram_manage_messages", "pages_messaging"),
-        "pages_manage_metadata",  # to subscribe the Page
-        *("pages_show_list", "pages_read_engagement", "business_management"),  # to find it, also in a business
-    ),
-    Login.INSTAGRAM: ("instagram_business_basic", "instagram_business_manage_messages"),
-}
 
 # Facebook asks again for what a person has refused before only when it is told to.
 _MORE = {Login.FACEBOOK: {"auth_type": "rerequest"}, Login.INSTAGRAM: {}}
@@ -53,7 +45,7 @@ def dialog_url(page: str, login: Login, app: App, *, redirect_uri: str, state: s
     if app.config_id:  # Meta, "Facebook Login for Business": the configuration replaces `scope`
         wanted = {"config_id": app.config_id, "override_default_response_type": "true"}
     else:
-        wanted = {"scope": ",".join(SCOPES[login])}
+        wanted = {"scope": ",".join(names(login))}
     return f"{page}?{urlencode(asked | wanted | _MORE[login])}"
 
 

@@ -1,6 +1,6 @@
 """What must be right for messages to come and go, and how to find out: asked by connect, by the doctor, and hourly."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from enum import StrEnum
@@ -8,15 +8,11 @@ from enum import StrEnum
 from connector.accounts import Account, Check, Login, Outcome
 from connector.errors import NotShown, OutsideError, ReconnectNeeded, Refused, TryLater
 from connector.instagram.assets import Assets
+from connector.instagram.permissions import TO_READ_ACCOUNT, TO_READ_MESSAGES, TO_SUBSCRIBE, listed, naming
 from connector.instagram.subscriptions import REQUIRED_FIELDS, missing_fields
 
 type Probe = Callable[[], None]
 """Finds something out; raises an `OutsideError` for what is not right, or `Incomplete`."""
-
-PERMISSIONS = {
-    Login.FACEBOOK: ("instagram_basic", "instagram_manage_messages", "pages_messaging"),
-    Login.INSTAGRAM: ("instagram_business_basic", "instagram_business_manage_messages"),
-}
 
 # The refusals that say what is wrong. Any other may be about how we asked.
 _TELLING = frozenset(
@@ -119,30 +115,26 @@ def only_telling(probe: Probe) -> Probe:
     return tell
 
 
-def require_permissions(login: Login, granted: Collection[str] | None) -> None:
-    """Require the permissions that messaging needs, where Meta tells which there are.
-
-    Raises:
-        Refused: `permission_missing`; the message names them.
-    """
-    missing = [name for name in PERMISSIONS[login] if granted is not None and name not in granted]
-    if missing:
-        raise Refused(
-            "permission_missing",
-            f"The access token lacks {_listed(missing)}. Create a token with {_listed(PERMISSIONS[login])}.",
-        )
-
-
 def require_account(assets: Assets, account: Account) -> None:
     """Require that the token sees this account, under the id that webhooks carry.
 
     Raises:
         Refused, ReconnectNeeded, TryLater: it does not.
     """
-    if account.login is Login.FACEBOOK:
-        assets.account(account.account_id)
-    elif assets.own_account().account_id != account.account_id:
+    with naming(TO_READ_ACCOUNT[account.login]):
+        found = assets.account(account.account_id) if account.login is Login.FACEBOOK else assets.own_account()
+    if found.account_id != account.account_id:
         raise Refused("other_account", "The token now belongs to another Instagram account. Connect the account again.")
+
+
+def require_messages(assets: Assets, login: Login) -> None:
+    """Require that the account's messages may be read.
+
+    Raises:
+        Refused, ReconnectNeeded, TryLater: they may not.
+    """
+    with naming(TO_READ_MESSAGES[login]):
+        assets.require_messages()
 
 
 def require_page_link(assets: Assets, account: Account) -> None:
@@ -151,7 +143,9 @@ def require_page_link(assets: Assets, account: Account) -> None:
     Raises:
         Refused, ReconnectNeeded, TryLater: it is not.
     """
-    if assets.linked_account_id(account.node_id) != account.account_id:
+    with naming(TO_READ_ACCOUNT[account.login]):
+        linked_id = assets.linked_account_id(account.node_id)
+    if linked_id != account.account_id:
         raise Refused(
             "page_not_linked",
             "The Facebook Page is not linked to this Instagram account. Link them in the Page's settings, or check "
@@ -166,17 +160,13 @@ def require_subscription(assets: Assets, login: Login, app_id: str | None) -> No
         Refused, ReconnectNeeded, TryLater: it does not.
         Incomplete: it does, but not of everything that we understand.
     """
-    subscribed = assets.subscribed_fields(app_id)
+    with naming(TO_SUBSCRIBE[login]):
+        subscribed = assets.subscribed_fields(app_id)
     missing = [name for name in REQUIRED_FIELDS if name not in subscribed]
     if missing:
         raise Refused(
             "not_subscribed",
-            f"Meta does not send {_listed(missing)} of this account. Connect the account again, which subscribes it.",
+            f"Meta does not send {listed(missing)} of this account. Connect the account again, which subscribes it.",
         )
     if optional := missing_fields(subscribed, login):
         raise Incomplete(optional)
-
-
-def _listed(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

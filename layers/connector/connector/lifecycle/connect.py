@@ -21,6 +21,7 @@ from connector.errors import (
 )
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.permissions import MISSING, TO_READ_ACCOUNT, TO_SUBSCRIBE, Need, naming, require
 from connector.instagram.subscriptions import subscribe
 from connector.lifecycle import checks
 from connector.lifecycle.binding import Binding
@@ -115,7 +116,8 @@ class Connecting:
         """Return the account that the token sees, under the id that webhooks carry."""
         assets = Assets(graph)
         try:
-            profile = assets.account(wish.account_id) if wish.page_id else assets.own_account()
+            with naming(TO_READ_ACCOUNT[wish.login]):
+                profile = assets.account(wish.account_id) if wish.page_id else assets.own_account()
         except NotShown as error:
             # A token that is shown not even its own account has met an outage, and so may one that knew the account.
             if wish.page_id is None or (before is not None and before.account.account_id == wish.account_id):
@@ -124,7 +126,7 @@ class Connecting:
         except (ReconnectNeeded, Refused) as error:
             if error.code == _NO_ACCESS:
                 raise NotReady(error.message, details=[Detail(Name.ACCOUNT, _NO_ACCESS)]) from error
-            raise AuthenticationFailed(describe_failure(error)) from error
+            raise AuthenticationFailed(describe_failure(error, wish.login)) from error
         if profile.account_id != wish.account_id:
             raise AuthenticationFailed(
                 f"Authentication failed. The access token is for the Instagram account {profile.account_id}. Use that "
@@ -149,8 +151,8 @@ class Connecting:
             return Assets(self.graph_of(login, credentials.token, node_id))
 
         probes: dict[str, checks.Probe] = {
-            Name.PERMISSIONS: lambda: checks.require_permissions(login, grant.permissions),
-            Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
+            Name.PERMISSIONS: lambda: require(login, grant.permissions, Need.ALWAYS, Need.CONNECTING),
+            Name.MESSAGE_ACCESS: checks.only_telling(lambda: checks.require_messages(assets(), login)),
             Name.AGENT: lambda: self.binding.require_usable(tenant, wish.retell_agent_id, basis),
         }
         if wish.page_id:
@@ -168,10 +170,13 @@ class Connecting:
         """Subscribe, and read the subscription back."""
         assets = Assets(graph)
         try:
-            subscribe(assets, login)
+            with naming(TO_SUBSCRIBE[login]):
+                subscribe(assets, login)
         except Refused as error:
             if error.code == _NO_ACCESS:
                 raise NotReady(error.message, details=[Detail(Name.SUBSCRIPTION, _NO_ACCESS)]) from error
+            if error.code == MISSING:
+                raise AuthenticationFailed(describe_failure(error, login)) from error
             raise
         found = checks.check(
             Name.SUBSCRIPTION, checks.only_telling(lambda: checks.require_subscription(assets, login, app_id))

@@ -8,6 +8,7 @@ from connector.accounts import AccessToken, App, Grant, Login
 from connector.errors import AuthenticationFailed, NotShown, OutsideError, ReconnectNeeded, Refused
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.permissions import Need, listed, names
 from connector.instagram.signatures import proof_of
 from connector.instagram.tokens import Inspection, Tokens
 
@@ -131,7 +132,7 @@ class Examiner:
 
 
 # Refusals that may come of several mistakes.
-_UNTOLD = {"graph_refused", "not_professional", "permission_missing"}
+_UNTOLD = {"graph_refused", "not_professional"}
 
 
 def _grant_of(found: Inspection | None) -> Grant:
@@ -140,12 +141,12 @@ def _grant_of(found: Inspection | None) -> Grant:
     return Grant(found.app_id, found.owner_id, found.permissions, found.issued_at, found.expires_at)
 
 
-def describe_failure(error: OutsideError) -> str:
+def describe_failure(error: OutsideError, login: Login) -> str:
     """Return what to tell a caller whose token does not let us see the account."""
     if isinstance(error, Refused) and error.code not in _UNTOLD:
         return f"Authentication failed. {error.message}"
     return (
         "Authentication failed. Verify that the access token is valid and has not expired, that it has the permissions "
-        "instagram_basic, pages_messaging and instagram_manage_messages, and that the Instagram account is a Business "
+        f"{listed(names(login, Need.ALWAYS, Need.CONNECTING))}, and that the Instagram account is a Business "
         f"or Creator account. (Meta says: {error.code}.)"
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from connector.accounts import TAKEN_OVER, Check, Connection, ConnectionStatus, Login, Outcome
 from connector.errors import ReconnectNeeded
 from connector.instagram.subscriptions import OPTIONAL_FIELDS
-from connector.lifecycle.checks import OPTIONAL, PERMISSIONS, Name
+from connector.lifecycle.checks import OPTIONAL, Name
 from connector.lifecycle.refresh import AHEAD, YOUNGEST
 
 _NOT_CHECKED = "not_checked"
@@ -36,7 +36,7 @@ def diagnose(connection: Connection, now: datetime) -> tuple[Check, ...]:
     wanted = [name for name in (*_OF_META, Name.AGENT) if name is not Name.PAGE_LINK or connection.account.page_id]
     rows = {name: known.get(name) or Check(name, Outcome.UNKNOWN, _NOT_CHECKED) for name in (Name.TOKEN, *wanted)}
     if connection.grant.permissions is None:
-        rows[Name.PERMISSIONS] = _permissions(connection.account.login, rows)
+        rows[Name.PERMISSIONS] = _permissions(rows)
     rows[Name.TOKEN] = _token(connection, rows)
     for name in _OF_META:
         if name in rows and (missing := _unmet(name, rows)):
@@ -69,13 +69,12 @@ def _token(connection: Connection, rows: Mapping[Name, Check]) -> Check:
     return rows[Name.TOKEN]
 
 
-def _permissions(login: Login, rows: Mapping[Name, Check]) -> Check:
+def _permissions(rows: Mapping[Name, Check]) -> Check:
     """Return what use tells of the permissions, where Meta does not tell which there are."""
     uses = [rows[name] for name in (Name.ACCOUNT, Name.MESSAGE_ACCESS)]
     for one in uses:
         if one.code == _MISSING and one.outcome is Outcome.FAILED:
-            why = f"The access token lacks one of {', '.join(PERMISSIONS[login])}."
-            return Check(Name.PERMISSIONS, Outcome.FAILED, _MISSING, why, one.at)
+            return replace(one, name=Name.PERMISSIONS)
     at = min((one.at for one in uses if one.at), default=None)
     if all(one.outcome is Outcome.PASSED for one in uses):
         return Check(Name.PERMISSIONS, Outcome.PASSED, at=at)

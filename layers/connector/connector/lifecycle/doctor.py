@@ -59,7 +59,7 @@ class Doctor:
         probes: dict[str, Probe] = {
             Name.TOKEN: lambda: _require_life(assets()),
             Name.ACCOUNT: lambda: checks.require_account(assets(), account),
-            Name.MESSAGE_ACCESS: checks.only_telling(lambda: assets().require_messages()),
+            Name.MESSAGE_ACCESS: checks.only_telling(lambda: checks.require_messages(assets(), account.login)),
             Name.SUBSCRIPTION: checks.only_telling(
                 lambda: checks.require_subscription(assets(), account.login, grant.app_id)
             ),

@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection
 from connector.accounts import Check, Connection, ConnectionStatus, Grant, Outcome
 from connector.conversation import faults
 from connector.errors import ReconnectNeeded, Refused, TryLater
+from connector.instagram.permissions import MISSING, Need, require
 from connector.instagram.tokens import Inspection
-from connector.lifecycle.checks import Name, require_permissions
+from connector.lifecycle.checks import Name
 from connector.storage.connections import Connections
-
-_MISSING = "permission_missing"
 
 
 def judge(connections: Connections, connection: Connection, found: Collection[Check]) -> ConnectionStatus:
@@ -24,7 +23,7 @@ def judge(connections: Connections, connection: Connection, found: Collection[Ch
     passed = {one.name for one in found if one.outcome is Outcome.PASSED}
     lost = {ReconnectNeeded.code} & {one.code for one in failed}
     if Name.PERMISSIONS not in passed:
-        lost |= {_MISSING} & {one.code for one in failed if one.name != Name.SUBSCRIPTION}
+        lost |= {MISSING} & {one.code for one in failed if one.name != Name.SUBSCRIPTION}
     if lost:
         if connection.is_connected:
             connections.record_error(connection, max(lost), needs_reconnection=True)
@@ -53,4 +52,4 @@ def require_granted(connections: Connections, connection: Connection, inspect: C
     grant = Grant(told.app_id, told.owner_id, told.permissions, told.issued_at, told.expires_at)
     if grant != connection.grant:
         connections.record_grant(connection, grant)
-    require_permissions(connection.account.login, told.permissions)
+    require(connection.account.login, told.permissions, Need.ALWAYS)

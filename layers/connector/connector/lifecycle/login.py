@@ -17,9 +17,9 @@ from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
 from connector.instagram.linked_pages import LinkedPage, linked_pages
 from connector.instagram.oauth import Given
+from connector.instagram.permissions import Need, names
 from connector.instagram.tokens import Tokens
 from connector.lifecycle.authorization import Authorizing
-from connector.lifecycle.checks import PERMISSIONS
 from connector.lifecycle.wish import Wish
 from connector.logins import FoundAccount, PendingLogin, StoredLogin
 from connector.logs import identify
@@ -28,10 +28,6 @@ from connector.storage.connections import Connections
 from connector.storage.secrets import Secrets
 from connector.tenancy import Tenant
 
-_NEEDED = {
-    Login.FACEBOOK: (*PERMISSIONS[Login.FACEBOOK], "pages_show_list", "pages_manage_metadata"),
-    Login.INSTAGRAM: PERMISSIONS[Login.INSTAGRAM],
-}
 _ACCOUNTS: TypeAdapter[Sequence[FoundAccount]] = TypeAdapter(Sequence[FoundAccount])
 _START_AGAIN = "Go back to where you came from, and start again."
 
@@ -213,7 +209,11 @@ def _refused(answer: Mapping[str, str]) -> LoginFailed:
 
 def _require_allowed(login: Login, permissions: Collection[str] | None) -> None:
     """Require what connecting needs, where Meta tells what was allowed: the person can take single things out."""
-    missing = [name for name in _NEEDED[login] if permissions is not None and name not in permissions]
+    missing = [
+        name
+        for name in names(login, Need.ALWAYS, Need.CONNECTING, Need.LOGIN)
+        if permissions is not None and name not in permissions
+    ]
     if missing:
         raise LoginFailed(
             "permission_missing",

@@ -23,6 +23,7 @@ from connector.conversation.faults import Call
 from connector.errors import NotShown, OutsideError, RateLimited, Refused, Unavailable
 from connector.instagram.assets import Assets
 from connector.instagram.graph import Graph
+from connector.instagram.permissions import TO_SUBSCRIBE, naming
 from connector.instagram.subscriptions import subscribe
 from connector.instagram.tokens import Tokens
 from connector.lifecycle import checks
@@ -122,7 +123,9 @@ class Upkeep:
         if account.page_id:
             linked = checks.only_telling(lambda: checks.require_page_link(assets, account))
             yield checks.check(Name.PAGE_LINK, linked)
-        yield checks.check(Name.MESSAGE_ACCESS, checks.only_telling(assets.require_messages))
+        yield checks.check(
+            Name.MESSAGE_ACCESS, checks.only_telling(lambda: checks.require_messages(assets, account.login))
+        )
         yield self._subscription(connection, assets)
         app = self.app_for(account.login) if connection.grant.app_id else None
         if app is not None and app.app_id == connection.grant.app_id:  # Meta tells no app of another's tokens
@@ -140,7 +143,7 @@ class Upkeep:
         found = checks.check(Name.SUBSCRIPTION, probe)
         if found.code not in ("not_subscribed", "app_not_installed"):
             return found
-        found = checks.check(Name.SUBSCRIPTION, lambda: subscribe(assets, login))
+        found = checks.check(Name.SUBSCRIPTION, lambda: _subscribe(assets, login))
         holder = self.connections.of_account(account.account_id)
         if holder is None or holder.account.node_id != account.node_id:
             with suppress(OutsideError):  # it was disconnected meanwhile, and must not stay subscribed
@@ -162,6 +165,11 @@ class Upkeep:
             logger.warning("Meta had unsubscribed an account; it is subscribed again")
             counted["Resubscribed"] += 1
             self.look_for_missed(connection)
+
+
+def _subscribe(assets: Assets, login: Login) -> None:
+    with naming(TO_SUBSCRIBE[login]):
+        subscribe(assets, login)
 
 
 def _said(error: OutsideError) -> Probe:
