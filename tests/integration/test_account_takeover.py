@@ -186,6 +186,21 @@ def test_a_token_that_ssm_does_not_show_is_not_a_dead_one(deployment, meta, conn
     assert connections.get(HOLDER).holds_account
 
 
+def test_a_token_missing_for_an_hour_is_a_dead_one(deployment, meta, connections, database):
+    connect(deployment, HOLDER, HOLDERS)
+    database[COLLECTION].update_one({}, {"$set": {"tokenStoredAt": now() - timedelta(hours=2)}})
+    (name,) = (one for one in secrets_of(deployment, HOLDER) if "access-token" in one)
+    deployment.aws.ssm.delete_parameter(Name=name)
+    stores.secrets.cache_clear()
+    deployment.call("GET", "status", query={"live": "true"})  # it finds the token missing
+    assert connections.get(HOLDER).needs_owner_since is not None
+    assert connect(deployment, NEWCOMER, NEW)[0] == 409
+    with time_machine.travel(now() + timedelta(hours=1)):
+        status, told = connect(deployment, NEWCOMER, NEW)
+    assert (status, told["data"]["tookOver"]) == (200, True)
+    assert not connections.get(HOLDER).holds_account
+
+
 def test_of_two_newcomers_at_once_one_gets_the_account(deployment, meta, connections, race):
     connect(deployment, HOLDER, HOLDERS)
     meta.of_holder = INVALID

@@ -86,7 +86,7 @@ class Connecting:
         graph = self.graph_of(login, credentials.token, node_id)
         account, credentials = self._account(graph, wish, credentials, before)
         found = self._checked(tenant, wish, basis, account, credentials)
-        takeover = Takeover(self.graph_of, self.connections, self.secrets, self.secret_sets)
+        takeover = Takeover(self.graph_of, self.connections, self.secrets, self.secret_sets, self.clock)
         holder = takeover.holder_to_replace(account.account_id, tenant)
         found += (self._subscribe(graph, login, credentials.grant.app_id),)
         self._take_agent(tenant, wish, basis)
