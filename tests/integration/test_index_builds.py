@@ -1,5 +1,6 @@
 """Building indexes: by the functions where there is little, by the operator where there is much."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -10,8 +11,9 @@ from pymongo import ASCENDING, IndexModel
 
 from connector.errors import ConnectorError, IndexesMissing
 from connector.storage import index_builds
+from connector.storage.build_progress import watching
 from connector.storage.documents import now
-from connector.storage.index_builds import COLLECTIONS, build_indexes, ensure_indexes
+from connector.storage.index_builds import COLLECTIONS, SMALL, build_indexes, ensure_indexes
 from connector.storage.index_command import run
 from connector.storage.indexes import AWAKE, MESSAGE_ONCE, OPENED
 from connector.storage.ownership import CHANNEL, EARLIER_INDEXES, OURS
@@ -42,12 +44,11 @@ EARLIER = [
 
 
 @pytest.fixture
-def large(deployment, database, monkeypatch):
+def large(deployment, database):
     """A deployment whose platform has a large collection without our indexes."""
     for name in COLLECTIONS:
         database[name].drop_indexes()
-    database["chats"].insert_many({"channel": "web", "number": number} for number in range(5))
-    monkeypatch.setattr(ensure_indexes, "__kwdefaults__", {"small": 4})
+    database["chats"].insert_many({"channel": "web", "number": number} for number in range(SMALL + 1))
     yield deployment
     database["chats"].drop_indexes()
     index_builds.check_again()
@@ -182,6 +183,58 @@ def test_the_command_says_what_keeps_it_from_the_database(bad, words, monkeypatc
     assert words in ran.stderr
     assert "Traceback" not in ran.stderr
     assert "secret" not in ran.stderr + ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (13, "The user needs the role readWrite on this database"),
+        (18, "MongoDB refuses the user"),
+        (276, "MongoDB refused an operation"),
+        (None, "is completed by MongoDB"),
+    ],
+)
+def test_the_command_says_what_stopped_a_build(database, uri, mongodb, code, words):
+    database["chats"].drop_indexes()
+    data = {"failCommands": ["createIndexes"], **({"errorCode": code} if code else {"closeConnection": True})}
+    mongodb.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+    with pytest.raises(ConnectorError, match=words):
+        run(uri, print)
+    run(uri, print)
+    assert set(_built(database).values()) == {True}
+
+
+def test_two_of_our_documents_that_are_not_unique_are_named_by_field(database, uri):
+    database["chats"].drop_indexes()
+    alike = {"subaccountId": "s", "agentId": "a", "status": "ongoing"}
+    customer = {"channel": CHANNEL, "storedBy": "instagram-connector", "userId": "1234"}
+    database["chats"].insert_many(alike | {"metadata": customer} for _ in range(2))
+    with pytest.raises(ConnectorError, match=r"the same subaccountId, agentId, metadata.userId, which") as told:
+        run(uri, print)
+    assert "1234" not in str(told.value)
+
+
+def test_progress_is_reported_while_a_build_runs(database, uri, mongodb):
+    database["chats"].drop_indexes()
+    database["chats"].insert_one({"channel": "web"})
+    mongodb.admin.command("configureFailPoint", "hangAfterStartingIndexBuild", mode="alwaysOn")
+    operator = threading.Thread(target=run, args=(uri, print))
+    operator.start()
+    lines, told = [], threading.Event()
+
+    def report(line):
+        lines.append(line)
+        told.set()
+
+    try:
+        while not _builds(mongodb):
+            pass
+        with watching(database["chats"], report, every=0.05):
+            assert told.wait(30)
+    finally:
+        mongodb.admin.command("configureFailPoint", "hangAfterStartingIndexBuild", mode="off")
+    operator.join(60)
+    assert re.fullmatch(r"chats: (under way|\w.*), \d+ s", lines[0])
 
 
 def test_the_function_does_what_the_command_does(large, database):

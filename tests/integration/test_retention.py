@@ -274,12 +274,13 @@ def test_mongodb_removes_what_has_expired_and_nothing_of_other_channels(quick, c
         _say(Chats(quick["chats"], TENANT, clock), clock, user_id=user_id)
     KeptEvents(quick[KEPT_EVENTS], TENANT).keep(EVENT)
     quick["chats"].update_one({"metadata.userId": "in another channel"}, {"$set": {"metadata.channel": "web"}})
+    quick["chats"].insert_one({"metadata": {"channel": "instagram", "userId": "of the platform"}})
     _say(Chats(quick["chats"], TENANT, clock, keep_for=KEEP), clock, "again", OTHER_USER)
     for name in STORED:
         quick[name].update_many({"expireAt": None}, {"$set": {"expireAt": now() - DAY}})
     _await_next_pass(quick)
     left = {chat["metadata"]["userId"]: chat for chat in quick["chats"].find()}
-    assert left.keys() == {OTHER_USER, "in another channel"}
+    assert left.keys() == {OTHER_USER, "in another channel", "of the platform"}
     assert len(left[OTHER_USER]["messages"]) == 2, "a chat that is written in lives on"
     assert left["in another channel"]["expireAt"] < now(), "it bears the field, and is none of ours"
     assert [one["userId"] for one in quick[ENTRIES].find()] == [OTHER_USER]

@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from connector.storage.mongodb import Document
 
 _EVERY_SECONDS = 5.0
+_PREFIX = "Index Build: "
 
 
 @contextmanager
@@ -36,11 +37,15 @@ def watching(
 
 def _progress(collection: Collection[Document]) -> str:
     """Return MongoDB's message about a build. "" where this user may not see other operations, as on shared Atlas."""
-    wanted = {"ns": collection.full_name, "msg": {"$regex": "^Index Build"}}
+    wanted = {"ns": collection.full_name, "msg": {"$regex": f"^{_PREFIX}"}}
     try:
         found = collection.database.client.admin.aggregate(
             [{"$currentOp": {"allUsers": True}}, {"$match": wanted}, {"$limit": 1}], maxTimeMS=5_000
         ).to_list()
     except PyMongoError:
         return ""
-    return str(found[0]["msg"]) if found else ""
+    if not found:
+        return ""
+    phase = found[0]["msg"].removeprefix(_PREFIX).partition(f" {_PREFIX}")[0]  # MongoDB says it twice
+    progress = found[0].get("progress")
+    return f"{phase}, {progress['done']} of {progress['total']}" if progress else phase
