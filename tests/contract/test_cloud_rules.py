@@ -35,6 +35,7 @@ SKIPS = {
         ("CKV_AWS_115 functions have reserved concurrency", name): _ONE_RUN
         for name in ("SweepFunction", "RefreshFunction", "CompareFunction", "EraseFunction")
     },
+    ("CKV_AWS_115 functions have reserved concurrency", "IndexesFunction"): "only the operator invokes it, for one run",
     **{
         ("CKV_AWS_116 a failed event is kept in a dead-letter queue", name): _NEXT_RUN
         for name in ("SweepFunction", "RefreshFunction", "CompareFunction", "EraseFunction")

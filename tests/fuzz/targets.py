@@ -259,7 +259,7 @@ def _signed_request(data: bytes) -> str:
     else:
         form = told
     event = http_event("POST", "/api/instagram/delete-data", text=b64encode(form).decode(), is_base64=True)
-    secrets: Any = SimpleNamespace(app=lambda: SimpleNamespace(app_secrets=_SECRETS))
+    secrets: Any = SimpleNamespace(app_newest_last=lambda: [SimpleNamespace(app_secrets=_SECRETS)])
     try:
         callback = prove(event, secrets, lambda _: None)
     except (InvalidRequest, Unauthorized, PayloadTooLarge):
