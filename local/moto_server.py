@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from local.simulators.origins import may_call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from moto.sqs.models import Queue
     from mypy_boto3_ssm import SSMClient
 
 _PUT = "AmazonSSM.PutParameter"
@@ -113,12 +115,28 @@ def _line(target: str, request: Any) -> str:
     return json.dumps({"target": target, "body": body}) + "\n"
 
 
+def wait_until_due(queue: "Queue", timeout: float) -> None:
+    """Wait until a message of the queue is due, or for `timeout` seconds.
+
+    In place of moto's own `Queue.wait_for_messages`, which a new message wakes but a delay that ends does not: a
+    delayed message then comes up to a second late.
+    """
+    with queue._messages_lock:  # noqa: SLF001
+        now = time.time() * 1000
+        due = [max(one.delayed_until, one.visible_at) for one in queue._messages]  # noqa: SLF001
+        if any(moment < now for moment in due):
+            return
+        queue._messages_lock.wait(min([timeout, *((moment - now + 1) / 1000 for moment in due)]))  # noqa: SLF001
+
+
 def serve(journal_path: Path) -> None:
     """Serve until standard input ends."""
     # moto's SSM imports all of EC2, to describe instances: a second of start-up for what nobody here asks for.
     sys.modules["moto.ec2"] = SimpleNamespace(ec2_backends={})  # type: ignore[assignment]
     from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.sqs.models import Queue
 
+    Queue.wait_for_messages = wait_until_due  # type: ignore[method-assign,assignment]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     journal = Journal(DomainDispatcherApplication(create_backend_app), journal_path)
     server = make_server("127.0.0.1", 0, journal, threaded=True)
