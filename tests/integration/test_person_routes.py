@@ -389,6 +389,22 @@ def test_h10_what_is_no_pause_is_refused_by_the_name_of_its_field(connected, ver
     assert [one["field"] for one in told["error"]["details"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("verb", "fields"),
+    [
+        ("pause", "userId (optional), minutes (optional)"),
+        ("resume", "userId (optional)"),
+        ("forget", "userId (required)"),
+    ],
+)
+def test_a_request_without_a_body_is_told_what_to_send(connected, verb, fields):
+    status, told = connected.call("POST", verb)
+    assert (status, told["error"]["code"]) == (400, "invalid_request")
+    assert told["error"]["details"] == [
+        {"field": "body", "problem": f"is required: send a JSON object with {fields}"},
+    ]
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume"])
 def test_a_customer_without_a_conversation_is_not_found_and_an_agent_without_an_account_not_connected(connected, verb):
     status, told = connected.call("POST", verb, payload={"userId": OTHER_USER})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connector.contract.sending import SendRequest
-from connector.http import _field
 from connector.instagram import limits
+from connector.request_errors import field_of, problem_of
 from tests.unit.payloads import USER
 
 LINK = {"type": "link", "title": "Go", "url": "https://a.example"}
@@ -40,7 +40,7 @@ def refused(message, **more):
     """Return the fields and problems of a refusal, as the API tells them."""
     with pytest.raises(ValidationError) as caught:
         asked(message, **more)
-    return [(_field(("body", *one["loc"])), one["msg"]) for one in caught.value.errors()]
+    return [(field_of(one | {"loc": ("body", *one["loc"])}), problem_of(one)) for one in caught.value.errors()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,7 +56,7 @@ def test_every_kind_of_message_is_taken_as_it_is(kind):
         ("", "message", "must not be empty"),
         (" \n\u2003", "message", "must not be empty"),
         ("é" * 501, "message", "has 1002 bytes in UTF-8; Instagram takes at most 1000"),
-        ("half \ud800", "message", "unable to parse raw data as a unicode string"),
+        ("half \ud800", "message", "must be Unicode, and holds half of a surrogate pair"),
         (
             KINDS["text"] | {"text": "half \ud800"},
             "message.text",
@@ -64,7 +64,7 @@ def test_every_kind_of_message_is_taken_as_it_is(kind):
         ),
         ({"type": "sticker"}, "message", "must be a text, or have one of the types text, image, audio"),
         ({"text": "no type"}, "message", "must be a text, or have one of the types text, image, audio"),
-        (5, "message", "valid string"),
+        (5, "message", "must be a string, and is a number"),
         (KINDS["text"] | {"text": "x" * 1001}, "message.text", "has 1001 bytes in UTF-8; Instagram takes at most 1000"),
         (KINDS["text"] | {"text": " "}, "message.text", "must not be empty"),
         (
@@ -122,11 +122,11 @@ def test_every_kind_of_message_is_taken_as_it_is(kind):
             "at most 1000 characters",
         ),
         (KINDS["buttons"] | {"buttons": [{"type": "call", "title": "Go"}]}, "message.buttons", "'link', 'postback'"),
-        (KINDS["post"] | {"mediaId": "x"}, "message.mediaId", "pattern"),
-        (KINDS["heart"] | {"text": "x"}, "message.text", "not permitted"),
+        (KINDS["post"] | {"mediaId": "x"}, "message.mediaId", "1 to 32 digits"),
+        (KINDS["heart"] | {"text": "x"}, "message.text", "is not known here"),
         (KINDS["reaction"] | {"reaction": "angry"}, "message.reaction", "'love'"),
         (KINDS["reaction"] | {"mid": "x" * 513}, "message.mid", "at most 512 characters"),
-        (KINDS["reaction"] | {"mid": "a b"}, "message.mid", "pattern"),
+        (KINDS["reaction"] | {"mid": "a b"}, "message.mid", "without spaces"),
     ],
     ids=lambda value: json.dumps(value)[:50],
 )
@@ -201,7 +201,7 @@ def test_a_text_that_is_split_goes_out_whole_in_parts_that_instagram_takes(text)
 
 
 def test_a_text_of_more_than_10000_characters_is_refused_even_where_it_may_be_split():
-    assert refused("x" * 10_001, split=True) == [("message", "String should have at most 10000 characters")]
+    assert refused("x" * 10_001, split=True) == [("message", "must have at most 10000 characters")]
 
 
 def test_parts_are_for_plain_texts_only():

@@ -1,6 +1,7 @@
 """The documented API's shape: who may call, what a request must be, how success and failure are told."""
 
 import json
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,7 @@ from connector.gateway import (
 )
 from connector.handlers import Handler, http_handler
 from connector.logs import identify, log_refusal
+from connector.request_errors import refusal
 from connector.storage.mongodb import deadline
 from connector.tenancy import Tenant
 from connector.wiring.stores import secrets
@@ -35,7 +37,7 @@ def api() -> APIGatewayHttpResolver:
 
     @app.exception_handler(RequestValidationError)
     def _refuse(error: RequestValidationError) -> Response[dict[str, Any]]:
-        return _told(app, _invalid(error))
+        return _told(app, refusal(error.errors(), partial(_body_fields, app)))
 
     @app.exception_handler(ConnectorError)
     def _tell(error: ConnectorError) -> Response[dict[str, Any]]:
@@ -176,19 +178,15 @@ def _told(app: APIGatewayHttpResolver, error: ConnectorError) -> Response[dict[s
     return Response(error.status, content_types.APPLICATION_JSON, body, headers={**retry_after(error)})
 
 
-def _invalid(error: RequestValidationError) -> InvalidRequest:
-    """Name each field and its problem, never its value: it may be a secret."""
-    problems = [Detail(_field(one["loc"]), str(one["msg"])) for one in error.errors()]
-    named = ", ".join(sorted({problem.field for problem in problems}))
-    return InvalidRequest(f"The request cannot be used. See to: {named}.", details=problems)
-
-
-def _field(location: tuple[Any, ...]) -> str:
-    """Return `message.text` for ("body", "message", "text", "text"), and `body` where the body as a whole is wrong."""
-    inner = [str(part) for part in location[1:] if not isinstance(part, int) and part not in _KINDS_OF_BUTTONS]
-    if inner[:1] == ["message"]:
-        del inner[1:2]  # the kind of message, which is a member of a union and no field
-    return ".".join(inner) or str(location[0] if location else "request")
-
-
-_KINDS_OF_BUTTONS = {"link", "postback"}  # no fields either
+def _body_fields(app: APIGatewayHttpResolver) -> str:
+    """Return which fields a body of this function has, in words."""
+    schema = app.get_openapi_schema().model_dump(by_alias=True, exclude_none=True, mode="json")
+    for path in schema["paths"].values():
+        if body := path.get("post", {}).get("requestBody"):
+            reference = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
+            model = schema["components"]["schemas"][reference]
+            required = set(model.get("required", ()))
+            return ", ".join(
+                f"{name} ({'required' if name in required else 'optional'})" for name in model["properties"]
+            )
+    return "the documented fields"

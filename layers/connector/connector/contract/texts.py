@@ -26,7 +26,7 @@ def fits(text: str) -> str:
     size = len(text.encode("utf-8", "surrogatepass"))
     if text.strip() and size > limits.MAX_TEXT_BYTES:
         problem = "has {size} bytes in UTF-8; Instagram takes at most {most}"
-        raise PydanticCustomError("too_long", problem, {"size": size, "most": limits.MAX_TEXT_BYTES})
+        raise PydanticCustomError("too_many_bytes", problem, {"size": size, "most": limits.MAX_TEXT_BYTES})
     return _is_unicode(text)
 
 
