@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -192,34 +191,3 @@ def test_a_second_run_over_the_same_data_is_refused(system):
     assert failed.returncode == 1
     assert "Another `make run` uses" in failed.stderr
     assert json.loads((system.folder / "run.json").read_text()) == system.run
-
-
-@pytest.mark.parametrize(
-    ("environment", "sentence"),
-    [
-        ({"PYTHON": "/bin/false"}, "PYTHON=/bin/false is not Python 3.13."),
-        ({}, "Python 3.13 is needed and was not found."),
-    ],
-)
-def test_a_missing_or_wrong_python_is_told_in_one_sentence(tmp_path, environment, sentence):
-    (tmp_path / "local").mkdir()
-    shutil.copy(ROOT / "local" / "bootstrap.sh", tmp_path / "local")
-    shutil.copy(ROOT / "requirements-dev.txt", tmp_path)
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for tool in ("sh", "dirname", "cat"):
-        (tools / tool).symlink_to(str(shutil.which(tool)))
-
-    failed = subprocess.run(
-        [str(tools / "sh"), str(tmp_path / "local" / "bootstrap.sh")],
-        env={"PATH": str(tools)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(sentence)
-    assert failed.stderr.count("\n") == 1
-    assert not (tmp_path / ".venv").exists()
