@@ -13,6 +13,7 @@ from typing import Any
 from local.errors import CannotStart
 
 _START_SECONDS = 30
+_REACH_SECONDS = 5
 _NO_REPLICA_SET_CONFIG = 94
 
 
@@ -145,6 +146,42 @@ class Mongod:
                 if time.monotonic() > deadline:
                     raise PyMongoError("no primary in time")
                 time.sleep(0.02)
+
+
+def require_database(uri: str) -> None:
+    """Check that the functions can use this database.
+
+    Raises:
+        CannotStart: they cannot; the sentence says why, and never the password.
+    """
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError, InvalidName, OperationFailure, PyMongoError
+
+    try:
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=_REACH_SECONDS * 1000) as client:
+            database = client.get_default_database()
+            database.list_collection_names()
+            hello = client.admin.command("hello")
+    except (ConfigurationError, InvalidName) as error:  # pymongo's sentence may quote the URI
+        raise CannotStart(
+            f"MONGODB_URI cannot be used ({type(error).__name__}). It must look like "
+            "mongodb://user:password@host:27017/database, with special characters in the password percent-encoded."
+        ) from error
+    except OperationFailure as error:
+        raise CannotStart(
+            f"MongoDB refuses MONGODB_URI ({(error.details or {}).get('codeName', error.code)}). Check the user, the "
+            "password, authSource, and the user's role in this database."
+        ) from error
+    except PyMongoError as error:
+        raise CannotStart(
+            f"The MongoDB of MONGODB_URI does not answer within {_REACH_SECONDS} s ({type(error).__name__}). Check the "
+            "host and the port, that it runs, and Atlas' access list."
+        ) from error
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise CannotStart(
+            "The MongoDB of MONGODB_URI is no replica set, which transactions need. Start it with --replSet rs0, and "
+            "run rs.initiate() once."
+        )
 
 
 def _is_mongod(pid: int) -> bool:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from local.aws import Aws
 from local.forkserver import ForkServer
-from local.mongodb import Mongod
+from local.mongodb import Mongod, require_database
 from local.settings import Settings
 
 
@@ -49,4 +49,7 @@ class Services:
         Raises:
             CannotStart: it does not come up; its log says why.
         """
-        return self._mongodb_uri or self._mongod.wait_until_ready()
+        if self._mongodb_uri is None:
+            return self._mongod.wait_until_ready()
+        require_database(self._mongodb_uri)
+        return self._mongodb_uri

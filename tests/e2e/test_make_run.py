@@ -191,3 +191,20 @@ def test_a_second_run_over_the_same_data_is_refused(system):
     assert failed.returncode == 1
     assert "Another `make run` uses" in failed.stderr
     assert json.loads((system.folder / "run.json").read_text()) == system.run
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("mongodb://u:secretword@127.0.0.1:1/connector", "The MongoDB of MONGODB_URI does not answer within 5 s"),
+        ("mongodb://u:secretword@127.0.0.1:1", "MONGODB_URI cannot be used (ConfigurationError). It must look like"),
+        ("127.0.0.1:27017/secretword", "MONGODB_URI cannot be used (InvalidURI). It must look like"),
+    ],
+)
+def test_a_wrong_mongodb_uri_is_told_at_the_start(tmp_path, uri, sentence):
+    failed = start(tmp_path, MONGODB_URI=uri, PORT="0")
+
+    assert failed.returncode == 1
+    assert sentence in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert "secretword" not in failed.stderr
