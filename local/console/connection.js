@@ -101,8 +101,15 @@ function showStatus(status) {
   else if (!isConnected) setBadge("Not connected", "neutral");
   else setBadge(username ? `Connected as @${username}` : "Connected", isWell ? "good" : "warn");
   if (isConnected) showLinks(status);
+  showProblem(status.problem ?? status.checks.find((check) => check.outcome === "failed"));
   showChecks(status.checks);
   showFacts(status);
+}
+
+function showProblem(problem) {
+  byId("problem").hidden = !problem;
+  setText(byId("problem-message"), problem?.message);
+  setText(byId("problem-remedy"), problem?.remedy);
 }
 
 function setBadge(text, tone) {

@@ -3,8 +3,10 @@
 import { callApi } from "./api.js";
 import { byId, setText, webUrl } from "./dom.js";
 import { whenPressed } from "./pressing.js";
+import { simulatorUrl } from "./simulator.js";
 
 export function startLinks() {
+  simulatorUrl().then((url) => (byId("profile-note").hidden = !url)).catch(() => {}); // the status says that nothing answers
   const form = byId("direct-message-form");
   whenPressed({
     target: form,

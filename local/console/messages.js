@@ -73,7 +73,7 @@ function createRecord({ role }) {
   return record;
 }
 
-function updateRecord(record, { userId, text, attachments, status, createdAt }, nameOfUser) {
+function updateRecord(record, { userId, text, attachments, status, error, createdAt }, nameOfUser) {
   const line = part(record, "text");
   const bare = !text && !attachments?.length;
   line.hidden = !text && !bare;
@@ -82,6 +82,8 @@ function updateRecord(record, { userId, text, attachments, status, createdAt }, 
   setText(part(record, "user"), nameOfUser(userId));
   showTime(part(record, "time"), createdAt, { seconds: true });
   showAttachments(part(record, "attachments"), attachments);
+  setText(part(record, "error"), error?.message);
+  setText(part(record, "remedy"), error?.remedy);
   const badge = part(record, "status");
   badge.hidden = !status;
   badge.dataset.tone = NEEDS_A_LOOK.test(status ?? "") ? "warn" : "neutral";

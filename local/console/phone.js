@@ -2,6 +2,7 @@
 
 import { startComposer } from "./composer.js";
 import { byId, clone, element, formatTime, part, reconcile, setText, showAttachments, showError, showTime } from "./dom.js";
+import { startPause } from "./pause.js";
 import { poll } from "./polling.js";
 import * as simulator from "./simulator.js";
 
@@ -103,6 +104,8 @@ export function startPhone({ onAccounts }) {
   };
   startComposer(byId("customer-form"), sender(simulator.writeAsCustomer));
   startComposer(byId("person-form"), sender(simulator.writeFromApp));
+
+  startPause({ isConnected: () => connection.isConnected, current: () => current()?.userId ?? null });
 
   return {
     setConnection: (status) => {
