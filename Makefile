@@ -79,4 +79,5 @@ lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
 	python -m local.sbom
 
 clean: ## Forget the local data and everything built (.venv stays)
+	@[ ! -x .venv/bin/python ] || .venv/bin/python -m local.folder
 	rm -rf .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

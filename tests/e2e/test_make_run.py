@@ -208,3 +208,20 @@ def test_a_wrong_mongodb_uri_is_told_at_the_start(tmp_path, uri, sentence):
     assert sentence in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "secretword" not in failed.stderr
+
+
+def test_clean_refuses_while_the_system_runs(system):
+    def clean():
+        command = [sys.executable, "-m", "local.folder", str(system.folder)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    refused = clean()
+    assert refused.returncode == 1
+    assert f"(process {system.process.pid}). Stop it first" in refused.stderr
+    assert "-m local.folder" in (ROOT / "Makefile").read_text().partition("\nclean:")[2].partition("rm -rf")[0]
+
+
+def test_clean_is_free_to_delete_what_nothing_runs_in(tmp_path):
+    command = [sys.executable, "-m", "local.folder", str(tmp_path)]
+
+    assert subprocess.run(command, cwd=ROOT, timeout=30, check=False).returncode == 0
