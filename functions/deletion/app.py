@@ -7,11 +7,11 @@ from connector import deletion_page
 from connector.gateway import LambdaAnswer, LambdaEvent
 from connector.handlers import http_handler
 from connector.html import error_page
-from connector.wiring import stores
+from connector.wiring.forgetting import deletion
 
 
 def _answer(event: LambdaEvent, _: Any) -> LambdaAnswer:
-    return deletion_page.answer(event, lambda code: stores.deletions().get(code))
+    return deletion_page.answer(event, deletion)
 
 
 handler = http_handler(_answer, partial(error_page, "Not available"))

@@ -1,12 +1,13 @@
-"""Each five minutes: carry on deletions, delete unused secrets, and delete what is older than the retention."""
+"""Each five minutes: carry on deletions, here and at Retell, delete unused secrets, and apply the retention."""
 
 from connector.handlers import scheduled_handler
 from connector.logs import count
 from connector.wiring import stores
-from connector.wiring.forgetting import forgetting
+from connector.wiring.forgetting import forgetting, retell_deletion
 
-DELETING_SECONDS = 120
+DELETING_SECONDS = 90
 KEEPING_SECONDS = 60
+RETELL_SECONDS = 40
 
 
 def _run() -> None:
@@ -14,6 +15,7 @@ def _run() -> None:
     count("UnusedSecretsDeleted", stores.secret_sets().clear_all())
     count("DeletionsDone", forgetting().carry_on(DELETING_SECONDS))
     count("ExpiriesSet", stores.retention().keep_up(KEEPING_SECONDS))
+    count("RetellChatsDeleted", retell_deletion().run(RETELL_SECONDS))
 
 
 handler = scheduled_handler(_run)

@@ -18,6 +18,7 @@ def test_e13_two_modules_speak_http_so_that_no_strangers_url_is_ever_opened():
 def test_e13_only_the_clients_of_meta_and_of_the_agent_use_it():
     assert importers({"connector.transport"}) == {
         "connector.agents.retell",
+        "connector.agents.retell_errors",
         "connector.instagram.errors",
         "connector.instagram.graph",
         "connector.instagram.oauth",

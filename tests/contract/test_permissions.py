@@ -40,7 +40,7 @@ READS: dict[str, set[str]] = {
     "deauthorize": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
     "delete_data": {"app-secrets", "mongodb-uri", *_WEBHOOK_SECRETS},
     "deletion": {"mongodb-uri"},
-    "erase": {"mongodb-uri"},
+    "erase": {"mongodb-uri", "retell-api-key", "subaccounts/*/retell-api-key"},
     "indexes": {"mongodb-uri"},
     "webhook": {"app-secrets", "connections/*/webhook"},
     "ingest": {"mongodb-uri"},

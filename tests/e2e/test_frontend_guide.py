@@ -32,7 +32,7 @@ from connector.contract.base import Body
 from connector.contract.checks import CheckView
 from connector.contract.connection import ConnectRequest, Status
 from connector.contract.conversations import ConversationView
-from connector.contract.deletions import DisconnectRequest, ForgetRequest, Forgotten
+from connector.contract.deletions import DisconnectRequest, ForgetRequest, Forgotten, RetellView
 from connector.contract.exporting import CONTENT_TYPE, MOST_LINES
 from connector.contract.menus import MenuRequest, MenuView
 from connector.contract.messages import MessageView
@@ -541,7 +541,7 @@ def test_the_table_of_all_codes_has_exactly_the_codes_and_statuses_that_the_api_
 def test_the_codes_left_out_of_the_table_exist_and_are_raised_nowhere_that_answers_http():
     assert NOT_TOLD.keys() <= {kind.code for kind in _error_classes()}
     raised = {path.name for path in CODE.rglob("*.py") for name in _called(path) if name == "SessionEnded"}
-    assert raised == {"retell.py"}
+    assert raised == {"retell.py", "retell_errors.py"}
     assert not [path for path in CODE.rglob("*.py") if "OutsideError" in _called(path)]
     asking = {path.parent.name for path in _function_files() if "connector.wiring.turns" in path.read_text()}
     assert asking == {"reply"}
@@ -562,7 +562,8 @@ def test_the_table_of_a_messages_errors_has_exactly_the_codes_that_the_code_can_
     assert PAUSED in ended
     # A turn that finds its connection unusable ends with the connection's status.
     stopped = {status.value for status in ConnectionStatus} - {ConnectionStatus.CONNECTED.value}
-    of_retell = set(_texts("agents/retell.py", "Refused", argument=0))
+    retell = ("agents/retell.py", "agents/retell_errors.py")
+    of_retell = {code for module in retell for code in _texts(module, "Refused", argument=0)}
     bound = set(_texts("lifecycle/binding.py", "Refused", argument=0))
     written = [(CODE / place).read_text() for place in ("conversation/words.py", "storage/chats.py")]
     stored = {code for text in written for code in re.findall(r'\{"code": "(\w+)"\}', text)}
@@ -628,6 +629,7 @@ def test_the_fields_of_connect_in_the_guide_are_exactly_those_of_the_contract():
         ("What recover answers", Recovered),
         ("The fields of forget", ForgetRequest),
         ("What forget answers", Forgotten),
+        ("What forget answers about Retell", RetellView),
         ("The fields of disconnect", DisconnectRequest),
         ("The fields of the menu", MenuRequest),
         ("The fields of the menu", MenuView),

@@ -13,6 +13,7 @@ from connector.errors import Unavailable
 from connector.instagram.events import Other
 from connector.instagram.notifications import Notification
 from connector.lifecycle.forgetting import Forgetting
+from connector.lifecycle.retell_deletion import RetellDeletion
 from connector.storage.chats import Chats
 from connector.storage.connections import COLLECTION as CONNECTIONS
 from connector.storage.deletions import COLLECTION as DELETIONS
@@ -25,6 +26,8 @@ from connector.storage.kept_events import KeptEvents
 from connector.storage.owners import Owners
 from connector.storage.ownership import WRITER
 from connector.storage.parameters import Parameters
+from connector.storage.retell_deletions import COLLECTION as RETELL_DELETIONS
+from connector.storage.retell_deletions import RetellDeletions
 from connector.storage.secret_sets import SecretSets
 from connector.storage.secrets import Secrets
 from connector.storage.tombstones import COLLECTION as TOMBSTONES
@@ -59,6 +62,7 @@ def forgetting(world, database, secrets):
         deletions,
         lambda tenant: Tombstones(database[TOMBSTONES], tenant, world.clock),
         Erasure(database["chats"]),
+        RetellDeletions(database[RETELL_DELETIONS], world.clock),
         world.clock,
     )
 
@@ -88,9 +92,12 @@ def _of(database, user_id):
 
 
 def _settle(world, forgetting):
-    """Let what was in somebody's hands be over, and have what is left carried on."""
+    """Wait until no worker holds anything, and complete the deletion, at Retell too."""
     world.clock.ahead += LATER
-    return forgetting.carry_on(30)
+    done = forgetting.carry_on(30)
+    RetellDeletion(forgetting.retell, lambda _: [lambda _: True], world.clock).run(30)
+    world.clock.ahead += timedelta(minutes=5)
+    return done + forgetting.carry_on(30)
 
 
 def _event(account_id, user_id):
@@ -219,6 +226,26 @@ def test_a_request_that_metas_callback_repeats_still_knows_whom_it_was_about(wor
 def test_sixteen_requests_at_one_moment_are_one(world, forgetting, race):
     codes = race(16, lambda _: forgetting.deletions.open("x", [Part(TENANT)], timedelta(0)).code)
     assert len(set(codes)) == 1
+
+
+@pytest.mark.parametrize("is_newer", [False, True])
+def test_a_session_that_is_stored_while_its_chat_is_deleted_is_noted(world, database, forgetting, is_newer):
+    _converse(world)
+    asked_at = world.clock()
+    if is_newer:
+        world.clock.ahead += timedelta(seconds=10)
+        _converse(world)
+    (session,) = database["chats"].distinct("chatId")
+    noted = []
+
+    def note(sessions):
+        noted.append(list(sessions))
+        if len(noted) == 1:
+            database["chats"].update_one({}, {"$set": {"chatId": "chat_late"}})
+
+    assert forgetting.erasure.erase(Part(TENANT, user_id=USER), asked_at, note, seconds=30)
+    assert noted == [[session], ["chat_late"]]
+    assert [one["chatId"] for one in database["chats"].find()] == [None] * is_newer
 
 
 def test_what_a_worker_left_undone_is_carried_on_by_the_next(world, database, forgetting):

@@ -18,6 +18,8 @@ from connector.storage.deletions import Deletions
 from connector.storage.erasure import Erasure
 from connector.storage.owners import Owners
 from connector.storage.parameters import Parameters
+from connector.storage.retell_deletions import COLLECTION as RETELL_DELETIONS
+from connector.storage.retell_deletions import RetellDeletions
 from connector.storage.secrets import Secrets
 from tests.conftest import PREFIX
 from tests.integration.profiler import profiled
@@ -45,6 +47,7 @@ def forgetting_of(missed, aws):
         Deletions(database[DELETIONS], clock),
         lambda _: missed.world.tombstones,
         Erasure(database["chats"]),
+        RetellDeletions(database[RETELL_DELETIONS], clock),
         clock,
     )
 

@@ -63,6 +63,7 @@ class ScriptedAgent:
     def __init__(self, *script: Sequence[str] | Answer | BaseException) -> None:
         self.script: list[Sequence[str] | Answer | BaseException] = list(script)
         self.opened: list[str] = []
+        self.discarded: list[str] = []
         self.open_errors: list[Exception] = []
         self.variables: list[Mapping[str, str]] = []
         self.metadata: list[Mapping[str, str]] = []
@@ -91,6 +92,10 @@ class ScriptedAgent:
         self.variables.append(variables)
         self.metadata.append(metadata)
         return self.opened[-1]
+
+    def discard(self, chat_id: str) -> None:
+        """Delete a session in which nothing was said."""
+        self.discarded.append(chat_id)
 
     def ask(self, chat_id: str, content: str) -> Answer:
         """Answer as the script says."""

@@ -54,6 +54,11 @@ class SimulatedAgent:
             self.sessions[name] = Session(is_over=self.is_over_at_once(name))
         return name
 
+    def discard(self, chat_id: str) -> None:
+        """Delete a session in which nothing was said."""
+        with self._lock:
+            assert not self.sessions.pop(chat_id).exchanges
+
     def ask(self, chat_id: str, content: str) -> Answer:
         """Hear a question and answer it."""
         self.clock.advance(_THINKS_SECONDS)

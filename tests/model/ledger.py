@@ -83,6 +83,7 @@ class WatchedAgent:
     def __init__(self, seen: Any, agent: SimulatedAgent, ledger: Ledger) -> None:
         self._seen, self._agent, self._ledger = seen, agent, ledger
         self.open = seen.open
+        self.discard = seen.discard
 
     def ask(self, chat_id: str, content: str) -> Answer:
         """Ask, once."""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.agents.answers import Answer, Transcript
-from connector.agents.retell import Retell
+from connector.agents.retell import Retell, RetellChats
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from tests.unit import peer as behaviour
 
@@ -423,3 +423,79 @@ def test_no_answer_of_retells_raises_anything_but_what_it_means(retell, other_si
     with suppress(OutsideError):
         answer = retell.transcript("chat_1").answer
         assert answer is None or all(text.strip() for text in answer.texts)
+
+
+# ── deleting a chat
+
+
+def _page(status):
+    def behave(handler):
+        handler.send_response(status)
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"<p/>")
+
+    return behave
+
+
+def _delete(other_side, chat_id="chat_1"):
+    return RetellChats(other_side.url, "key_test").delete(chat_id)
+
+
+def test_a_chat_is_deleted_by_its_id_under_the_key(other_side):
+    other_side.behave = behaviour.answer({}, 204)
+    assert _delete(other_side)
+    (request,) = other_side.requests
+    assert (request.method, request.path) == ("DELETE", "/delete-chat/chat_1")
+    assert request.headers["authorization"] == "Bearer key_test"
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_chat_that_retell_does_not_have_is_not_deleted(other_side, status):
+    other_side.behave = behaviour.answer({"status": "error", "message": "Cannot find requested asset"}, status)
+    assert not _delete(other_side)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, Refused, "agent_refused"),
+        (401, Refused, "agent_key_refused"),
+        (402, Refused, "agent_unpaid"),
+        (403, Refused, "agent_key_refused"),
+        (409, TryLater, "try_later"),
+        (429, TryLater, "try_later"),
+        (500, TryLater, "try_later"),
+        (503, TryLater, "try_later"),
+    ],
+)
+def test_a_refused_deletion_is_told_by_its_kind(other_side, status, kind, code):
+    other_side.behave = behaviour.answer({"status": "error", "message": "no"}, status)
+    with pytest.raises(kind) as refused:
+        _delete(other_side)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_proxys_error_page_does_not_confirm_a_deletion(other_side, status):
+    other_side.behave = _page(status)
+    with pytest.raises(TryLater):
+        _delete(other_side)
+
+
+def test_a_lost_answer_to_a_deletion_is_tried_again(other_side):
+    other_side.behave = behaviour.reset
+    with pytest.raises(TryLater):
+        _delete(other_side)
+
+
+@pytest.mark.parametrize("chat_id", ["", ".", "..", "...", "a b", "a\n", "\u0661", "x" * 257, "\ud800", "a\0"])
+def test_an_invalid_chat_id_causes_no_call(other_side, chat_id):
+    assert not _delete(other_side, chat_id)
+    assert other_side.requests == []
+
+
+def test_discarding_a_chat_tells_no_failure(other_side):
+    other_side.behave = behaviour.answer({"status": "error", "message": "no"}, 500)
+    Retell(other_side.url, "key_test", "agent_1").discard("chat_1")
+    assert [one.method for one in other_side.requests] == ["DELETE"]

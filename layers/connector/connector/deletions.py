@@ -34,6 +34,33 @@ class Part:
     """The account's owner is to be forgotten too, and with them the connection to it."""
 
 
+class RetellStatus(StrEnum):
+    """How far the deletion of the chats at Retell has come."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    """Retell has refused for a week. The deletion is tried again when it is requested again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtRetell:
+    """The chats at Retell that a deletion still has to delete."""
+
+    left: int = 0
+    given_up: int = 0
+    """How many of them are no longer tried."""
+    problem: str | None = None
+    """The error code of the last failed attempt."""
+
+    @property
+    def status(self) -> RetellStatus:
+        """Return the status of the deletion at Retell."""
+        if not self.left:
+            return RetellStatus.DONE
+        return RetellStatus.FAILED if self.given_up == self.left else RetellStatus.PENDING
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """A request to delete, which is kept until everything is done."""
@@ -45,7 +72,10 @@ class Deletion:
     """When it was last asked for: what happened until then is deleted."""
     parts: tuple[Part, ...] = ()
     """None once they are done."""
+    erased_at: datetime | None = None
+    """When everything here was deleted, while chats at Retell are left."""
     finished_at: datetime | None = None
+    at_retell: AtRetell = AtRetell()
 
     @property
     def status(self) -> DeletionStatus:

@@ -78,6 +78,14 @@ def retell_blueprint(simulation: Simulation) -> Blueprint:
             find_ongoing_chat(chats, chat_id, faults).end()
         return Response(status=204)
 
+    @api.delete("/delete-chat/<chat_id>")
+    def delete_chat(chat_id: str) -> Response:
+        with simulation.state.change() as chats, simulation.faults.open() as faults:
+            faults.refuse_deletion()
+            del chats.chats[find_chat(chats, chat_id).chat_id]
+            lost = faults.take_lost_deletion()
+        return drop_connection() if lost else Response(status=204)
+
     @api.get("/get-chat-agent/<agent_id>")
     def get_agent(agent_id: str) -> Response:
         _require_agent(agent_id)

@@ -5,7 +5,7 @@ import json
 from local.simulators.retell.chats import Chat, Chats, Json, Question
 from local.simulators.retell.faults import RetellFaults
 from local.simulators.retell.persona import Speech, speak
-from local.simulators.retell.simulation import Simulation, find_ongoing_chat
+from local.simulators.retell.simulation import Simulation, find_chat, find_ongoing_chat
 
 
 def complete(simulation: Simulation, chat_id: str, content: str) -> tuple[list[Json], bool]:
@@ -24,7 +24,7 @@ def complete(simulation: Simulation, chat_id: str, content: str) -> tuple[list[J
         chat.thinking.append(question)
     simulation.faults.delay(lambda faults: faults.delay_seconds)
     with simulation.state.change() as chats:
-        chat = chats.chats[chat_id]
+        chat = find_chat(chats, chat_id)  # it may have been deleted meanwhile
         chat.thinking.remove(question)
         with simulation.faults.open() as faults:
             messages = [] if faults.take_empty_answer() else _answer(chats, chat, question, faults)

@@ -10,8 +10,8 @@ from local.simulators.retell.errors import RetellError
 type Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class FailedCompletions(BaseModel):
-    """Refuse the next `times` completions; nothing of them gets into the chat."""
+class FailedCalls(BaseModel):
+    """Refuse the next `times` calls of a kind, which change nothing."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,9 +52,11 @@ class RetellFaults(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     delay_seconds: float = Field(default=0, ge=0, le=900)  # between taking a message and answering it
-    fail_completions: FailedCompletions | None = None
+    fail_completions: FailedCalls | None = None
     lose_completion_request: Count = 0  # the next n completions never reach Retell: nothing of them is stored
     lose_completion_answer: Count = 0  # the next n completions are done, their answers never arrive
+    fail_deletions: FailedCalls | None = None  # of chats; a 403 is what a key without the right to delete gets
+    lose_deletion_answer: Count = 0  # the next n chats are deleted, the answers never arrive
     fail_get_chat: Count = 0  # the next n times a chat is read, the answer is a 500
     hide_transcripts: bool = False  # chats are read without their messages, as where an agent's storage is off
     end_chats: bool = False  # done once, when it is set: all ongoing chats end
@@ -79,6 +81,20 @@ class RetellFaults(BaseModel):
             failed.times -= 1
             self.fail_completions = failed if failed.times else None
             raise RetellError(failed.status, failed.message)
+
+    def refuse_deletion(self) -> None:
+        """Raise if this deletion of a chat is to fail."""
+        failed = self.fail_deletions
+        if failed is not None:
+            failed.times -= 1
+            self.fail_deletions = failed if failed.times else None
+            raise RetellError(failed.status, failed.message)
+
+    def take_lost_deletion(self) -> bool:
+        """Tell whether the answer to this deletion is to be lost."""
+        lost = self.lose_deletion_answer > 0
+        self.lose_deletion_answer -= lost
+        return lost
 
     def refuse_reading(self) -> None:
         """Raise if this reading of a chat is to fail."""

@@ -266,3 +266,23 @@ def test_a_completion_that_was_in_progress_when_the_process_died_is_finished_by_
     assert "“blue?”" in answer["content"]
     assert after.control("GET", "/state")["completions"] == 1
     running.stop()
+
+
+def test_deleting_a_chat_again_is_refused(retell: RetellClient):
+    chat_id = retell.create_chat()
+    answer = retell.call("DELETE", f"/delete-chat/{chat_id}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for call in (("DELETE", f"/delete-chat/{chat_id}"), ("GET", f"/get-chat/{chat_id}")):
+        assert refusal(retell.call(*call))[0] == 422
+    assert refusal(retell.complete(chat_id, "Hello?"))[0] == 422
+
+
+def test_a_deletion_fails_as_set_and_changes_nothing(retell: RetellClient):
+    chat_id = retell.create_chat()
+    retell.faults(fail_deletions={"status": 403, "message": "Forbidden"})
+    assert refusal(retell.call("DELETE", f"/delete-chat/{chat_id}")) == (403, "Forbidden")
+    assert retell.chat(chat_id)["chat_status"] == "ongoing"
+    retell.faults(lose_deletion_answer=1)
+    with pytest.raises(requests.ConnectionError):
+        retell.call("DELETE", f"/delete-chat/{chat_id}")
+    assert refusal(retell.call("GET", f"/get-chat/{chat_id}"))[0] == 422

@@ -6,34 +6,22 @@ idempotent nor free, and it costs more than a second of cold start.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.agents.answers import Answer as Said
 from connector.agents.answers import Transcript
+from connector.agents.retell_errors import IS_OVER, REFUSED, error_of
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
-from connector.transport import Answer, Transport
+from connector.transport import Transport
 from connector.untrusted import clean
 
 # A completion runs the agent's tools; Retell lets one tool take minutes. This must fit into reply's timeout.
 COMPLETION_SECONDS = 90
 
-_LONGEST_WAIT_SECONDS = 300
-_SECONDS = re.compile(r"[0-9]{1,18}")
-
-# Messages with which Retell, or a proxy before it, refuses a chat that has ended. An id of 32 or more characters may
-# come between the words.
-_OVER = (
-    r"ended|closed|completed|finished|expired|terminated|inactive|(?:is|already) over|timed out|no longer exists"
-    r"|(?:not|no longer) (?:ongoing|active|open)"
-)
-_SESSION = r"chat(?:_status)?|session|conversation"
-_ENDED = re.compile(
-    rf"(?:{_SESSION})\b.{{0,100}}\b(?:{_OVER})\b|\b(?:ended|closed) (?:{_SESSION})\b", re.IGNORECASE | re.DOTALL
-)
-_IS_OVER = "The agent's chat has ended."
-_REFUSED = "agent_refused"
-_MOST_WORDS = 500  # characters of an error that are looked at
+_CHAT_ID = re.compile(r"[!-~]{1,256}")
+_DELETE_SECONDS = 5
 
 
 def agent_not_found() -> Refused:
@@ -62,7 +50,7 @@ class Retell:
         answer = self._transport.get(("get-chat-agent", self._agent_id))
         if answer.status in (404, 422) and "message" in (answer.body or {}):
             raise agent_not_found()
-        failure = None if answer.is_success else _error_of(answer)
+        failure = None if answer.is_success else error_of(answer)
         if failure is not None:
             raise failure if isinstance(failure, Refused | TryLater) else TryLater(failure.message)
 
@@ -87,13 +75,18 @@ class Retell:
         chat_id = (answer.body or {}).get("chat_id")
         if answer.is_success and isinstance(chat_id, str) and chat_id:
             return chat_id
-        failure = _error_of(answer)
+        failure = error_of(answer)
         if isinstance(failure, OutcomeUnknown | SessionEnded):
             is_missing = isinstance(failure, SessionEnded)
             raise (
                 Refused("agent_not_found", "Retell knows no such agent.") if is_missing else TryLater(failure.message)
             )
         raise failure
+
+    def discard(self, chat_id: str) -> None:
+        """Delete a chat in which nothing was said. One that cannot be deleted now stays, and Retell ends it."""
+        with suppress(OutsideError):
+            delete_chat(self._transport, chat_id)
 
     def ask(self, chat_id: str, content: str) -> Said:
         """Tell the agent what the customer wrote, once, and return what it says; perhaps nothing.
@@ -106,10 +99,10 @@ class Retell:
         body = {"chat_id": chat_id, "content": content}
         answer = self._transport.send("POST", "create-chat-completion", json=body, timeout=COMPLETION_SECONDS)
         if not answer.is_success:
-            failure = _error_of(answer)
+            failure = error_of(answer)
             # Retell documents no words for an ended chat, so the chat itself is asked where they say nothing.
-            is_unclear = answer.status == 409 or (isinstance(failure, Refused) and failure.code == _REFUSED)
-            raise SessionEnded(_IS_OVER) if is_unclear and self._is_over(chat_id) else failure
+            is_unclear = answer.status == 409 or (isinstance(failure, Refused) and failure.code == REFUSED)
+            raise SessionEnded(IS_OVER) if is_unclear and self._is_over(chat_id) else failure
         messages = (answer.body or {}).get("messages")
         if not isinstance(messages, list):
             raise OutcomeUnknown("Retell answered without messages.")
@@ -134,7 +127,7 @@ class Retell:
         """
         answer = self._transport.get(("get-chat", chat_id))
         if not answer.is_success:
-            failure = _error_of(answer)
+            failure = error_of(answer)
             raise TryLater(failure.message) if isinstance(failure, OutcomeUnknown) else failure
         body = answer.body or {}
         is_over = body.get("chat_status") in ("ended", "error")
@@ -151,6 +144,44 @@ class Retell:
         if not answered or _runs_tool(answered):
             return Transcript(len(asked), None, is_over)
         return Transcript(len(asked), None, is_over, so_far=said, newest_at=_written_at(answered[-1]))
+
+
+def delete_chat(transport: Transport, chat_id: str) -> bool:
+    """Delete a chat with all that was said in it. Returns False if there is no such chat under the transport's key.
+
+    Retell's SDK documents `DELETE /delete-chat/{chat_id}`. A second call for the same chat finds none, so a lost answer
+    is `TryLater`. No call is made for a text that cannot be an id of Retell's.
+
+    Raises:
+        Refused: the key may not delete it.
+        TryLater: the attempt failed, or its outcome is unknown.
+    """
+    if not _CHAT_ID.fullmatch(chat_id) or not chat_id.strip("."):
+        return False
+    try:
+        answer = transport.send("DELETE", ("delete-chat", chat_id), timeout=_DELETE_SECONDS)
+    except OutcomeUnknown as error:
+        raise TryLater(error.message) from error
+    if answer.is_success:
+        return True
+    if answer.status in (404, 422) and answer.body is not None:  # a proxy's page says nothing about the chat
+        return False
+    failure = error_of(answer)
+    if isinstance(failure, Refused | TryLater):
+        raise failure
+    is_refusal = isinstance(failure, SessionEnded) and answer.body is not None
+    raise Refused(REFUSED, failure.message) if is_refusal else TryLater(failure.message)
+
+
+class RetellChats:
+    """The chats under one Retell key, of any agent."""
+
+    def __init__(self, base_url: str, api_key: str) -> None:
+        self._transport = Transport("Retell", base_url, api_key)
+
+    def delete(self, chat_id: str) -> bool:
+        """Delete a chat, as `delete_chat` does."""
+        return delete_chat(self._transport, chat_id)
 
 
 def _entries(messages: Sequence[object]) -> list[dict[str, Any]]:
@@ -188,39 +219,3 @@ def _written_at(entry: Mapping[str, Any]) -> datetime | None:
     if not isinstance(milliseconds, int | float) or not 10**11 < milliseconds < 10**14:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _words(body: Mapping[str, Any] | None) -> str:
-    """Return what an error says, wherever Retell or a proxy has put it."""
-    told = [(body or {}).get(name) for name in ("message", "error_message", "error", "detail")]
-    inner = [one.get("message") if isinstance(one, Mapping) else one for one in told]
-    return " ".join(one[:_MOST_WORDS] for one in inner if isinstance(one, str))
-
-
-def _error_of(answer: Answer) -> OutsideError:
-    """Classify an unsuccessful answer.
-
-    404 and 422 mean a missing or ended chat; so do 400, 408 and 409 if their message says so.
-    """
-    match answer.status:
-        case 404 | 422:
-            return SessionEnded("Retell no longer knows this chat.")
-        case 400 | 408 | 409 if _ENDED.search(_words(answer.body)):
-            return SessionEnded(_IS_OVER)
-        case 408 | 409 | 425:
-            return TryLater(f"Retell is busy (HTTP {answer.status}).")
-        case 401 | 403:
-            return Refused("agent_key_refused", "Retell refuses the API key.")
-        case 402:
-            return Refused("agent_unpaid", "Retell asks for a payment method.")
-        case 429:
-            return TryLater("Retell limits the rate of calls.", after_seconds=_retry_after(answer))
-        case status if 400 <= status < 500:
-            return Refused(_REFUSED, f"Retell refused the request (HTTP {status}).")
-        case status:
-            return OutcomeUnknown(f"Retell answered HTTP {status}.")
-
-
-def _retry_after(answer: Answer) -> int:
-    value = answer.headers.get("Retry-After", "")
-    return min(max(int(value), 1), _LONGEST_WAIT_SECONDS) if _SECONDS.fullmatch(value) else 10

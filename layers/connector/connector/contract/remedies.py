@@ -135,3 +135,34 @@ _UNNAMED = ("It failed for a reason without a name here.", "Look into the conver
 def remedy_of(code: str) -> tuple[str, str]:
     """Return what happened and what to do about it, a sentence each."""
     return REMEDIES.get(code, _UNNAMED)
+
+
+_DELETE_YOURSELF = (
+    "Or delete the customer's chats in Retell's dashboard. Then call forget again, which retries at once."
+)
+DELETION_REMEDIES = {
+    "agent_key_missing": (
+        "There is no Retell API key for this subaccount.",
+        f"The operator must store the key under which the chats were created. {_DELETE_YOURSELF}",
+    ),
+    "agent_key_refused": (
+        "Retell refuses the API key, or the key may not delete chats.",
+        f"The operator must store a valid key that may delete chats. {_DELETE_YOURSELF}",
+    ),
+    "agent_unpaid": (
+        "Retell asks for a payment method.",
+        f"Add a payment method at Retell. {_DELETE_YOURSELF}",
+    ),
+    "agent_refused": ("Retell refused to delete a chat.", f"Ask Retell's support. {_DELETE_YOURSELF}"),
+}
+"""Why a chat cannot be deleted at Retell, and the remedy, by the error code of the attempt."""
+
+_RETELL_UNREACHABLE = (
+    "Retell could not be reached, or limits the rate.",
+    "No action needed while the status is pending: it is tried again. If it has failed, call forget again.",
+)
+
+
+def deletion_remedy_of(code: str) -> tuple[str, str]:
+    """Return why a chat was not deleted at Retell and what to do about it, a sentence each."""
+    return DELETION_REMEDIES.get(code, _RETELL_UNREACHABLE)

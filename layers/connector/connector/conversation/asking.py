@@ -17,7 +17,7 @@ from connector.conversation.ends import Unproven
 from connector.conversation.question import question
 from connector.errors import OutcomeUnknown, OutsideError, Refused, SessionEnded, TryLater
 from connector.ports.outside import Agent, Messenger
-from connector.ports.stores import Chats, Turns
+from connector.ports.stores import Chats, Superseded, Turns
 
 _ANSWER_LOST = "answer_lost"
 _SESSION_ENDED = "session_ended"
@@ -132,7 +132,11 @@ class Asker:
         if chat.chat_id is None:
             chat = self._introduced(chat)
             opened = self.agent.open(introduction.variables(chat), introduction.metadata(chat, previous))
-            return self.turns.set_session(chat, opened)
+            try:
+                return self.turns.set_session(chat, opened)
+            except Superseded:
+                self.agent.discard(opened)  # no chat names it, so no later deletion would find it
+                raise
         if chat.questions is None:
             # An earlier answer was lost for good, or an older version wrote this chat.
             return self.turns.set_questions(chat, self.agent.transcript(chat.chat_id).questions)

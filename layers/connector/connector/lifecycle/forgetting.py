@@ -2,11 +2,12 @@
 
 A request is written down first, and worked off at once as far as there is time; the rest is carried on each five
 minutes (`functions/erase`). What was in somebody's hands when it was made is gone after `SETTLED`: only then is all
-looked through for the last time, and the request done.
+looked through for the last time. The chats at Retell are deleted from then on (`lifecycle/retell_deletion.py`), and the
+request is done when none is left there.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector.deletions import SETTLED, Deletion, DeletionStatus, Part
@@ -16,6 +17,7 @@ from connector.storage.connections import Connections
 from connector.storage.deletions import Deletions
 from connector.storage.erasure import Erasure
 from connector.storage.owners import Owners
+from connector.storage.retell_deletions import RetellDeletions
 from connector.storage.secret_sets import SecretSets
 from connector.storage.tombstones import Tombstones
 from connector.tenancy import Tenant
@@ -24,6 +26,7 @@ _AT_ONCE_SECONDS = 5  # whoever asks is not kept waiting for more
 AT_A_TIME_SECONDS = 60
 _MOST_TENANTS_LOGGED = 10
 _LEASE = timedelta(minutes=2)  # longer than all that is done at a time
+_LOOK_AT_RETELL = timedelta(minutes=4)  # each run of erase looks once
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Forgetting:
     deletions: Deletions
     tombstones_of: Callable[[Tenant], Tombstones]
     erasure: Erasure
+    retell: RetellDeletions
     clock: Callable[[], datetime]
 
     def person(self, person_id: str, within: Tenant | None = None) -> Deletion:
@@ -81,7 +85,8 @@ class Forgetting:
     def _try(self, deletion: Deletion, seconds: float) -> Deletion:
         """Do what there is time for. What goes wrong is no matter of who asks: it is written down, and carried on."""
         try:
-            return self._work(deletion, self.clock() + timedelta(seconds=seconds))
+            deletion = self._work(deletion, self.clock() + timedelta(seconds=seconds))
+            return replace(deletion, at_retell=self.retell.of(deletion.code))
         except ConnectorError as error:
             count("DeletionHeldUp")
             tenants = sorted({str(part.tenant) for part in deletion.parts})[:_MOST_TENANTS_LOGGED]
@@ -91,18 +96,26 @@ class Forgetting:
     def _work(self, deletion: Deletion, until: datetime) -> Deletion:
         settled_at = deletion.asked_at + SETTLED
         is_settled = self.clock() >= settled_at
+        if not is_settled:
+            self.retell.retry(deletion.code, settled_at)
         for part in deletion.parts:  # all of them first: nothing is to grow while something else is deleted
             self._close(part, deletion.asked_at)
             if self.clock() >= until:
                 return self.deletions.put_off(deletion, self.clock())
         for part in deletion.parts:
             left = (until - self.clock()).total_seconds()
-            if not self.erasure.erase(part, deletion.asked_at, seconds=left):
+
+            def list_sessions(chat_ids: Sequence[str], tenant: Tenant = part.tenant) -> None:
+                self.retell.add(deletion.code, tenant, chat_ids, settled_at)
+
+            if not self.erasure.erase(part, deletion.asked_at, list_sessions, seconds=left):
                 return self.deletions.put_off(deletion, self.clock())
             if is_settled:
                 self.erasure.sweep(part, deletion.asked_at)
         if deletion.parts and not is_settled:
             return self.deletions.put_off(deletion, settled_at)
+        if self.retell.of(deletion.code).left:
+            return self.deletions.await_retell(deletion, self.clock() + _LOOK_AT_RETELL)
         return self.deletions.finish(deletion)
 
     def _close(self, part: Part, asked_at: datetime) -> None:

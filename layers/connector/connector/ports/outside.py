@@ -17,6 +17,10 @@ class Agent(Protocol):
         """Open a session and return its name."""
         ...
 
+    def discard(self, chat_id: str) -> None:
+        """Delete a session in which nothing was said, if that can be done now."""
+        ...
+
     def ask(self, chat_id: str, content: str) -> Answer:
         """Say something in a session, once, and return what the agent answers; perhaps nothing."""
         ...

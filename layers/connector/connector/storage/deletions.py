@@ -49,6 +49,7 @@ class Deletions:
         update: Document = {
             "$set": {"askedAt": moment, "dueAt": moment + lease},
             "$addToSet": {"parts": {"$each": [_written(part) for part in parts]}},
+            "$unset": {"erasedAt": "", "expireAt": ""},
         }
         for _ in range(2):  # another may open the same at the same moment, and then it is there
             update["$setOnInsert"] = {"_id": secrets.token_hex(16), "createdAt": moment}
@@ -84,6 +85,15 @@ class Deletions:
         """Let a request rest until then. Returns it as it is then."""
         return self._change(deletion, {"$set": {"dueAt": until}})
 
+    def await_retell(self, deletion: Deletion, until: datetime) -> Deletion:
+        """Record that everything here is deleted and chats at Retell are left. Returns it as it is then.
+
+        It stays pending, so that the same request finds it again; it no longer says whose data it was.
+        """
+        erased_at = deletion.erased_at or self._clock()
+        erased = {"erasedAt": erased_at, "dueAt": until, "expireAt": erased_at + _TOLD_FOR}
+        return self._change(deletion, {"$set": erased, "$unset": {"parts": ""}})
+
     def finish(self, deletion: Deletion) -> Deletion:
         """Record that everything is deleted, unless it has been asked for again meanwhile. Returns it as it is then."""
         moment = self._clock()
@@ -91,7 +101,7 @@ class Deletions:
             deletion,
             {
                 "$set": {"status": DeletionStatus.DONE.value, "finishedAt": moment, "expireAt": moment + _TOLD_FOR},
-                "$unset": dict.fromkeys(("subject", "parts", "dueAt"), ""),
+                "$unset": dict.fromkeys(("subject", "parts", "dueAt", "erasedAt"), ""),
             },
         )
 
@@ -124,5 +134,6 @@ def _read(document: Document) -> Deletion:
             Part(Tenant(one["subaccountId"], one["agentId"]), one["userId"], one["accountId"], one["endsConnection"])
             for one in document.get("parts") or ()
         ),
+        erased_at=document.get("erasedAt"),
         finished_at=document.get("finishedAt"),
     )

@@ -6,10 +6,9 @@ with that, as if it had begun then.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -25,10 +24,12 @@ from connector.storage.mongodb import Document, translated
 from connector.storage.ownership import WRITER, ours
 from connector.storage.stored import moment, parts, text
 from connector.storage.stored import part as stored_part
+from connector.storage.succession import FORMER_SESSIONS
 from connector.tenancy import Tenant
 
 _CHATS_AT_ONCE = 50  # of up to 500 messages
 _ENTRIES_AT_ONCE = 1000
+_LONGEST_SESSION = 256  # characters; Retell's ids have 37
 
 _NEWEST: Document = {
     "$max": {
@@ -71,12 +72,17 @@ class Erasure:
             ]
         return [*dict.fromkeys(Tenant(one["subaccountId"], one["agentId"]) for one in found)]
 
-    def erase(self, part: Part, asked_at: datetime, *, seconds: float) -> bool:
-        """Delete what a part names, for about so long. Returns whether all of it is gone."""
+    def erase(
+        self, part: Part, asked_at: datetime, note_sessions: Callable[[Sequence[str]], None], *, seconds: float
+    ) -> bool:
+        """Delete what a part names, for about so long. Returns whether all of it is gone.
+
+        `note_sessions` is given the agent's sessions of some chats before these are deleted.
+        """
         deadline = time.monotonic() + seconds
         try:
             with translated():
-                self._erase_chats(part, asked_at, deadline)
+                self._erase_chats(part, asked_at, note_sessions, deadline)
                 self._erase_rest(part, asked_at, deadline)
         except _TimeIsOver:
             return False
@@ -103,24 +109,31 @@ class Erasure:
                 orphans = [one for one, key in keys.items() if key not in stored]
                 self._entries.delete_many({"_id": {"$in": orphans}})
 
-    def _erase_chats(self, part: Part, asked_at: datetime, deadline: float) -> None:
+    def _erase_chats(
+        self, part: Part, asked_at: datetime, note_sessions: Callable[[Sequence[str]], None], deadline: float
+    ) -> None:
         before = {"$lte": asked_at}
         wanted = _chats_of(part) | ours(self._chats) | {"$or": [{"createdAt": before}, {"messages.createdAt": before}]}
-        told = {"metadata.userId": 1, "newest": _NEWEST}
+        told = {"metadata.userId": 1, "newest": _NEWEST, "chatId": 1, FORMER_SESSIONS: 1}
         # MongoDB may have found another index good enough while there was little, and stick to it.
         first = self._chats.find(wanted, told).limit(_CHATS_AT_ONCE)
         index = of_chats(self._chats, OF_USER)
         while found := hinted(index, lambda index: first.clone().hint(index).to_list()):
+            note_sessions([session for one in found for session in _sessions(one)])
             # Before the chats, by which they are found. What the platform has put there may name no user.
             users = [user_id for one in found if (user_id := text(stored_part(one, "metadata"), "userId"))]
             self._erase_beside(part, asked_at, deadline, users)
             times = {one["_id"]: moment(one, "newest") for one in found}
             old = [chat_id for chat_id, newest in times.items() if newest is None or newest <= asked_at]
             newer = {"messages": {"$elemMatch": {"createdAt": {"$gt": asked_at}}}}
-            self._chats.delete_many({"_id": {"$in": old}, "$nor": [newer]} | ours(self._chats))
-            for one in found:
-                if one["_id"] not in old:
-                    self._begin_anew(one["_id"], asked_at)
+            # A chat whose session has changed since it was read is found again, and the new session noted.
+            as_noted = {one["_id"]: {"_id": one["_id"]} | _session_of(one) for one in found}
+            deleted = {"$or": [as_noted[one] for one in old], "$nor": [newer]}
+            if old:
+                self._chats.delete_many(deleted | ours(self._chats))
+            for chat_id, this in as_noted.items():
+                if chat_id not in old:
+                    self._begin_anew(this, asked_at)
             _require_time(deadline)
 
     def _erase_rest(self, part: Part, asked_at: datetime, deadline: float) -> None:
@@ -146,18 +159,17 @@ class Erasure:
             collection.delete_many({"_id": {"$in": [one["_id"] for one in some]}})
             _require_time(deadline)
 
-    def _begin_anew(self, chat_id: Any, asked_at: datetime) -> None:
+    def _begin_anew(self, this: Document, asked_at: datetime) -> None:
         """Leave a chat with what happened after the deletion was asked for; without any of that, delete it."""
-        this = {"_id": chat_id} | ours(self._chats)
 
         def change(session: ClientSession) -> None:
-            chat = self._chats.find_one(this, session=session)
+            chat = self._chats.find_one(ours(self._chats) | this, session=session)
             if chat is None:
                 return
             if anew := _anew(chat, asked_at):
-                self._chats.update_one({"_id": chat_id}, {"$set": anew}, session=session)
+                self._chats.update_one({"_id": chat["_id"]}, {"$set": anew}, session=session)
             else:
-                self._chats.delete_one({"_id": chat_id}, session=session)
+                self._chats.delete_one({"_id": chat["_id"]}, session=session)
 
         with self._chats.database.client.start_session() as session:
             session.with_transaction(change)
@@ -197,6 +209,19 @@ def _anew(chat: Document, asked_at: datetime) -> Document | None:
         "pausedBecause": None,
         "wakeAt": last if waits else None,
     }
+
+
+def _sessions(chat: Document) -> list[str]:
+    """Return the agent's sessions that a chat names: its own, and those that it has given up."""
+    former = chat.get(FORMER_SESSIONS)
+    named = [chat.get("chatId"), *(former if isinstance(former, list) else ())]
+    return [one for one in named if isinstance(one, str) and 0 < len(one) <= _LONGEST_SESSION]
+
+
+def _session_of(chat: Document) -> Document:
+    """Return the condition that a chat still has this session. A value of another type sets no condition."""
+    session = chat.get("chatId")
+    return {"chatId": session} if session is None or isinstance(session, str) else {}
 
 
 def _tenant(part: Part) -> Document:

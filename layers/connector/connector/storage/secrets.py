@@ -118,6 +118,16 @@ class Secrets:
         """
         return self._own_retell_key(subaccount_id) or self._required("retell-api-key")
 
+    def retell_api_keys(self, subaccount_id: str) -> tuple[str, ...]:
+        """Return the keys under which a subaccount's chats may have been created: its own, then the deployment's.
+
+        Raises:
+            Misconfigured: there is neither.
+        """
+        own = self._own_retell_key(subaccount_id)
+        shared = self._parameters.get("retell-api-key") if own else self._required("retell-api-key")
+        return tuple(dict.fromkeys(key for key in (own, shared) if key))
+
     def has_own_retell_key(self, subaccount_id: str) -> bool:
         """Return whether a subaccount has a Retell key that is not the deployment's."""
         own = self._own_retell_key(subaccount_id)

@@ -22,6 +22,9 @@ WAITING = {"role": Role.USER.value, "status": MessageStatus.RECEIVED.value, "tur
 
 _FINAL = {state.value for state in FINAL_STATES}
 _OF_SESSION = ("chatId", "questions")
+FORMER_SESSIONS = "formerChatIds"
+"""The field with the sessions that a chat has given up: the agent's side still has what was said in them."""
+_MOST_FORMER_SESSIONS = 100
 _OF_CONVERSATION = ("pausedUntil", "pausedBecause", "windowOpenedAt", "lastUserMessageAt", "controlAt")
 _OF_WAITING = ("turnDueAt", "turnDueFor", "wakeAt")
 
@@ -100,7 +103,7 @@ def roll_over(
         moved = [message for message in old["messages"] if _goes_on(message, hanging)]
         if len(moved) == len(old["messages"]):
             if not keeps_session:
-                chats.update_one({"_id": old["_id"]}, {"$set": dict.fromkeys(_OF_SESSION)}, session=session)
+                chats.update_one({"_id": old["_id"]}, _without_session(old), session=session)
             return True
         keys = [message["key"] for message in moved]
         chats.update_one(
@@ -122,6 +125,13 @@ def roll_over(
 
     with translated(), chats.database.client.start_session() as session:
         return session.with_transaction(change)
+
+
+def _without_session(chat: Document) -> Document:
+    """Return the update of a chat that gives its session up."""
+    given_up = [chat["chatId"]] if chat.get("chatId") else []
+    former = {"$push": {FORMER_SESSIONS: {"$each": given_up, "$slice": -_MOST_FORMER_SESSIONS}}} if given_up else {}
+    return {"$set": dict.fromkeys(_OF_SESSION)} | former
 
 
 def _goes_on(message: Document, turn: Document | None) -> bool:

@@ -31,6 +31,8 @@ from connector.storage.outbox import Outbox
 from connector.storage.owners import Owners
 from connector.storage.pages import Pages
 from connector.storage.parameters import Parameters
+from connector.storage.retell_deletions import COLLECTION as RETELL_DELETIONS
+from connector.storage.retell_deletions import RetellDeletions
 from connector.storage.retention import Retention
 from connector.storage.rounds import Rounds
 from connector.storage.secret_sets import SecretSets
@@ -150,12 +152,17 @@ def owners() -> Owners:
 
 def ensure_deletion_indexes() -> None:
     """Create the indexes without which a deletion would not be carried on, or its marks not go."""
-    report_indexes(DELETIONS, TOMBSTONES)
+    report_indexes(DELETIONS, RETELL_DELETIONS, TOMBSTONES)
 
 
 def deletions() -> Deletions:
     """Return all requests to delete."""
     return Deletions(_collection(DELETIONS))
+
+
+def retell_deletions() -> RetellDeletions:
+    """Return the chats to be deleted at Retell."""
+    return RetellDeletions(_collection(RETELL_DELETIONS))
 
 
 def tombstones(tenant: Tenant) -> Tombstones:
