@@ -9,6 +9,8 @@ from pathlib import Path
 
 from local.template import ROOT
 
+AGENT = "agent_barista"
+
 _LOGINS = {
     "FACEBOOK_LOGIN_URL": "FacebookLoginUrl",
     "INSTAGRAM_LOGIN_URL": "InstagramLoginUrl",
@@ -39,6 +41,8 @@ class Settings:
     facebook_graph_url: str | None
     instagram_graph_url: str | None
     retell_url: str | None
+    retell_agent_id: str
+    """The agent that the console connects."""
     allowed_origins: str
     """Origins that browsers may call the API from, comma-separated."""
     logins: Mapping[str, str]
@@ -52,8 +56,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     They are PORT, MONGODB_URI, FACEBOOK_GRAPH_URL, INSTAGRAM_GRAPH_URL, RETELL_URL, RETELL_API_KEY, APP_SECRET,
     LOCAL_DIR, the folder in which data is kept, FACEBOOK_LOGIN_URL, INSTAGRAM_LOGIN_URL, INSTAGRAM_API_URL,
-    RETURN_URLS, ALLOWED_ORIGINS, RETELL_AGENT_BINDING, FACEBOOK_APP_ID (its secret is APP_SECRET), INSTAGRAM_APP_ID
-    and INSTAGRAM_APP_SECRET.
+    RETURN_URLS, ALLOWED_ORIGINS, RETELL_AGENT_BINDING, RETELL_AGENT_ID, FACEBOOK_APP_ID (its secret is APP_SECRET),
+    INSTAGRAM_APP_ID and INSTAGRAM_APP_SECRET.
 
     Raises:
         ValueError: PORT is not a port. The sentence says what it must be.
@@ -72,6 +76,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         facebook_graph_url=environment.get("FACEBOOK_GRAPH_URL") or None,
         instagram_graph_url=environment.get("INSTAGRAM_GRAPH_URL") or None,
         retell_url=environment.get("RETELL_URL") or None,
+        retell_agent_id=environment.get("RETELL_AGENT_ID") or AGENT,
         allowed_origins=environment.get("ALLOWED_ORIGINS", ""),
         logins={name: value for variable, name in _LOGINS.items() if (value := environment.get(variable))},
         apps=_apps(environment),

@@ -8,18 +8,20 @@ import jwt
 from flask import Flask, Response, abort, jsonify, request, send_from_directory
 
 from local.gateway import Gateway
+from local.settings import AGENT
 from local.simulators.origins import is_loopback
 from local.template import ROOT
 
 SUBACCOUNT = "acme"
-AGENT = "agent_barista"
 
 _CONSOLE = ROOT / "local" / "console"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _TOKEN_SECONDS = 3600
 
 
-def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], str | None]) -> Flask:
+def create_site(
+    gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], str | None], agent_id: str = AGENT
+) -> Flask:
     """Return the site: the console at `/`, everything else answered by the gateway."""
     site = Flask(__name__, static_folder=None)
     site.url_map.merge_slashes = False
@@ -48,7 +50,7 @@ def create_site(gateway: Gateway, jwt_secret: str, simulator_url: Callable[[], s
         token = make_token(jwt_secret, SUBACCOUNT)
         answer: dict[str, Any] = {
             "subaccountId": SUBACCOUNT,
-            "agentId": AGENT,
+            "agentId": agent_id,
             "token": token,
             "metaSimulator": simulator_url(),
         }

@@ -160,7 +160,8 @@ class Stack:
 
     def _start_site(self, pools: list[tuple[Function, Pool]], cors: Cors | None) -> None:
         gateway = Gateway(((function, pool.invoke) for function, pool in pools), cors)
-        site = create_site(gateway, self._settings.keys.jwt_secret, lambda: self._meta_url)
+        secret, agent_id = self._settings.keys.jwt_secret, self._settings.retell_agent_id
+        site = create_site(gateway, secret, lambda: self._meta_url, agent_id)
         try:
             server = serve(site, self._settings.port)
         except (OSError, SystemExit) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask, jsonify, request
 
 from local.simulators.server import serve
@@ -225,3 +226,10 @@ def test_clean_is_free_to_delete_what_nothing_runs_in(tmp_path):
     command = [sys.executable, "-m", "local.folder", str(tmp_path)]
 
     assert subprocess.run(command, cwd=ROOT, timeout=30, check=False).returncode == 0
+
+
+def test_the_console_connects_ones_own_agent(tmp_path):
+    with running_system(tmp_path, RETELL_AGENT_ID="agent_mine") as system:
+        config = requests.get(f"{system.run['apiUrl']}/console/config.json", timeout=30).json()
+
+    assert config["agentId"] == "agent_mine"
