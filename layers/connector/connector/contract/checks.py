@@ -34,7 +34,10 @@ _SET_WEBHOOK = (
 FINDINGS = {
     "account_blocked": ("Meta has blocked the account from messaging.", "The owner must sort it out with Meta."),
     "account_taken_over": (
-        "Another workspace proved the account with a live access token, after Meta had declared the one here invalid.",
+        (
+            "Another workspace proved the account with a live access token, after the one here was invalid at Meta, or "
+            "missing for an hour."
+        ),
         "If the account belongs here, have it disconnected there; then connect it again with a new access token.",
     ),
     "agent_key_missing": ("There is no API key for Retell.", "The operator must store one."),
