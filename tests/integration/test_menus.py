@@ -226,8 +226,8 @@ def test_what_another_tool_has_set_is_shown_also_where_it_is_more_than_may_be_se
     ("payload", "field", "problem"),
     [
         ({}, "body", "iceBreakers, persistentMenu, or both"),
-        ({"iceBreakers": []}, "iceBreakers", "dictionary"),
-        ({"menu": None}, "menu", "not permitted"),
+        ({"iceBreakers": []}, "iceBreakers", "a JSON object"),
+        ({"menu": None}, "menu", "not known here"),
         ({"iceBreakers": {"en_GB": [{"question": "?", "payload": "P"}]}}, "iceBreakers", "default"),
         ({"iceBreakers": {"default": [{"question": "x" * 81, "payload": "P"}]}}, "iceBreakers.default.question", "80"),
         ({"persistentMenu": {"default": [{"type": "nested"}]}}, "persistentMenu.default", "'link', 'postback'"),
