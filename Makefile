@@ -14,7 +14,7 @@ define RUN_TESTS
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test races bench fuzz check format lint types template docs sbom build deploy indexes lock clean
+.PHONY: help setup run token shell test races bench fuzz check format lint types template docs sbom build deploy indexes lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ setup:
 
 run: setup ## Run the whole system on this machine, and print its address
 	@exec python -m local
+
+token: setup ## Print a request with a valid token, for the system that `make run` runs
+	@python -m local.tokens
+
+shell: setup ## Open a shell in which sam, python and uv are the project's
+	@echo "sam, python and uv are the project's in this shell. Leave it with: exit"
+	@exec "$${SHELL:-/bin/sh}"
 
 test: setup ## Run all tests
 	$(RUN_TESTS)

@@ -29,6 +29,21 @@ class Folder:
         written.replace(self.path / "run.json")
 
 
+def read_run(path: Path) -> dict[str, str]:
+    """Return what run.json says of the system that runs in a folder.
+
+    Raises:
+        CannotStart: none runs there, or it has not started yet.
+    """
+    if claimant(path) is None:
+        raise CannotStart(f"No system runs in {path}. Start one first: make run")
+    try:
+        run: dict[str, str] = json.loads((path / "run.json").read_text())
+    except FileNotFoundError as error:
+        raise CannotStart("The system is still starting. Try again when `make run` says Ready.") from error
+    return run
+
+
 def claimant(path: Path) -> str | None:
     """Return the process id of the run that uses the folder; None where none does."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local.template import ROOT
 
+SUBACCOUNT = "acme"
 AGENT = "agent_barista"
 
 _LOGINS = {
@@ -65,7 +66,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     port = environment.get("PORT") or "3000"
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"PORT must be a number from 0 (any free port) to 65535, not “{port}”.")
-    folder = Path(environment.get("LOCAL_DIR") or ROOT / ".local").resolve()
+    folder = folder_of(environment)
     keys = _keys(folder)
     return Settings(
         folder=folder,
@@ -81,6 +82,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         logins={name: value for variable, name in _LOGINS.items() if (value := environment.get(variable))},
         apps=_apps(environment),
     )
+
+
+def folder_of(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder in which data is kept."""
+    return Path(environment.get("LOCAL_DIR") or ROOT / ".local").resolve()
 
 
 def _apps(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -1,22 +1,18 @@
 """What a browser sees on this machine: the console page, and behind it the API."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
-import jwt
 from flask import Flask, Response, abort, jsonify, request, send_from_directory
 
 from local.gateway import Gateway
-from local.settings import AGENT
+from local.settings import AGENT, SUBACCOUNT
 from local.simulators.origins import is_loopback
 from local.template import ROOT
-
-SUBACCOUNT = "acme"
+from local.tokens import make_token
 
 _CONSOLE = ROOT / "local" / "console"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_TOKEN_SECONDS = 3600
 
 
 def create_site(
@@ -61,10 +57,3 @@ def create_site(
         return gateway.answer(request)
 
     return site
-
-
-def make_token(jwt_secret: str, subaccount_id: str) -> str:
-    """Return a bearer token for a subaccount, as a frontend's own server would issue it."""
-    now = int(time.time())
-    claims = {"sub": "console", "iat": now, "exp": now + _TOKEN_SECONDS, "subaccountId": subaccount_id}
-    return jwt.encode(claims, jwt_secret, algorithm="HS256")

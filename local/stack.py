@@ -19,7 +19,7 @@ from local.gateway import Gateway
 from local.poller import Poller
 from local.scheduler import Scheduler
 from local.services import Services
-from local.settings import Settings
+from local.settings import SUBACCOUNT, Settings
 from local.simulators.meta.app import create_app as create_meta
 from local.simulators.retell.app import create_app as create_retell
 from local.simulators.server import serve
@@ -199,6 +199,8 @@ class Stack:
             {
                 "apiUrl": self.url,
                 "consoleUrl": f"{self.url}/",
+                "subaccountId": SUBACCOUNT,
+                "agentId": self._settings.retell_agent_id,
                 "mongodbUri": mongodb_uri,
                 "appSecret": self._settings.keys.app_secret,
                 "jwtSecret": self._settings.keys.jwt_secret,

@@ -228,6 +228,26 @@ def test_clean_is_free_to_delete_what_nothing_runs_in(tmp_path):
     assert subprocess.run(command, cwd=ROOT, timeout=30, check=False).returncode == 0
 
 
+def test_make_token_prints_a_request_that_works(system):
+    command = [sys.executable, "-m", "local.tokens"]
+    environment = os.environ | {"LOCAL_DIR": str(system.folder)}
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=True)
+
+    request = printed.stdout.partition("\n\n")[0]
+    answer = subprocess.run(["sh", "-c", request], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(answer.stdout)["success"] is True
+    for name in ("subaccountId", "agentId"):
+        assert f"{name} " in printed.stdout
+
+
+def test_make_token_says_that_nothing_runs(tmp_path):
+    command = [sys.executable, "-m", "local.tokens"]
+    environment = os.environ | {"LOCAL_DIR": str(tmp_path)}
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == f"No system runs in {tmp_path}. Start one first: make run\n"
+
+
 def test_the_console_connects_ones_own_agent(tmp_path):
     with running_system(tmp_path, RETELL_AGENT_ID="agent_mine") as system:
         config = requests.get(f"{system.run['apiUrl']}/console/config.json", timeout=30).json()
