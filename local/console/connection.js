@@ -129,6 +129,7 @@ function showFacts(status) {
     ["Access token ends", status.tokenExpiresAt && formatTime(status.tokenExpiresAt)],
     ["It is renewed", status.nextRefreshAt && formatTime(status.nextRefreshAt)],
     ["Last event", status.lastEventAt && formatTime(status.lastEventAt, { seconds: true })],
+    ["All conversations paused until", status.pausedUntil && formatTime(status.pausedUntil)],
     ["Webhook path", status.webhookPath],
   ].filter(([, value]) => value);
   reconcile(byId("connection-facts"), facts, {

@@ -48,6 +48,14 @@ def _shake(deployment, **changes):
     return deployment.function("webhook")(event, CONTEXT)["statusCode"]
 
 
+def test_a_pause_of_all_conversations_shows_in_status(connected):
+    assert _status(connected)["pausedUntil"] is None
+    _, paused = connected.call("POST", "pause", payload={"minutes": 5})
+    assert _status(connected)["pausedUntil"] == paused["data"]["pausedUntil"]
+    connected.call("POST", "resume", payload={})
+    assert _status(connected)["pausedUntil"] is None
+
+
 # ── what is checked
 
 

@@ -170,6 +170,7 @@ def test_the_status_of_a_connection_says_what_is_known():
         "tokenExpiresAt": None,
         "nextRefreshAt": None,
         "lastEventAt": "2025-09-08T11:13:22.434Z",
+        "pausedUntil": None,
         "lastError": {"code": "window_closed", "at": "2026-03-01T12:00:00.005Z", "meta": None},
         "policyEnforcement": None,
         "webhookPath": PATH,

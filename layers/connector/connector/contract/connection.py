@@ -134,6 +134,7 @@ class Status(Body):
     token_expires_at: Time | None = None
     next_refresh_at: Time | None = None
     last_event_at: Time | None = None
+    paused_until: Time | None = None
     last_error: LastError | None = None
     policy_enforcement: PolicyEnforcementView | None = None
     webhook_path: str
@@ -177,6 +178,7 @@ class Status(Body):
             token_expires_at=grant.expires_at,
             next_refresh_at=next_refresh_at(connection, now),
             last_event_at=connection.last_event_at,
+            paused_until=connection.paused_until if connection.is_paused(now) else None,
             last_error=LastError.of(connection.last_error) if connection.last_error else None,
             policy_enforcement=PolicyEnforcementView.model_validate(connection.policy_enforcement)
             if connection.policy_enforcement
