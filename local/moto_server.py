@@ -119,7 +119,7 @@ def wait_until_due(queue: "Queue", timeout: float) -> None:
     """Wait until a message of the queue is due, or for `timeout` seconds.
 
     In place of moto's own `Queue.wait_for_messages`, which a new message wakes but a delay that ends does not: a
-    delayed message then comes up to a second late.
+    delayed message then comes up to a second late. moto has no public way to see when its messages are due.
     """
     with queue._messages_lock:  # noqa: SLF001
         now = time.time() * 1000

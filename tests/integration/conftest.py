@@ -1,5 +1,6 @@
 """What integration tests share: a tenant on the real mongod."""
 
+import io
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from connector.logs import logger
 from connector.storage.chats import Chats
 from connector.storage.index_builds import ensure_indexes
 from connector.storage.mongodb import database as connector_database
@@ -64,3 +66,19 @@ def stack(aws, mongodb_uri, database, monkeypatch):
     with running_stack(aws, database, uri, monkeypatch.setenv) as running:
         running.connect()
         yield running
+
+
+@pytest.fixture
+def log_text(monkeypatch):
+    """Return what the functions have logged since the last call."""
+    (handler,) = logger.handlers
+    stream = io.StringIO()
+    monkeypatch.setattr(handler, "stream", stream)
+
+    def read():
+        text = stream.getvalue()
+        stream.truncate(0)
+        stream.seek(0)
+        return text
+
+    return read

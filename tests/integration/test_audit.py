@@ -1,13 +1,11 @@
 """The audit log: one line for each request that changes something or takes data out, and what it must not hold."""
 
-import io
 import json
 import time
 
 import pytest
 
 from connector.audit import ACTIONS
-from connector.logs import logger
 from local.openapi import document
 from tests.integration.deployment import CONNECT, CONTEXT, heard, signed_token
 from tests.unit.payloads import USER, http_event
@@ -33,16 +31,11 @@ REQUESTS = {
 
 
 @pytest.fixture
-def lines(monkeypatch):
+def lines(log_text):
     """Return the audit lines, as they are written, since the last call."""
-    (handler,) = logger.handlers
-    stream = io.StringIO()
-    monkeypatch.setattr(handler, "stream", stream)
 
     def read():
-        logged = [json.loads(line) for line in stream.getvalue().splitlines()]
-        stream.truncate(0)
-        stream.seek(0)
+        logged = [json.loads(line) for line in log_text().splitlines()]
         return [line for line in logged if line["message"] == "audit"]
 
     return read

@@ -1,6 +1,5 @@
 """Log lines of the deployed functions: whose they are, why a request failed, and what they must not hold."""
 
-import io
 import json
 import time
 
@@ -9,7 +8,6 @@ import jwt
 import pytest
 from dns.resolver import NXDOMAIN, NoNameservers
 
-from connector.logs import logger
 from connector.storage.mongodb import database as connector_database
 from connector.wiring import stores
 from tests.integration.deployment import CONNECT, CONTEXT, JWT_KEY, heard, signed_token
@@ -24,16 +22,11 @@ TENANT = {"subaccountId": "sub_1", "agentId": "agent_1"}
 
 
 @pytest.fixture
-def lines(monkeypatch):
+def lines(log_text):
     """Return the log lines since the last call, parsed."""
-    (handler,) = logger.handlers
-    stream = io.StringIO()
-    monkeypatch.setattr(handler, "stream", stream)
 
     def read():
-        text = stream.getvalue()
-        stream.truncate(0)
-        stream.seek(0)
+        text = log_text()
         assert not [one for one in (WORDS, USER, JWT_KEY, CONNECT["accessToken"]) if one in text]
         return [json.loads(line) for line in text.splitlines()]
 

@@ -83,7 +83,7 @@ def hold(errors):
 @pytest.mark.parametrize("model", BODIES, ids=lambda model: model.__name__)
 @settings(max_examples=25)
 @given(data=st.data())
-def test_every_refusal_of_a_body_is_a_sentence_of_ours(model, data):
+def test_each_problem_of_a_body_is_told_in_our_words(model, data):
     adapter = TypeAdapter(model)
     hold([one | {"loc": ("body", *one["loc"])} for one in problems(adapter, data.draw(bodies(model)))])
 
@@ -91,7 +91,7 @@ def test_every_refusal_of_a_body_is_a_sentence_of_ours(model, data):
 @pytest.mark.parametrize("name", [*PARAMETERS, "IdempotencyKey"])
 @settings(max_examples=25)
 @given(value=LEAVES)
-def test_every_refusal_of_a_parameter_is_a_sentence_of_ours(name, value):
+def test_each_problem_of_a_parameter_is_told_in_our_words(name, value):
     adapter = TypeAdapter(IdempotencyKey if name == "IdempotencyKey" else getattr(queries, name))
     hold([one | {"loc": ("query", name)} for one in problems(adapter, value)])
 
